@@ -71,6 +71,19 @@ class ReferralSection(TypedDict):
     statements: list[Statement]
 
 
+class PersonNamed(TypedDict):
+    """A person by the name that the report or a handler gives, and by the token that the case has for the person."""
+
+    party: str
+    name: str
+
+
+class NamesSection(TypedDict):
+    """The names of the people reported and of those that handlers added, without anything else that was told."""
+
+    people: list[PersonNamed]
+
+
 class Mention(TypedDict):
     """A person on the roster that the words mention: an id within the report, and the words."""
 
@@ -96,4 +109,5 @@ class Sections(TypedDict, total=False):
     correspondence: CorrespondenceSection
     mentions: MentionsSection
     referral: ReferralSection
+    names: NamesSection
     unknown: dict[str, Any]

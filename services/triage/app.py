@@ -17,6 +17,9 @@ from services.triage.desk.part import build as build_desk
 from services.triage.desk.people import PeopleNames
 from services.triage.desk.queue import Queue
 from services.triage.desk.views import load_pages
+from services.triage.measures.part import build as build_measures
+from services.triage.measures.register import MeasureRegister
+from services.triage.measures.store import IN_FORCE_INDEXES, InForceStore, MongoMeasures
 from services.triage.paths import HOME
 from services.triage.reports import DigestEraser, ReportFollower
 from services.triage.roster.actions import RosterEditor, SignIns
@@ -68,10 +71,13 @@ def build_app(
     registries: RegistryStore | None = None,
     catalogues: Sequence[Catalogue] | None = None,
     scorecards: Scorecards | None = None,
+    measures: InForceStore | None = None,
 ) -> FastAPI:
     """The application of triage; nothing is connected before it starts. Tests hand in what is beside it."""
     runtime = Runtime("triage", settings)
     aggregates, kept, said = (runtime.aggregates(name) for name in ("cases", "roster", "baseline"))
+    found = MongoMeasures(aggregates.collection)
+    in_force: InForceStore = measures or found
     cases = cases or MongoCases(aggregates)
     policy = load_policy(settings.policy_dir)
     http = make_http(settings.intake_url)
@@ -107,11 +113,12 @@ def build_app(
     parts = [
         Part(
             [make_router(desk, queue, gate, people)],
-            indexes=[(aggregates.collection, CASE_INDEXES)],
-            prepare=[replay.run],
+            indexes=[(aggregates.collection, (*CASE_INDEXES, *IN_FORCE_INDEXES))],
+            prepare=[replay.run, found.place_measures],
             tasks=[watch.run, watch.run_timers],
         ),
         build_desk(desk, queue, gate, pages, people, flow.drafts),
+        build_measures(MeasureRegister(in_force, sight, intake, policy, settings.form_key), gate, pages, people),
         build_roster(
             editor,
             entries,

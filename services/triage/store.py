@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 from services.triage.case.case import ASLEEP, ENDED, NEVER, URGENT_LANES, Case, urgency
 from services.triage.case.facets import facets_of
+from services.triage.case.in_force import fields_of
 from services.triage.case.standing import Whereabouts
 from services.triage.case.timers.table import wakes_at
 from services.triage.stored import CaseChange, CaseQuery, Glimpse, StoredCase
@@ -260,6 +261,7 @@ def document_of(case: Case) -> Document:
     referred = {"referred_to": case.referral.to_body if case.referral else None}
     return {
         **_CASES.to_document(case),
+        **fields_of(case),
         "lane_rank": rank,
         "due": due,
         "wakes_at": wakes_at(case),

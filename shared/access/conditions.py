@@ -27,6 +27,7 @@ class Reason(StrEnum):
     SCOPE = "scope"
     BODY = "body"
     COMMUNITY = "community"
+    PLACE = "place"
     SOURCE = "source"
     PURPOSE = "purpose"
     ONESELF = "oneself"
@@ -38,7 +39,7 @@ class Reason(StrEnum):
     ROLE = "role"
 
 
-HIDING = frozenset({Reason.RECUSED, Reason.BODY, Reason.COMMUNITY})
+HIDING = frozenset({Reason.RECUSED, Reason.BODY, Reason.COMMUNITY, Reason.PLACE})
 """Reasons that may not be told: they would show that there is something."""
 
 
@@ -120,6 +121,17 @@ SPOKEN_FOR = Condition(
     "a community that one's own role reaches, by its name or by one of its handling bodies",
     lambda _who, grant, _action, resource, _now: (
         resource.community is not None and speaks_for(grant, resource.community, resource.bodies)
+    ),
+    of_resource=True,
+)
+
+
+HOLDS_THERE = Condition(
+    Reason.PLACE,
+    "it holds in a community that one's own role reaches, by its name or by one of its handling bodies",
+    lambda _who, grant, _action, resource, _now: (
+        resource.everywhere
+        or (resource.community is not None and speaks_for(grant, resource.community, resource.bodies))
     ),
     of_resource=True,
 )

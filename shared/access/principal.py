@@ -22,12 +22,13 @@ class Role(StrEnum):
     INTEGRATOR = "integrator"
     RESPONDER = "responder"
     COORDINATOR = "coordinator"
+    ENFORCER = "enforcer"
     AUDITOR = "auditor"
     OPERATOR = "operator"
     SERVICE = "service"
 
 
-PEOPLE = (Role.RESPONDER, Role.COORDINATOR, Role.AUDITOR, Role.OPERATOR)
+PEOPLE = (Role.RESPONDER, Role.COORDINATOR, Role.ENFORCER, Role.AUDITOR, Role.OPERATOR)
 """The roles that a person can be given."""
 
 
@@ -113,7 +114,7 @@ class Resource:
     `bodies`: the handling bodies of the community. `parties`: pseudonyms of the people reported, of witnesses and of
     the reporter. `recused`: references of people. `training`: the modules that a handler needs. `owner`: who has it or
     made it. `grants`: the roles that the action gives, takes or touches (an empty tuple: none). `relieved`: another
-    person could take the change back.
+    person could take the change back. `everywhere`: it holds in every community.
     """
 
     body: str | None = None
@@ -126,6 +127,7 @@ class Resource:
     source: str | None = None
     grants: tuple[Grant, ...] | None = None
     relieved: bool = False
+    everywhere: bool = False
 
 
 def speaks_for(grant: Grant, community: str | None, bodies: frozenset[str]) -> bool:

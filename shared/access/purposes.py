@@ -50,6 +50,8 @@ PURPOSES: Mapping[str, Purpose] = {
         ),
         # Why a case is referred: the body that is asked to take it over reads nothing else.
         Purpose("refer", "vault.read", ("triage",), for_person=True, sections={"referral": WHOLE}),
+        # A person who enforces measures learns which people one is about, and nothing of what was reported.
+        Purpose("enforce", "vault.read", ("triage",), for_person=True, sections={"names": WHOLE}),
         Purpose("notify", "vault.read", ("notification",), sections={"reporter": ("email",)}),
         Purpose("correspond", "vault.correspond", ("triage",), for_person=True),
         Purpose("name", "vault.name", ("triage",), for_person=True),

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from shared.access.actions import ACTIONS
 from shared.access.conditions import (
     CONFIDENTIAL,
+    HOLDS_THERE,
     NAMED,
     NOT_MAKER,
     NOT_ONESELF,
@@ -61,6 +62,8 @@ TABLE: tuple[Row, ...] = (
     *_rows(Role.RESPONDER, "case.read_referral case.read_reason", *HANDLING, TRAINED),
     *_rows(Role.COORDINATOR, "case.read_referral", *HANDLING),
     *_rows(Role.COORDINATOR, f"case.list case.read {_commands_of(Role.COORDINATOR)} report.erase", *HANDLING),
+    *_rows(Role.ENFORCER, "measure.list measure.read measure.export", CONFIDENTIAL, NAMED, HOLDS_THERE),
+    *_rows(Role.COORDINATOR, "measure.list", *HANDLING),
     *_rows(Role.COORDINATOR, "roster.read"),
     *_rows(Role.COORDINATOR, "roster.change session.read session.end", NOT_ONESELF, OWN_REACH),
     *_rows(Role.COORDINATOR, "roster.leave", NOT_THE_LAST, OWN_REACH_OR_ONESELF),

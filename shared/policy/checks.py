@@ -49,6 +49,12 @@ def check_references(
             for name in sorted({name for name in names if names.count(name) > 1})
         ]
 
+    findings += [
+        Finding(words.file, words.line_of(key="boundless"), "", f"“{name}” is none of the scopes")
+        for name in taxonomy.boundless
+        if name not in taxonomy.scopes
+    ]
+
     bodies = {row.id for row in (*routing.body, *communities.body)}
     for index, community in enumerate(communities.community):
         for part, body in community.bodies.items():

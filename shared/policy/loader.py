@@ -204,6 +204,7 @@ def _build(
         flags=tuple(taxonomy.flags),
         settings=tuple(taxonomy.settings),
         scopes=tuple(taxonomy.scopes),
+        boundless=frozenset(taxonomy.boundless),
         outcomes=MappingProxyType({row.code: _outcome(row) for row in taxonomy.outcome}),
         communities=MappingProxyType(
             {

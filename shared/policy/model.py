@@ -239,6 +239,8 @@ class Policy:
     flags: tuple[str, ...]
     settings: tuple[str, ...]
     scopes: tuple[str, ...]
+    boundless: frozenset[str]
+    """Those of the scopes that hold in every community."""
     outcomes: Mapping[str, Outcome]
     communities: Mapping[str, Community]
     bodies: Mapping[str, HandlingBody]

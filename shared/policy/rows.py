@@ -221,6 +221,7 @@ class TaxonomyFile(Row):
     flags: Names
     settings: Names
     scopes: Names
+    boundless: list[str] = []
     category: Annotated[list[CategoryRow], Field(min_length=1)]
     outcome: Annotated[list[OutcomeRow], Field(min_length=1)]
 

@@ -10,13 +10,16 @@ import pytest
 from services.triage.author import TRIAGE
 from services.triage.case.case import Case
 from services.triage.case.code_names import code_name_of
-from services.triage.case.commands.command import Command
+from services.triage.case.commands.command import Command, Words
+from services.triage.case.commands.emergency import ActInEmergency, EndMeasure
 from services.triage.case.commands.handling import Assign, Claim, Start
 from services.triage.case.commands.opening import Open
 from services.triage.case.commands.recusal import Recuse, Withdraw
 from services.triage.case.commands.table import events_of
 from services.triage.case.commands.waiting import Snooze
 from services.triage.case.evolve.fold import fold
+from services.triage.case.in_force import ANYWHERE, of_body, of_community, of_scope, place_of
+from services.triage.measures.store import InForceQuery, InForceStore, MongoMeasures
 from services.triage.reports import DigestEraser, ReportFollower
 from services.triage.stored import CaseChange, CaseQuery, CaseStore, StoredCase
 from shared.access.principal import Role
@@ -63,6 +66,11 @@ def commanded(stored: StoredCase, command: Command, cause: str | None = None, di
     return CaseChange(case, stored, events, [cause], {cause: digest})
 
 
+def restriction(days: int, scope: str) -> ActInEmergency:
+    until = (now() + timedelta(days=days)).date()
+    return ActInEmergency("restriction", until, scope, Words(new_id(), "It goes on."), ALICE.actor(Role.RESPONDER))
+
+
 async def opened_two(cases: CaseStore) -> tuple[StoredCase, StoredCase]:
     changes = [opening(reported()), opening(reported())]
     assert await cases.save(changes) == set()
@@ -79,6 +87,12 @@ async def cases(database: Database | None) -> CaseStore:
     return MemoryCases() if database is None else await mongo_cases(database)
 
 
+@pytest.fixture
+def measures(cases: CaseStore, database: Database | None) -> InForceStore:
+    """The measures of the same cases."""
+    return cast("MemoryCases", cases) if database is None else MongoMeasures(database["cases"])
+
+
 class TestCases:
     async def test_a_case_comes_back_as_it_was_saved(self, cases: CaseStore) -> None:
         change = opening(reported(flags=("physical_violence", "ongoing")))
@@ -89,6 +103,29 @@ class TestCases:
         found = await cases.find_by_code_name(change.case.code_name)
         assert found is not None
         assert found.case == change.case
+
+    async def test_measures_in_force_are_found_by_where_they_hold_and_by_their_ids(
+        self, cases: CaseStore, measures: InForceStore
+    ) -> None:
+        changes = [opening(reported()), opening(reported(community="swwiki")), opening(reported())]
+        assert await cases.save(changes) == set()
+        for change, days, scope in zip(changes, (9, 3, 6), ("pages", "everywhere", "event"), strict=True):
+            await cases.save([commanded(await loaded(cases, change.case), restriction(days, scope))])
+        late, early, middle = [(await loaded(cases, change.case)).case for change in changes]
+        found = await measures.in_force(InForceQuery((ANYWHERE,)))
+        assert [case.id for case in found] == [early.id, middle.id, late.id]
+        in_enwiki = InForceQuery((of_community("enwiki"), of_body(late.body)))
+        assert [case.id for case in await measures.in_force(in_enwiki)] == [middle.id, late.id]
+        assert [case.id for case in await measures.in_force(InForceQuery((of_scope("everywhere"),)))] == [early.id]
+        after = InForceQuery((ANYWHERE,), place_of(early), 1)
+        assert [case.id for case in await measures.in_force(after)] == [middle.id]
+        (measure,) = late.measures
+        assert await measures.find_by_measure(measure.id) == late
+        assert await measures.find_by_measure("none") is None
+        ended = commanded(await loaded(cases, late), EndMeasure(measure.id, Words("w", "Over.")))
+        await cases.save([ended])
+        assert await measures.in_force(in_enwiki) == [middle]
+        assert await measures.find_by_measure(measure.id) == ended.case
 
     async def test_what_is_not_there_is_not_found(self, cases: CaseStore) -> None:
         assert await cases.load([new_id()]) == {}

@@ -6,6 +6,7 @@ from datetime import timedelta
 from functools import partial
 from typing import Any
 
+from shared.access.principal import PEOPLE as ROLES
 from shared.access.principal import SCOPES, Grant, Leave, Principal, Role
 from shared.access.purposes import PURPOSES
 from shared.access.tokens import make_token
@@ -79,7 +80,7 @@ SITUATIONS: Mapping[Role, tuple[Situation, ...]] = {
     Role.ANYONE: NONE,
     Role.INTEGRATOR: INTEGRATORS,
     Role.SERVICE: SERVICES,
-    **dict.fromkeys((Role.RESPONDER, Role.COORDINATOR, Role.AUDITOR, Role.OPERATOR), PEOPLE),
+    **dict.fromkeys(ROLES, PEOPLE),
 }
 PARTIES = ("reported", "witness", "reporter")
 

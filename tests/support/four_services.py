@@ -149,6 +149,7 @@ async def four_services(staffing: Staffing) -> AsyncIterator[FourServices]:
             app = build_app(
                 settings_for(), cases=cases, intake=VaultClient(vault, signer("triage")), copies=COPIES,
                 sessions=sessions, entries=entries, parties=parties, staffing=staffing, registries=MemoryRegistries(),
+                measures=cases,
             )  # fmt: skip
             desk_transport = httpx.ASGITransport(app, raise_app_exceptions=False)
             async with httpx.AsyncClient(transport=desk_transport, base_url="https://desk.example") as desk:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from functools import lru_cache
 from typing import Any
 
@@ -57,7 +58,16 @@ class OneReport:
     @property
     def marks(self) -> tuple[str, ...]:
         """What nobody may see who is shut out: the ids, the code name, and the words."""
-        return (self.case.id, self.case.report_id, self.case.code_name, *WORDS.values(), *NAMES.values(), ADDRESS)
+        measures = (measure.id for measure in self.case.measures)
+        return (
+            self.case.id,
+            self.case.report_id,
+            self.case.code_name,
+            *measures,
+            *WORDS.values(),
+            *NAMES.values(),
+            ADDRESS,
+        )
 
     async def form_of(self, service: str) -> tuple[str, str]:
         """The cookie and the token of this service's forms, as one browser gets them."""
@@ -117,6 +127,9 @@ async def hand_in(
         desk.entries.enrol(COLLEAGUE)
         case = desk.cases.stored[case_id_of(sent["report_id"])].case
         desk.vault.sections[case.report_id] = {"content": {"narrative": narrative}}
+        measure = {"measure": "restriction", "until": f"{now() + timedelta(days=9):%Y-%m-%d}", "scope": "pages"}
+        answer = await desk.order(case, "act_in_emergency", {**measure, "why": "It goes on."}, COLLEAGUE)
+        assert answer.status_code == 200, answer.text
         for who in recused:
             answer = await desk.order(case, "recuse", {"person": who.ref, "ground": "involved"}, CLERK)
             assert answer.status_code == 200, answer.text

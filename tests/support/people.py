@@ -144,6 +144,10 @@ def coordinator(name: str, *bodies: str, communities: Sequence[str] = ()) -> Pri
     return person(name, Grant(Role.COORDINATOR, bodies, tuple(communities)))
 
 
+def enforcer(name: str, *bodies: str, communities: Sequence[str] = ()) -> Principal:
+    return person(name, Grant(Role.ENFORCER, bodies, tuple(communities)))
+
+
 def auditor(name: str = "a0d1", *scopes: str) -> Principal:
     return person(name, Grant(Role.AUDITOR, scopes=scopes or ("meta", "proof", "export")))
 

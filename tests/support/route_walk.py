@@ -19,7 +19,7 @@ from shared.ids import derive
 from shared.web.gate import GatedRoute
 from shared.web.pages import load_assets
 from tests.support.baseline_world import CATALOGUE
-from tests.support.one_report import BODY, COLLEAGUE, COMMUNITY
+from tests.support.one_report import BODY, COLLEAGUE, COMMUNITY, OneReport
 
 _NAME = re.compile(r"\{(\w+)(?::\w+)?\}")
 REQUEST = "0b8a2f5e-3c1d-4e6f-8a9b-1c2d3e4f5a6b"
@@ -36,17 +36,18 @@ class Thing:
     report_id: str
     event_id: str
     is_there: bool
+    measure_id: str = "a-measure"
 
     def unnamed(self, text: bytes) -> bytes:
         """A text without these ids, because an answer may repeat what was asked for."""
-        for number, name in enumerate((self.case_id, self.code_name, self.report_id, self.event_id)):
+        for number, name in enumerate((self.case_id, self.code_name, self.report_id, self.event_id, self.measure_id)):
             text = text.replace(name.encode(), b"<%d>" % number)
         return text
 
     def missing(self) -> "Thing":
         """Nothing, by names as long as these."""
-        ids = [derive("no", name) for name in (self.case_id, self.report_id, self.event_id)]
-        return Thing(ids[0], self.code_name[::-1], ids[1], ids[2], False)
+        ids = [derive("no", name) for name in (self.case_id, self.report_id, self.event_id, self.measure_id)]
+        return Thing(ids[0], self.code_name[::-1], ids[1], ids[2], False, ids[3])
 
 
 @dataclass(frozen=True)
@@ -67,6 +68,12 @@ class Step:
 
     ask: Ask
     missing: Ask | None
+
+
+def thing_of(report: OneReport) -> Thing:
+    """The report, its case and its measure."""
+    case, (measure,) = report.case, report.case.measures
+    return Thing(case.id, case.code_name, case.report_id, report.events[1].id, True, measure.id)
 
 
 def routes_of(app: FastAPI) -> list[GatedRoute]:
@@ -130,7 +137,7 @@ def _further(method: str, route: GatedRoute, filled: Mapping[str, str]) -> Seque
     return ()
 
 
-IDS = frozenset({"case_id", "code_name", "report_id", "event_id", "path"})
+IDS = frozenset({"case_id", "code_name", "report_id", "event_id", "measure_id", "path"})
 """Names in paths that say which thing a request is about."""
 
 CHANGED: Mapping[str, Mapping[str, object]] = {
@@ -149,6 +156,7 @@ FILL: Mapping[str, Fill] = {
     "code_name": lambda thing: [thing.code_name],
     "report_id": lambda thing: [thing.report_id],
     "event_id": lambda thing: [thing.event_id, f"{thing.event_id}.tlog-proof"],
+    "measure_id": lambda thing: [thing.measure_id],
     "command": lambda thing: list(FORMS),
     "statement_id": lambda thing: ["a-statement"],
     "token": lambda thing: ["7" * 32],

@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from services.audit.store import MongoRecord
 from services.intake.store import ReportStore
 from services.triage.baseline.store import REGISTRY_INDEXES, MongoRegistries
+from services.triage.measures.store import IN_FORCE_INDEXES
 from services.triage.roster.store import MongoEntries
 from services.triage.store import CASE_INDEXES, MongoCases
 from shared.access.roster_store import ROSTER_INDEXES, MongoRoster
@@ -51,7 +52,7 @@ async def mongo_reports(database: Database) -> ReportStore:
 
 async def mongo_cases(database: Database) -> MongoCases:
     """Triage's cases."""
-    await database["cases"].create_indexes(list(CASE_INDEXES))
+    await database["cases"].create_indexes([*CASE_INDEXES, *IN_FORCE_INDEXES])
     return MongoCases(Aggregates(database["cases"], Relay(Nowhere(), service="test")))
 
 

@@ -14,9 +14,11 @@ from services.triage.app import build_app
 from services.triage.baseline.scorecards import Scorecards
 from services.triage.case.case import ENDED, Case
 from services.triage.case.facets import facets_of
+from services.triage.case.in_force import keys_of, place_of
 from services.triage.case.standing import Whereabouts
 from services.triage.case.timers.table import wakes_at
 from services.triage.case.tokens import Tokens
+from services.triage.measures.store import InForceQuery
 from services.triage.reports import ReportFollower
 from services.triage.settings import TriageSettings
 from services.triage.stored import CaseChange, CaseQuery, Glimpse, Staffing, StoredCase
@@ -141,6 +143,17 @@ class MemoryCases:
 
     async def glimpses(self, query: CaseQuery) -> list[Glimpse]:
         return [_glimpse_of(case) for case in await self.queue(query)]
+
+    async def in_force(self, query: InForceQuery) -> list[Case]:
+        self._reach()
+        placed = [(place, s.case) for s in self.stored.values() if (place := place_of(s.case))]
+        fitting = [(place, case) for place, case in placed if set(query.keys) & set(keys_of(case))]
+        later = [(place, case) for place, case in fitting if query.after is None or place > query.after]
+        return [case for _, case in sorted(later, key=lambda pair: pair[0])][: query.limit]
+
+    async def find_by_measure(self, measure_id: str) -> Case | None:
+        self._reach()
+        return next((s.case for s in self.stored.values() if s.case.measure(measure_id)), None)
 
     async def waking(self, at: datetime, limit: int) -> list[str]:
         self._reach()
@@ -297,7 +310,7 @@ async def make_rig(
     parties, registries = MemoryParties(), MemoryRegistries()
     app = build_app(
         settings_for(), cases=cases, intake=vault, copies=COPIES, sessions=sessions, entries=entries, parties=parties,
-        staffing=staffing, registries=registries, catalogues=catalogues, scorecards=scorecards,
+        staffing=staffing, registries=registries, catalogues=catalogues, scorecards=scorecards, measures=cases,
     )  # fmt: skip
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="https://desk.example") as http:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 
 from fastapi import FastAPI
@@ -11,13 +12,14 @@ from services.audit.record.log import SEALS
 from services.notification.store import DeliveryPlace
 from shared.access.principal import Grant, Role
 from shared.events import CaseDecided, CheckInDue, FollowUpBegun, InformationRequested
+from shared.times import now, rfc3339
 from shared.web.paging import Cursors
 from tests.support import audit_rig, intake_rig, notification_rig, triage_rig
 from tests.support.audit_world import AuditWorld
 from tests.support.baseline_world import CATALOGUE, CONTACTS, FIRST, PAGE, WORDS
 from tests.support.notification_world import KEY
 from tests.support.one_report import COLLEAGUE
-from tests.support.people import COPIES, bearer, operator, person
+from tests.support.people import COPIES, bearer, enforcer, operator, person
 from tests.support.scorecards import as_of, scorecard
 from tests.support.service_keys import call_of
 
@@ -98,6 +100,8 @@ async def make_triage() -> World:
             "reported": {"people": [{"name": "Example user", "details": None}]},
         }  # fmt: skip
         await rig.order(case, "recuse", {"person": "person:0123456789abcdef", "ground": "related"}, COLLEAGUE)
+        measure = {"measure": "restriction", "until": rfc3339(now() + timedelta(days=9))[:10], "scope": "pages"}
+        await rig.order(case, "act_in_emergency", {**measure, "why": "It goes on."}, triage_rig.ALICE)
         case = rig.cases.stored[case.id].case
         referred = await rig.open()
         await rig.order(referred, "refer", {"body": "trust_safety", "explanation": "It is for them."}, COLLEAGUE)
@@ -113,7 +117,7 @@ async def make_triage() -> World:
         "access_token": [triage_rig.PROOF.access_token], "id_token": [triage_rig.PROOF.id_token],
         "role": ["responder", "operator"], "bodies": [["u4c"], ["none"]], "communities": [["enwiki"]],
         "expires_at": ["2999-01-01T00:00:00Z"], "until": [None], "module": ["A"],
-        "case_id": [case.id],
+        "case_id": [case.id], "measure_id": [case.measures[0].id], "scope": ["pages"],
         "command": [
             "assign", "refer", "accept_referral", "decline_referral", "start", "ask", "take_answer", "add_party",
             "disclose", "propose_decision", "second",
@@ -129,6 +133,8 @@ async def make_triage() -> World:
     def caller(operation: str) -> Mapping[str, str]:
         if operation == "POST /v1/sign-ins":
             return call_of("audit", "note_names", "triage")
+        if operation.split("/")[2:3] == ["measures"]:
+            return bearer(enforcer("e4f0ace0"))
         return bearer(chief if operation.split("/")[2:3] in (["roster"], ["baseline"]) else triage_rig.ALICE)
 
     said = {"change": ["attest", "annotate", "list_project"], "If-Match": ['"0"', '"1"', '"2"']}

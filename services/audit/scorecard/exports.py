@@ -1,7 +1,5 @@
 """A scorecard for other programs: as a table for spreadsheets, for a wiki page, and as an evaluation log of Gemara."""
 
-import csv
-import io
 import re
 import unicodedata
 from collections.abc import Iterable, Sequence
@@ -14,6 +12,7 @@ from services.audit.scorecard.document import ItemDocument, RangeDocument, write
 from services.audit.scorecard.result import Item, Outcome, Scorecard
 from services.audit.scorecard.views import Words, safe_link, standing_of, tell_reason, tell_standing, tell_step
 from shared.i18n.messages import message_key
+from shared.spreadsheet import write_lines
 
 COLUMNS = (
     "community", "kind", "as_of", "sealed", "catalogue_version", "level_reached", "responsibility", "level", "group",
@@ -34,8 +33,6 @@ GEMARA_RESULTS = {
     Outcome.UPCOMING: "Not Run",
 }
 CATALOGUE = "hearth-baseline"
-_FORMULA = re.compile(r"(?:^|[;\t\r\n])[\s\x00-\x1f\u200b-\u200f\ufeff\"]*(?=[=+\-@|%\uff1d\uff0b\uff0d\uff20])")
-"""Where a formula may begin: a spreadsheet that does not separate cells by commas splits also what is quoted."""
 _AS_REFERENCES = {ord(sign): f"&#{ord(sign)};" for sign in map(chr, range(128)) if not re.match(r"[\w ,.()?]", sign)}
 _AS_REFERENCES |= {ord(sign): f"&#{ord(sign)};" for sign in "_\uff3f"}
 """Also the wide underscore: magic words of Japanese are written with it."""
@@ -52,12 +49,12 @@ def write_csv(card: Scorecard, words: Words, *, values: bool) -> bytes:
         card.community, card.kind, document["as_of"]["at"], card.as_of.sealed, card.catalogue_version,
         card.level_reached,
     )  # fmt: skip
-    return _write_lines(COLUMNS, ((*head, *_cells(item, words)) for item in document["items"]))
+    return write_lines(COLUMNS, ((*head, *_cells(item, words)) for item in document["items"]))
 
 
 def write_csv_of_all(cards: Iterable[Scorecard]) -> bytes:
     """One line for each community, in UTF-8. No cell is a formula."""
-    return _write_lines(
+    return write_lines(
         ALL_COLUMNS,
         (
             (
@@ -217,24 +214,6 @@ def _cells(item: ItemDocument, words: Words) -> Sequence[object]:
 
 def _ends(count: RangeDocument | None) -> tuple[int | None, int | None]:
     return (count["least"], count["most"]) if count else (None, None)
-
-
-def _write_lines(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> bytes:
-    out = io.StringIO()
-    writer = csv.writer(out, quoting=csv.QUOTE_ALL)
-    writer.writerow(columns)
-    writer.writerows([_cell(value) for value in row] for row in rows)
-    return out.getvalue().encode()
-
-
-def _cell(value: object) -> str:
-    """A cell as text. A spreadsheet would run what begins like a formula; with an apostrophe before it, it does not."""
-    if value is None:
-        return ""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    text = str(value).replace("\x00", "")
-    return _FORMULA.sub(r"\g<0>'", text) if isinstance(value, str) else text
 
 
 def _wiki(text: str) -> str:

@@ -21,9 +21,10 @@ from shared.ids import case_id_of, new_id
 from shared.telemetry import current_traceparent
 from shared.times import now
 
-Readable = Section | Literal["correspondence", "mentions", "referral"]
+Readable = Section | Literal["correspondence", "mentions", "referral", "names"]
 """What can be read of a report: its sections, what handlers and reporter have written since, which of all these words
-mention people on the roster, and of what handlers have written, why they referred the case."""
+mention people on the roster, and of what handlers have written, why they referred the case. `names`: of the people
+reported and those that handlers added, only the names, each with the token that events have for the person."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +132,15 @@ class VaultReader:
                 words = replace(read, sections=("reported", "content", "correspondence"))
                 content = self._open(words, given, report, vault, known)
                 found[name] = {"items": self._mentions.shown(report, known, content)}
+            elif name == "names":
+                words = Read(report.id, ("reported",))
+                people = self._open(words, {"reported": ("people",)}, report, vault, known).get("reported", {})
+                found[name] = {
+                    "people": [
+                        *({"party": one["party"], "name": one["name"]} for one in people.get("people", ())),
+                        *({"party": one["id"], "name": one["text"]} for one in self._statements(report, "party")),
+                    ]
+                }
             elif sealed := vault.section(name):
                 section = orjson.loads(self._vault.open(f"{report.id}/{name}", sealed))
                 fields = given[name] or section

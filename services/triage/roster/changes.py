@@ -33,7 +33,7 @@ RosterCode = Annotated[str, TypedText(80)]
 Codes = Annotated[tuple[RosterCode, ...], Field(max_length=50)]
 GivenName = Annotated[str, TypedText(320, longest=LONGEST_LINE)]
 GivenNames = Annotated[tuple[GivenName, ...], Field(max_length=20)]
-PersonRole = Literal["responder", "coordinator", "auditor", "operator"]
+PersonRole = Literal["responder", "coordinator", "enforcer", "auditor", "operator"]
 Scope = Literal["meta", "proof", "export"]
 
 
@@ -114,7 +114,7 @@ class GiveRole(RosterChange):
         else:
             yield from _unknown("bodies", self.bodies, policy.bodies, "unknown_body")
             yield from _unknown("communities", self.communities, policy.communities, "unknown_community")
-        if self.scopes and self.role in ("responder", "coordinator", "operator"):
+        if self.scopes and self.role in ("responder", "coordinator", "enforcer", "operator"):
             yield FieldError("/scopes", "not_of_this_role", "Only auditors have scopes.")
         yield from _over("expires_at", self.expires_at, at)
         if self.role and serves_beside(principal_in(with_grant(self.held())(kept).entry), policy.last_resort, at):

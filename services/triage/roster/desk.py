@@ -253,7 +253,7 @@ class RosterDesk:
         communities = tuple(c for c in self.policy.communities if somewhere(list(self.policy.bodies), [(c,)]))
         within = [(), *((c,) for c in communities)]
         bodies = tuple(b for b in self.policy.bodies if somewhere([b], within))
-        bound = (Role.RESPONDER, Role.COORDINATOR)
+        bound = (Role.RESPONDER, Role.COORDINATOR, Role.ENFORCER)
         roles = tuple(r.value for r in PEOPLE if may([Grant(r)]) or (r in bound and bodies))
         return {"role": roles, "bodies": bodies, "communities": communities, "scopes": SCOPES}
 

@@ -11,7 +11,7 @@ import orjson
 from fastapi import APIRouter, Request, Response
 from starlette.responses import RedirectResponse
 
-from services.triage.paths import BASELINE, HOME, ROSTER
+from services.triage.paths import BASELINE, HOME, MEASURES, ROSTER
 from services.triage.rooms import rooms_of
 from services.triage.roster.changes import CHANGES, INPUTS, TakeName, ends_of, running
 from services.triage.roster.desk import RosterDesk, has_role
@@ -118,11 +118,15 @@ def make_roster_pages(desk: RosterDesk, gate: Gate, pages: Pages, drafts: FormDr
 
 
 async def make_error_page(flow: SignInFlow, request: Request, problem: Problem) -> Response:
-    """The page of a problem. A reader who may see no cases is led from home to the roster, or to the baseline."""
+    """The page of a problem. A reader who may see no cases is led from home to another room."""
     if problem.status != 403:
         return await flow.error_page(request, problem)
     rooms = rooms_of(principal_of(request))
-    named = (("roster", ROSTER, "roster-title"), ("baseline", BASELINE, "desk-baseline-nav"))
+    named = (
+        ("measures", MEASURES, "measures-title"),
+        ("roster", ROSTER, "roster-title"),
+        ("baseline", BASELINE, "desk-baseline-nav"),
+    )
     places = [(place, flow.pages.message(request, title), False) for room, place, title in named if rooms[room]]
     if places and request.url.path == HOME and request.method == "GET":
         return RedirectResponse(places[0][0], 303, {"Cache-Control": "no-store"})

@@ -10,8 +10,10 @@ import pytest
 
 from services.triage.actions import Desk
 from services.triage.case.case import ENDED
+from services.triage.case.in_force import InForcePlace
 from services.triage.case.standing import reached
 from services.triage.desk.queue import OPEN_STATES, TABS, QueueFilter
+from services.triage.measures.store import IN_FORCE_ORDER, InForceQuery, MongoMeasures, in_force_of
 from services.triage.reports import ReportFollower
 from services.triage.requests import CommandRequest, VersionConflict
 from services.triage.sight import Sight
@@ -106,6 +108,54 @@ async def test_each_tab_of_the_queue_is_read_in_order_from_an_index(cases: Mongo
                 stages = str(plan["queryPlanner"]["winningPlan"])
                 assert "'SORT'" not in stages, (tab, part, stages)
                 assert "COLLSCAN" not in stages
+
+
+async def test_the_register_is_read_from_its_index(cases: MongoCases, database: Database) -> None:
+    measures = MongoMeasures(database["cases"])
+    follower = ReportFollower(cases, POLICY, nobody_named(), Everywhere(), TOKENS)
+    await follower.take([reported() for _ in range(50)])
+    document = await database["cases"].find_one({})
+    assert document
+    ends = now() + timedelta(days=9)
+    held = [{"in_force": ["*", f"community {n % 3}"], "in_force_until": ends + timedelta(n // 2)} for n in range(60)]
+    await database["cases"].insert_many(
+        document | {"_id": f"held-{n:02}", "code_name": f"held-{n}"} | one for n, one in enumerate(held)
+    )
+    for keys in (("*",), ("community 0", "community 2", "scope everywhere")):
+        for after in (None, InForcePlace(ends + timedelta(10), "held-20")):
+            wanted = in_force_of(InForceQuery(keys, after, 10))
+            plan = await database["cases"].find(wanted).sort(IN_FORCE_ORDER).limit(10).explain()
+            stages = str(plan["queryPlanner"]["winningPlan"])
+            assert "'indexName': 'in_force'" in stages
+            assert "COLLSCAN" not in stages
+            assert "'SORT'" not in stages
+            assert plan["executionStats"]["totalDocsExamined"] <= 12
+            found = await measures.in_force(InForceQuery(keys, after, 10))
+            assert len(found) == 10
+            assert after is None or found[0].id == "held-21"
+    plan = await database["cases"].find({"measures.id": {"$eq": "none", "$gt": ""}}).explain()
+    assert "'indexName': 'measures'" in str(plan["queryPlanner"]["winningPlan"])
+
+
+async def test_cases_from_before_the_register_get_their_place(cases: MongoCases, database: Database) -> None:
+    measures = MongoMeasures(database["cases"])
+    event = reported()
+    await ReportFollower(cases, POLICY, nobody_named(), Everywhere(), TOKENS).take([event])
+    desk = Desk(
+        cases, MemoryVault(), POLICY, KEY, Roster(MemoryCopies()), Sight(nobody_named(), TOKENS, cases), Everywhere(),
+        TOKENS,
+    )  # fmt: skip
+    values = {
+        "measure": "restriction",
+        "until": f"{now() + timedelta(days=9):%Y-%m-%d}",
+        "scope": "pages",
+        "why": "So.",
+    }
+    await desk.carry_out(ALICE, event.case_id, CommandRequest("act_in_emergency", values, 3, "taken"))
+    await database["cases"].update_one({"_id": event.case_id}, {"$unset": {"in_force": "", "in_force_until": ""}})
+    assert await measures.in_force(InForceQuery(("*",))) == []
+    await measures.place_measures()
+    assert [case.id for case in await measures.in_force(InForceQuery(("*",)))] == [event.case_id]
 
 
 async def test_a_referred_case_is_in_the_queues_of_both_bodies_once(cases: MongoCases) -> None:

@@ -77,6 +77,19 @@ async def test_for_a_notice_the_address_of_the_reporter_is_all(rig: Rig, report_
     assert len(rig.store.accesses) == 1
 
 
+async def test_a_person_who_enforces_a_measure_gets_names_and_nothing_else(rig: Rig) -> None:
+    sent = await rig.post(narrative="They shouted.", reported=[{"name": "Zebedee", "details": "A beard."}])
+    await rig.mailbox.keep_statement(sent["report_id"], "7" * 32, "party", "Quixotina")
+    await rig.mailbox.keep_statement(sent["report_id"], "n-1", "note", "He is loud.")
+    body = {"purpose": "enforce", "reads": [{"report_id": sent["report_id"], "sections": ["names"]}]}
+    _, answer = await read(rig, body, bearer("enforce"))
+    (named, added) = answer["items"][0]["sections"]["names"]["people"]
+    assert (named.keys(), named["name"]) == ({"party", "name"}, "Zebedee")
+    assert added == {"party": "7" * 32, "name": "Quixotina"}
+    body["reads"][0]["sections"] = ["reported"]
+    assert (await read(rig, body, bearer("enforce")))[0] == 403
+
+
 @pytest.mark.parametrize("purpose", ["review", "correspond"])
 async def test_a_call_says_for_which_person_it_is_made(rig: Rig, report_id: str, purpose: str) -> None:
     nobody = {"Authorization": f"Bearer {signer('triage').token('intake', purpose)}"}
@@ -141,11 +154,13 @@ async def test_unknown_and_erased_reports_are_told_apart(rig: Rig, report_id: st
 READ = {"reads": [{"report_id": "x", "sections": ["content"]}]}
 READ_ADDRESS = {"reads": [{"report_id": "x", "sections": ["reporter"]}]}
 READ_REFERRAL = {"reads": [{"report_id": "x", "sections": ["referral"]}]}
+READ_NAMES = {"reads": [{"report_id": "x", "sections": ["names"]}]}
 ROUTES: dict[str, tuple[str, str, dict[str, Any], int]] = {
     "review": ("POST", "/v1/vault/read", {"purpose": "review", **READ}, 200),
     "identify": ("POST", "/v1/vault/read", {"purpose": "identify", **READ_ADDRESS}, 200),
     "notify": ("POST", "/v1/vault/read", {"purpose": "notify", **READ_ADDRESS}, 200),
     "refer": ("POST", "/v1/vault/read", {"purpose": "refer", **READ_REFERRAL}, 200),
+    "enforce": ("POST", "/v1/vault/read", {"purpose": "enforce", **READ_NAMES}, 200),
     "correspond": ("PUT", "/v1/vault/reports/{}/statements/s-1", {"kind": "question", "text": "When?"}, 204),
     "name": ("PUT", f"/v1/vault/reports/{{}}/named/{'7' * 32}", {"person": "person:5f2c81aa90b1c2d3"}, 204),
     "sign_in": ("POST", "/v1/vault/pseudonyms", {}, 200),

@@ -30,7 +30,7 @@ from tests.support.callers import (
 from tests.support.every_app import SERVICES, build
 from tests.support.one_report import HOMES, HTML, OneReport, hand_in, send
 from tests.support.rosters import fresh_roster
-from tests.support.route_walk import STALE, Ask, Step, Thing, named_routes, steps_of
+from tests.support.route_walk import STALE, Ask, Step, named_routes, steps_of, thing_of
 
 OPEN = {
     "service.probe", "page.asset", "page.leave", "session.sign_in", "report.submit", "report.follow_up", "record.keys",
@@ -38,6 +38,7 @@ OPEN = {
 }  # fmt: skip
 """Open to anyone."""
 HANDLING = "confidentiality names body community"
+ENFORCING = "confidentiality names place"
 MAY: dict[str, dict[str, str]] = {
     **{action: {"anyone": ""} for action in OPEN},
     "report.submit_for": {"integrator": "source community"},
@@ -96,6 +97,9 @@ MAY: dict[str, dict[str, str]] = {
     "case.unlink": {"responder": f"{HANDLING} training", "coordinator": HANDLING},
     "case.merge": {"responder": f"{HANDLING} training", "coordinator": HANDLING},
     "case.unmerge": {"responder": f"{HANDLING} training", "coordinator": HANDLING},
+    "measure.list": {"enforcer": ENFORCING, "coordinator": HANDLING},
+    "measure.read": {"enforcer": ENFORCING},
+    "measure.export": {"enforcer": ENFORCING},
     "roster.read": {"coordinator": ""},
     "roster.change": {"coordinator": "oneself reach"},
     "roster.leave": {"coordinator": "last reach"},
@@ -126,7 +130,7 @@ SCOPE = {
     "scorecard.values": "meta",
 }
 PURPOSES = {
-    "vault.read": {"review", "refer", "notify"}, "vault.correspond": {"correspond"}, "vault.name": {"name"},
+    "vault.read": {"review", "refer", "notify", "enforce"}, "vault.correspond": {"correspond"}, "vault.name": {"name"},
     "vault.pseudonyms": {"sign_in"},
     "vault.bind_names": {"enrol"},
     "roster.note_names": {"note_names"},
@@ -135,14 +139,14 @@ FRESH = {
     "baseline.withdraw", "report.erase", "case.decide", "case.decide_appeal", "case.review_emergency",
     "case.end_measure", "roster.change", "roster.leave",
 }  # fmt: skip
-SECTIONS = {"notify": ["reporter"], "refer": ["referral"]}
+SECTIONS = {"enforce": ["names"], "notify": ["reporter"], "refer": ["referral"]}
 """What is read for purposes that may read little."""
-OF_A_CASE = {action for action in MAY if action.startswith("case.")} | {
+OF_A_CASE = {action for action in MAY if action.startswith(("case.", "measure."))} | {
     "report.erase", "delivery.list", "record.read", "record.prove", "record.entries",
 }  # fmt: skip
 SHUTS_OUT = OF_A_CASE | {"vault.read"}
 """A party to the case gets nothing by these, and a person recused from it gets nothing but the record."""
-HIDDEN = {"recused", "body", "community"}
+HIDDEN = {"recused", "body", "community", "place"}
 ANSWERS = {
     "sign_in": (401, "sign-in-needed"),
     "sign_in_again": (401, "sign-in-again"),
@@ -211,6 +215,8 @@ def expect(action: str, caller: Caller, about: bool) -> Expected:
         return Expected("recused", hidden=True, at_once=False)
     if about and "reach" in needs.split() and situation.breaks in ("body", "community"):
         return Expected("reach", at_once=False)
+    if about and "place" in needs.split() and situation.breaks in ("body", "community"):
+        return Expected("place", hidden=True, at_once=False)
     if about and situation.breaks in needs.split():
         return Expected(situation.breaks, hidden=situation.breaks in HIDDEN, at_once=False)
     return Expected()
@@ -357,7 +363,11 @@ def _faults(
 
 def _rooms(caller: Caller) -> Iterator[str]:
     """Where a caller is led who may not see the queue."""
-    for action, place in (("roster.read", "/desk/roster"), ("baseline.list", "/desk/baseline")):
+    for action, place in (
+        ("measure.list", "/desk/measures"),
+        ("roster.read", "/desk/roster"),
+        ("baseline.list", "/desk/baseline"),
+    ):
         if expect(action, caller, about=False) == Expected():
             yield place
 
@@ -418,7 +428,7 @@ async def test_every_route_answers_everybody_as_the_table_says(
 ) -> None:
     enrol_those_whom_services_act_for()
     report = await hand_in(recused(), referred=True)
-    there = Thing(report.case.id, report.case.code_name, report.case.report_id, report.events[1].id, True)
+    there = thing_of(report)
     steps, walk = list(steps_of(report.apps[service], there, there.missing())), Walk(noted)
     async with fresh_roster(report.apps[service]):
         for caller in await callers_at(service, report, role):

@@ -11,7 +11,7 @@ from shared.web.typed_addresses import tidy_path, tidy_query
 from tests.support.every_app import SERVICES
 from tests.support.one_report import HTML, hand_in
 from tests.support.rosters import fresh_roster
-from tests.support.route_walk import Ask, Thing, routes_of, steps_of
+from tests.support.route_walk import Ask, routes_of, steps_of, thing_of
 
 on_one_loop = pytest.mark.asyncio(loop_scope="module")
 
@@ -32,7 +32,7 @@ async def service(request: pytest.FixtureRequest) -> AsyncIterator[tuple[FastAPI
     One for all tests here, because none of them is let in to change anything.
     """
     report = await hand_in([])
-    there = Thing(report.case.id, report.case.code_name, report.case.report_id, report.events[1].id, True)
+    there = thing_of(report)
     app = report.apps[request.param]
     async with fresh_roster(app):
         yield app, [step.ask for step in steps_of(app, there, there.missing())]

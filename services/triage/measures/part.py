@@ -1,0 +1,16 @@
+"""The register of measures as a part of triage."""
+
+from services.triage.desk.names import CaseNames
+from services.triage.desk.people import PeopleNames
+from services.triage.measures.pages import make_measure_pages
+from services.triage.measures.register import MeasureRegister
+from services.triage.measures.routes import make_measures_router
+from shared.parts import Part
+from shared.web.gate import Gate
+from shared.web.pages import Pages
+
+
+def build(register: MeasureRegister, gate: Gate, pages: Pages, people: PeopleNames) -> Part:
+    """Shows what is in force, over HTTP and on pages."""
+    names = CaseNames(pages, register.policy, people)
+    return Part([make_measures_router(register, gate), make_measure_pages(register, gate, pages, names)])

@@ -1,0 +1,216 @@
+"""The register of measures in force, as each principal may see it. It shows no more of a case than its measures."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from services.triage.case.case import Case
+from services.triage.case.in_force import ANYWHERE, InForcePlace, of_body, of_community, of_scope, place_of
+from services.triage.case.values import Measure
+from services.triage.measures.store import InForceQuery, InForceStore
+from services.triage.sight import Sight
+from shared.access.authorization import allow, demand, reaches
+from shared.access.conditions import Permit
+from shared.access.principal import Principal, Reach, Resource
+from shared.clients.vault import Contents
+from shared.events import Actor
+from shared.policy import Policy
+from shared.problems import NotFound
+from shared.times import now
+from shared.web.paging import Cursors
+
+MOST_KEYS = 100
+"""The keys that one look asks for; a person who reaches more communities looks through all measures."""
+
+CASES_AT_ONCE = 200
+MOST_EXPORTED = 2_000
+"""An export ends with the page that brings so many measures; its cursor leads to the others."""
+
+
+class Vault(Protocol):
+    """What the register needs of intake's vault (shared.clients.vault.VaultClient)."""
+
+    async def read(
+        self, report_ids: Sequence[str], *, sections: Sequence[str], purpose: str, behalf: Actor | None = None
+    ) -> dict[str, Contents]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class RegisterFilter:
+    """Which measures: of these communities and kinds (empty: all), after the place of `cursor`, of `limit` cases."""
+
+    communities: tuple[str, ...] = ()
+    kinds: tuple[str, ...] = ()
+    cursor: str | None = None
+    limit: int = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A measure in the register, and the case that it belongs to, of which the register shows the place alone."""
+
+    measure: Measure
+    case: Case
+    everywhere: bool
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """The people a measure is about. `names` is empty where nobody has one; `erased`: nothing is left of the report."""
+
+    names: tuple[str, ...] = ()
+    erased: bool = False
+
+
+class MeasureRegister:
+    """The measures that stand."""
+
+    def __init__(
+        self,
+        cases: InForceStore,
+        sight: Sight,
+        vault: Vault,
+        policy: Policy,
+        key: bytes,
+        clock: Callable[[], datetime] = now,
+    ) -> None:
+        """`key`: 32 bytes that seal cursors."""
+        self._cases = cases
+        self._sight = sight
+        self._vault = vault
+        self._cursors = Cursors(InForcePlace, key)
+        self._clock = clock
+        self.policy = policy
+
+    async def page(
+        self, who: Principal, wanted: RegisterFilter, action: str = "measure.list"
+    ) -> tuple[list[Entry], str | None]:
+        """The measures in force for which `who` may do this, those of one case together, the first to end first.
+
+        Also the cursor of the next page, if there is one; shared.web.paging says when a page is short. Raises Problem
+        422 for a foreign cursor.
+        """
+        keys = self._keys(reaches(who, action, self._clock()))
+
+        async def read(after: InForcePlace | None, most: int) -> list[Case]:
+            return await self._cases.in_force(InForceQuery(keys, after, most))
+
+        seen: dict[str, list[Entry]] = {}
+
+        async def see(found: Sequence[Case]) -> list[Case]:
+            shut_out = await self._sight.shut_out_of_each(found, who.ref)
+            for case in found:
+                if case.id in shut_out and (own := self._entries(who, case, shut_out[case.id], action, wanted)):
+                    seen[case.id] = own
+            return [case for case in found if case.id in seen]
+
+        def place(case: Case) -> InForcePlace:
+            found = place_of(case)
+            assert found is not None  # noqa: S101  # the store gives no other cases
+            return found
+
+        cases, after = await self._cursors.page(wanted.cursor, wanted.limit, read, see, place)
+        return [entry for case in cases for entry in seen[case.id]], after
+
+    async def find(self, who: Principal, measure_id: str, action: str = "measure.list") -> Entry:
+        """One measure that `who` may do this to. Raises Problem 404 where it does not stand, or is hidden."""
+        case = await self._cases.find_by_measure(measure_id)
+        measure = case.measure(measure_id) if case else None
+        if case is None or measure is None or not measure.stands:
+            raise NotFound
+        shut_out = await self._sight.shut_out_of(case, who.ref)
+        demand(who, action, self._resource(case, measure, shut_out), self._clock())
+        return Entry(measure, case, measure.scope in self.policy.boundless)
+
+    async def about(
+        self, who: Principal, entries: Sequence[Entry], action: str = "measure.read"
+    ) -> Mapping[str, About]:
+        """The people these measures are about, by their ids; the vault notes who read it before it answers.
+
+        Raises Problem 403 and 404 for what `who` may not read, and Unavailable.
+        """
+        if not entries:
+            return {}
+        at = self._clock()
+        permits = [demand(who, action, self._resource(e.case, e.measure, frozenset()), at) for e in entries]
+        reports = list(dict.fromkeys(entry.case.report_id for entry in entries))
+        found = await self._vault.read(
+            reports, sections=("names",), purpose="enforce", behalf=who.actor(permits[0].role)
+        )
+        return {entry.measure.id: _about(entry, found.get(entry.case.report_id)) for entry in entries}
+
+    async def export(
+        self, who: Principal, communities: tuple[str, ...] = (), cursor: str | None = None
+    ) -> tuple[list[tuple[Entry, About]], str | None]:
+        """The measures in force with the people they are about, and the cursor of what is left; None at the end.
+
+        Raises Problem 422 for a foreign cursor, and Unavailable.
+        """
+        found: list[tuple[Entry, About]] = []
+        after = cursor
+        while len(found) < MOST_EXPORTED:
+            wanted = RegisterFilter(communities, (), after, CASES_AT_ONCE)
+            entries, after = await self.page(who, wanted, "measure.export")
+            known = await self.about(who, entries, "measure.export")
+            found += [(entry, known[entry.measure.id]) for entry in entries]
+            if after is None:
+                break
+        return found, after
+
+    def communities(self, who: Principal) -> tuple[str, ...]:
+        """The communities whose measures `who` may list, by their ids."""
+        reached = reaches(who, "measure.list", self._clock())
+        return tuple(name for name in self.policy.communities if any(self._reaches(reach, name) for reach in reached))
+
+    def _entries(
+        self, who: Principal, case: Case, shut_out: frozenset[str], action: str, wanted: RegisterFilter
+    ) -> list[Entry]:
+        at = self._clock()
+        standing = sorted(
+            (measure for measure in case.measures if measure.stands),
+            key=lambda measure: (measure.until is None, measure.until or at, measure.id),
+        )
+        entries = [Entry(measure, case, measure.scope in self.policy.boundless) for measure in standing]
+        return [
+            entry
+            for entry in entries
+            if (not wanted.kinds or entry.measure.kind in wanted.kinds)
+            and (not wanted.communities or entry.everywhere or case.community in wanted.communities)
+            and isinstance(allow(who, action, self._resource(case, entry.measure, shut_out), at), Permit)
+        ]
+
+    def _resource(self, case: Case, measure: Measure, shut_out: frozenset[str]) -> Resource:
+        community = self.policy.communities.get(case.community)
+        return Resource(
+            body=case.body,
+            community=case.community,
+            bodies=frozenset(community.bodies.values()) if community else frozenset(),
+            parties=shut_out.union(case.parties),
+            recused=shut_out.union(case.recused),
+            everywhere=measure.scope in self.policy.boundless,
+        )
+
+    def _keys(self, reached: Sequence[Reach]) -> tuple[str, ...]:
+        """The keys that lead to all measures that these reaches may show; each measure is judged afterwards."""
+        keys = {of_scope(scope) for scope in self.policy.boundless}
+        for reach in reached:
+            if not reach.bodies and reach.communities is None:
+                return (ANYWHERE,)
+            keys |= {of_body(body) for body in reach.bodies}
+            keys |= {of_community(name) for name in self.policy.communities if self._reaches(reach, name)}
+        return tuple(sorted(keys)) if len(keys) <= MOST_KEYS else (ANYWHERE,)
+
+    def _reaches(self, reach: Reach, name: str) -> bool:
+        bodies = self.policy.communities[name].bodies.values()
+        return (reach.communities is None or name in reach.communities) and (
+            not reach.bodies or not set(reach.bodies).isdisjoint(bodies)
+        )
+
+
+def _about(entry: Entry, contents: Contents | None) -> About:
+    """The names of the respondents, as far as the vault hands them out."""
+    if contents is None or contents.erased:
+        return About(erased=contents is not None)
+    people = contents.sections.get("names", {}).get("people", ())
+    return About(tuple(one["name"] for one in people if one["party"] in entry.case.respondents))

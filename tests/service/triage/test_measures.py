@@ -1,0 +1,157 @@
+"""The register of measures: what is in force, for the people who enforce it, and for nobody else."""
+
+import csv
+import io
+from collections.abc import AsyncIterator, Iterable
+from datetime import timedelta
+
+import pytest
+
+from services.triage.case.case import Case
+from shared.access.principal import Principal
+from shared.times import now
+from tests.service.triage.test_sight import naming
+from tests.support.forms import SAME_ORIGIN
+from tests.support.people import bearer, coordinator, enforcer, person, sign_in
+from tests.support.triage_rig import ALICE, CORA, Rig, make_rig, reported
+
+JANE = "7" * 32
+EVE = enforcer("e4f0ace0", communities=("enwiki",))
+ELSEWHERE = enforcer("e4f0ace1", communities=("swwiki",))
+HTML = {"accept": "text/html", **SAME_ORIGIN}
+
+
+def day(days: int) -> str:
+    return f"{now() + timedelta(days=days):%Y-%m-%d}"
+
+
+@pytest.fixture
+async def rig() -> AsyncIterator[Rig]:
+    async with make_rig() as rig:
+        yield rig
+
+
+async def restricted(
+    rig: Rig, days: int = 9, scope: str = "pages", name: str = "Zebedee", names: Iterable[str] = ()
+) -> Case:
+    """A case with a restriction that was taken in an emergency. `names`: pseudonyms of people that its report names."""
+    event = reported(subjects=(JANE,), parties_apart=True)
+    await rig.parties.follow([naming(event, *names)])
+    case = await rig.open(event)
+    rig.vault.sections[case.report_id] = {"names": {"people": [{"party": JANE, "name": name}]}}
+    given = {"measure": "restriction", "until": day(days), "scope": scope, "why": "It goes on."}
+    answer = await rig.order(case, "act_in_emergency", given)
+    assert answer.status_code == 200, answer.text
+    return rig.cases.stored[case.id].case
+
+
+async def listed(rig: Rig, who: Principal = EVE, query: str = "") -> list[str]:
+    answer = await rig.http.get(f"/v1/measures{query}", headers=bearer(who))
+    assert answer.status_code == 200, answer.text
+    return [item["id"] for item in answer.json()["items"]]
+
+
+def measure_of(case: Case) -> str:
+    return case.measures[0].id
+
+
+async def test_what_is_in_force_is_listed_without_names_the_first_to_end_first(rig: Rig) -> None:
+    later, sooner = await restricted(rig, 20), await restricted(rig, 10)
+    answer = (await rig.http.get("/v1/measures", headers=bearer(EVE))).json()
+    assert [item["id"] for item in answer["items"]] == [measure_of(sooner), measure_of(later)]
+    item = answer["items"][0]
+    assert (item["kind"], item["scope"], item["community"], item["until"]) == (
+        "restriction", "pages", "enwiki", day(10),
+    )  # fmt: skip
+    assert sooner.id not in f"{answer}"
+    assert sooner.code_name not in f"{answer}"
+    assert "Zebedee" not in f"{answer}"
+    assert not rig.vault.reads
+
+
+async def test_each_community_sees_its_own_measures_and_those_that_hold_everywhere(rig: Rig) -> None:
+    pages, everywhere = await restricted(rig), await restricted(rig, 30, "everywhere")
+    assert await listed(rig) == [measure_of(pages), measure_of(everywhere)]
+    assert await listed(rig, ELSEWHERE) == [measure_of(everywhere)]
+    of_body = enforcer("e4f0ace2", "swwiki_admins")
+    assert await listed(rig, of_body) == [measure_of(everywhere)]
+    assert await listed(rig, enforcer("e4f0ace3")) == [measure_of(pages), measure_of(everywhere)]
+    assert await listed(rig, query="?community=swwiki") == [measure_of(everywhere)]
+    assert await listed(rig, query="?kind=permanent_ban") == []
+
+
+async def test_whom_a_measure_is_about_is_read_in_the_vault_for_one_purpose(rig: Rig) -> None:
+    case = await restricted(rig)
+    answer = await rig.http.get(f"/v1/measures/{measure_of(case)}", headers=bearer(EVE))
+    assert (answer.json()["names"], answer.json()["erased"]) == (["Zebedee"], False)
+    ((report_id, purpose, behalf),) = rig.vault.reads
+    assert (report_id, purpose, behalf and (behalf.ref, behalf.role)) == (
+        case.report_id, "enforce", (EVE.ref, "enforcer"),
+    )  # fmt: skip
+    assert "Zebedee" not in f"{rig.cases.events} {rig.cases.stored}"
+    rig.vault.erased.add(case.report_id)
+    answer = await rig.http.get(f"/v1/measures/{measure_of(case)}", headers=bearer(EVE))
+    assert (answer.json()["names"], answer.json()["erased"]) == ([], True)
+
+
+async def test_a_person_whom_the_case_is_about_or_recused_sees_nothing_of_it(rig: Rig) -> None:
+    about = person("e4f0ace4", *EVE.grants)
+    case = await restricted(rig, names=about.pseudonyms)
+    answer = await rig.order(case, "recuse", {"person": EVE.ref, "ground": "involved"}, CORA)
+    assert answer.status_code == 200
+    for who in (about, EVE):
+        assert await listed(rig, who) == []
+        for address in (f"/v1/measures/{measure_of(case)}", "/v1/measures/no-such-measure"):
+            assert (await rig.http.get(address, headers=bearer(who))).status_code == 404
+        assert (await rig.http.get("/v1/measures/export", headers=bearer(who))).json()["items"] == []
+    assert not rig.vault.reads
+
+
+async def test_responders_have_no_register_and_coordinators_see_no_names(rig: Rig) -> None:
+    case = await restricted(rig)
+    assert (await rig.http.get("/v1/measures", headers=bearer(ALICE))).status_code == 403
+    assert await listed(rig, CORA) == [measure_of(case)]
+    assert await listed(rig, coordinator("c1c1c1c1", "swwiki_admins")) == []
+    for address in (f"/v1/measures/{measure_of(case)}", "/v1/measures/export", "/v1/measures/export.csv"):
+        assert (await rig.http.get(address, headers=bearer(CORA))).status_code == 403
+
+
+async def test_a_measure_that_has_ended_is_in_no_list(rig: Rig) -> None:
+    case = await restricted(rig)
+    given = {"measure_id": measure_of(case), "review": "ended", "why": "Not needed."}
+    assert (await rig.order(case, "review_emergency", given, person("d0d0d0d0", *ALICE.grants))).status_code == 200
+    assert await listed(rig) == []
+    assert (await rig.http.get(f"/v1/measures/{measure_of(case)}", headers=bearer(EVE))).status_code == 404
+
+
+async def test_the_export_names_people_and_holds_no_formula(rig: Rig) -> None:
+    cases = [await restricted(rig, 9 + n, name=name) for n, name in enumerate(("Zebedee", '=HYPERLINK("x")'))]
+    answer = (await rig.http.get("/v1/measures/export", headers=bearer(EVE))).json()
+    assert [(item["id"], item["names"]) for item in answer["items"]] == [
+        (measure_of(cases[0]), ["Zebedee"]), (measure_of(cases[1]), ['=HYPERLINK("x")']),
+    ]  # fmt: skip
+    assert answer["next"] is None
+    table = await rig.http.get("/v1/measures/export.csv", headers=bearer(EVE))
+    assert table.headers["content-type"].startswith("text/csv")
+    rows = list(csv.DictReader(io.StringIO(table.text)))
+    assert [row["names"] for row in rows] == ["Zebedee", '\'=HYPERLINK("x")']
+    assert {purpose for _, purpose, _ in rig.vault.reads} == {"enforce"}
+    rig.vault.away = True
+    assert (await rig.http.get("/v1/measures/export", headers=bearer(EVE))).status_code == 503
+
+
+async def test_the_pages_list_what_is_in_force_and_name_people_on_a_page_of_their_own(rig: Rig) -> None:
+    case = await restricted(rig)
+    await sign_in(rig.http, rig.sessions, "/desk", EVE)
+    home = await rig.http.get("/desk", headers=HTML)
+    assert (home.status_code, home.headers["location"]) == (303, "/desk/measures")
+    page = (await rig.http.get("/desk/measures", headers=HTML)).text
+    assert f"/desk/measures/{measure_of(case)}" in page
+    assert day(9) in page
+    assert "Zebedee" not in page
+    one = await rig.http.get(f"/desk/measures/{measure_of(case)}", headers=HTML)
+    assert "Zebedee" in one.text
+    assert "Zebedee" in (await rig.http.get("/desk/measures/export.csv", headers=HTML)).text
+    rig.vault.away = True
+    one = await rig.http.get(f"/desk/measures/{measure_of(case)}", headers=HTML)
+    assert (one.status_code, "Zebedee" in one.text) == (503, False)
