@@ -16,6 +16,7 @@ from services.triage.case.tokens import Tokens
 from services.triage.desk.part import build as build_desk
 from services.triage.desk.people import PeopleNames
 from services.triage.desk.queue import Queue
+from services.triage.desk.search import Search
 from services.triage.desk.views import load_pages
 from services.triage.measures.part import build as build_measures
 from services.triage.measures.register import MeasureRegister
@@ -117,7 +118,7 @@ def build_app(
             prepare=[replay.run, found.place_measures],
             tasks=[watch.run, watch.run_timers],
         ),
-        build_desk(desk, queue, gate, pages, people, flow.drafts),
+        build_desk(desk, queue, Search(cases, queue, intake, policy), gate, pages, people, flow.drafts),
         build_measures(MeasureRegister(in_force, sight, intake, policy, settings.form_key), gate, pages, people),
         build_roster(
             editor,

@@ -3,5 +3,6 @@
 HOME = "/desk"
 ROSTER = f"{HOME}/roster"
 LOAD = f"{HOME}/load"
+SEARCH = f"{HOME}/search"
 BASELINE = f"{HOME}/baseline"
 MEASURES = f"{HOME}/measures"

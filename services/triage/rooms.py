@@ -8,9 +8,10 @@ from shared.times import now
 
 
 def rooms_of(who: Principal) -> Mapping[str, bool]:
-    """`measures`, `roster` and `baseline`: whether `who` may read them."""
+    """`cases`, `measures`, `roster` and `baseline`: whether `who` may read them."""
     at = now()
     return {
+        "cases": is_permitted(who, "case.list", None, at),
         "measures": is_permitted(who, "measure.list", None, at),
         "roster": is_permitted(who, "roster.read", Resource(), at),
         "baseline": is_permitted(who, "baseline.list", Resource(), at),

@@ -1,5 +1,6 @@
 """Cases in MongoDB: one document each, with its outbox; one bulk write a batch."""
 
+import re
 from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -9,7 +10,7 @@ from services.triage.case.facets import facets_of
 from services.triage.case.in_force import fields_of
 from services.triage.case.standing import Whereabouts
 from services.triage.case.timers.table import wakes_at
-from services.triage.stored import CaseChange, CaseQuery, Glimpse, StoredCase
+from services.triage.stored import MOST_NOTED, CaseChange, CaseQuery, Glimpse, StoredCase
 from shared.aggregates import OUTBOX_INDEX, Aggregates, Save
 from shared.documents import Codec
 from shared.events import CaseState
@@ -40,6 +41,7 @@ CASE_INDEXES = (
     IndexModel(
         [("assignee", 1), ("state", 1)], name="assignee", partialFilterExpression={"assignee": {"$type": "string"}}
     ),
+    IndexModel([("notes.by", 1)], name="noted_by", partialFilterExpression={"notes.by": {"$gt": ""}}),
     IndexModel([("unattended", 1)], name="unattended", partialFilterExpression={"unattended": True}),
 )
 QUEUE_ORDER = [("lane_rank", 1), ("due", 1), ("_id", 1)]
@@ -122,6 +124,23 @@ class MongoCases:
             found = await self._aggregates.collection.aggregate(load_of(people)).to_list(None)
         return {one["_id"]: one["cases"] for one in found}
 
+    async def called_like(self, names: Sequence[str], limit: int) -> list[Case]:
+        """At most `limit` cases of which the code name begins with one of these, by code name."""
+        wanted = called_like(names)
+        found = self._aggregates.collection.find(wanted, {"outbox": 0, "applied": 0}).sort("code_name", 1).limit(limit)
+        with reaching():
+            return [case_of(document) async for document in found]
+
+    async def noted_by(self, person: str, limit: int) -> list[str]:
+        """The ids of at most `limit` cases on which the person (a reference) wrote notes, the newest note first."""
+        found = self._aggregates.collection.find({"notes.by": person}, {"notes.by": 1, "notes.at": 1}).limit(MOST_NOTED)
+        with reaching():
+            last = {
+                document["_id"]: max(note["at"] for note in document["notes"] if note["by"] == person)
+                async for document in found
+            }
+        return sorted(last, key=lambda case_id: last[case_id], reverse=True)[:limit]
+
     async def glimpses(self, query: CaseQuery) -> list[Glimpse]:
         """The cases of a queue, in any order, as far as it takes to count them."""
         found: dict[str, Glimpse] = {}
@@ -155,6 +174,11 @@ class MongoCases:
         """How many cases are unattended and have not ended."""
         with reaching():
             return await self._aggregates.collection.count_documents({"unattended": True, **_OPEN})
+
+
+def called_like(names: Sequence[str]) -> Document:
+    """What MongoDB is asked for: the cases of which the code name begins so. Each beginning is a range of the index."""
+    return {"code_name": {"$in": [re.compile(f"^{re.escape(name)}") for name in names]}}
 
 
 def due_by(at: datetime) -> Document:

@@ -97,6 +97,10 @@ class Glimpse:
     merged_into: str | None
 
 
+MOST_NOTED = 1_000
+"""The most cases among which a store looks for the newest notes of a person."""
+
+
 class Staffing(Protocol):
     """What triage needs of the roster, to know who is there for a case (shared.access.roster.Roster)."""
 
@@ -142,6 +146,17 @@ class CaseStore(Protocol):
 
     async def loads(self, people: Collection[str]) -> dict[str, int]:
         """How many open cases each of these people (references) has; without those who have none."""
+        ...
+
+    async def called_like(self, names: Sequence[str], limit: int) -> list[Case]:
+        """At most `limit` cases of which the code name begins with one of these, by code name."""
+        ...
+
+    async def noted_by(self, person: str, limit: int) -> list[str]:
+        """The ids of at most `limit` cases on which the person (a reference) wrote notes, the newest note first.
+
+        Of very many cases it is any `MOST_NOTED` that are looked at.
+        """
         ...
 
     async def glimpses(self, query: CaseQuery) -> list[Glimpse]:

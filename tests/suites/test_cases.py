@@ -13,6 +13,7 @@ from services.triage.case.code_names import code_name_of
 from services.triage.case.commands.command import Command, Words
 from services.triage.case.commands.emergency import ActInEmergency, EndMeasure
 from services.triage.case.commands.handling import Assign, Claim, Start
+from services.triage.case.commands.notes import WriteNote
 from services.triage.case.commands.opening import Open
 from services.triage.case.commands.recusal import Recuse, Withdraw
 from services.triage.case.commands.table import events_of
@@ -338,6 +339,25 @@ class TestCases:
             assert await cases.queue(after) == []
         assert await cases.queue(wanted(BODIES, facets=("waiting",))) == []
         assert len(await cases.glimpses(wanted(BODIES, limit=2))) == 2
+
+    async def test_cases_are_found_by_the_beginning_of_their_code_name(self, cases: CaseStore) -> None:
+        names = ("amber-harbour", "amber-harbour-12", "amber-hill", "calm-river")
+        await cases.save([opening(reported(), name) for name in names])
+        assert [c.code_name for c in await cases.called_like(["amber-harbour"], 9)] == list(names[:2])
+        assert [c.code_name for c in await cases.called_like(["calm-", "amber-hi"], 9)] == ["amber-hill", "calm-river"]
+        assert len(await cases.called_like(["amber-"], 2)) == 2
+        assert await cases.called_like(["amber.h", "never"], 9) == []
+
+    async def test_cases_are_found_by_who_wrote_notes_on_them_the_newest_first(self, cases: CaseStore) -> None:
+        first, second, _ = changes = [opening(reported()) for _ in range(3)]
+        await cases.save(changes)
+        for change in (second, first):
+            stored = await loaded(cases, change.case)
+            await cases.save([commanded(stored, WriteNote(Words(new_id(), "So."), "mine"))])
+            await asyncio.sleep(0.002)
+        assert await cases.noted_by(ALICE.ref, 9) == [first.case.id, second.case.id]
+        assert await cases.noted_by(ALICE.ref, 1) == [first.case.id]
+        assert await cases.noted_by("person:x", 9) == []
 
     async def test_the_cases_of_which_a_timer_is_due_are_found(self, cases: CaseStore) -> None:
         case, other = opening(reported()), opening(reported())

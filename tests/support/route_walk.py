@@ -191,6 +191,7 @@ MORE: Mapping[tuple[str, str], More] = {
     ("POST", "/desk/bulk"): lambda thing, filled: {
         "data": {"case": f"{thing.case_id}:{STALE}", "command": "assign", "assignee": COLLEAGUE.ref}, "about": True
     },
+    ("POST", "/desk/search"): lambda thing, filled: {"data": {"text": thing.code_name.partition("-")[0]}},
     ("POST", "/v1/reports"): lambda thing, filled: {"json": {"community": COMMUNITY, "narrative": "words"}},
     ("POST", "/v1/vault/read"): lambda thing, filled: {
         "json": {"purpose": "review", "reads": [{"report_id": thing.report_id, "sections": ["content"]}]},

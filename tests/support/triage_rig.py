@@ -141,6 +141,17 @@ class MemoryCases:
         having = (s.case.assignee or "" for s in self.stored.values() if s.case.state not in ENDED)
         return dict(Counter(person for person in having if person in people))
 
+    async def called_like(self, names: Sequence[str], limit: int) -> list[Case]:
+        self._reach()
+        found = (s.case for s in self.stored.values() if s.case.code_name.startswith(tuple(names)))
+        return sorted(found, key=lambda case: case.code_name)[:limit]
+
+    async def noted_by(self, person: str, limit: int) -> list[str]:
+        self._reach()
+        notes = {i: [n.at for n in s.case.notes if n.by == person] for i, s in self.stored.items()}
+        having = [case_id for case_id, times in notes.items() if times]
+        return sorted(having, key=lambda case_id: max(notes[case_id]), reverse=True)[:limit]
+
     async def glimpses(self, query: CaseQuery) -> list[Glimpse]:
         return [_glimpse_of(case) for case in await self.queue(query)]
 

@@ -5,6 +5,7 @@ from services.triage.desk.pages import make_page_router
 from services.triage.desk.people import PeopleNames
 from services.triage.desk.queue import Queue
 from services.triage.desk.queue_pages import make_queue_router
+from services.triage.desk.search import Search
 from services.triage.desk.views import HERE
 from shared.parts import Part
 from shared.sign_in.drafts import FormDrafts
@@ -12,11 +13,13 @@ from shared.web.gate import Gate
 from shared.web.pages import Pages, make_asset_router
 
 
-def build(desk: Desk, queue: Queue, gate: Gate, pages: Pages, people: PeopleNames, drafts: FormDrafts) -> Part:
+def build(
+    desk: Desk, queue: Queue, search: Search, gate: Gate, pages: Pages, people: PeopleNames, drafts: FormDrafts
+) -> Part:
     """The pages of the queue and of cases, and what they load."""
     return Part(
         [
-            make_queue_router(desk, queue, gate, pages, people),
+            make_queue_router(desk, queue, search, gate, pages, people),
             make_page_router(desk, queue, gate, pages, people, drafts),
             make_asset_router(gate, HERE / "static"),
         ]

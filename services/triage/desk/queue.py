@@ -124,14 +124,18 @@ class Queue:
             return await self._cases.queue(replace(query, after=after, limit=most)) if query.bodies else []
 
         async def see(found: Sequence[Case]) -> list[Case]:
-            known, at = await self._sight.shut_out_of_each(found, principal.ref), self._clock()
-            seen = (self._seen(principal, case, known[case.id], at) for case in found if case.id in known)
-            return [case for case in seen if case]
+            return await self.seen(principal, found)
 
         def place(case: Case) -> QueuePlace:
             return QueuePlace(*case.place_for(principal.ref))
 
         return await self._cursors.page(wanted.cursor, wanted.limit, read, see, place)
+
+    async def seen(self, principal: Principal, found: Sequence[Case]) -> list[Case]:
+        """Those of the cases that the principal may see, as far as the principal may see them."""
+        known, at = await self._sight.shut_out_of_each(found, principal.ref), self._clock()
+        seen = (self._seen(principal, case, known[case.id], at) for case in found if case.id in known)
+        return [case for case in seen if case]
 
     async def counts(self, principal: Principal, wanted: QueueFilter) -> Counts:
         """How many cases the principal may see behind each tab, and for each choice of each filter."""

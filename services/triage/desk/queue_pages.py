@@ -11,17 +11,22 @@ from services.triage.desk.names import CaseNames
 from services.triage.desk.people import PeopleNames
 from services.triage.desk.queue import Queue
 from services.triage.desk.queue_view import QueueView, address_of, filter_of
-from services.triage.paths import HOME, LOAD
+from services.triage.desk.search import Search
+from services.triage.desk.search_view import SearchView
+from services.triage.paths import HOME, LOAD, SEARCH
 from shared.web.forms import read_form
 from shared.web.gate import Callers, Gate, does, principal_of
 from shared.web.pages import Pages
 
 
-def make_queue_router(desk: Desk, queue: Queue, gate: Gate, pages: Pages, people: PeopleNames) -> APIRouter:
+def make_queue_router(
+    desk: Desk, queue: Queue, search: Search, gate: Gate, pages: Pages, people: PeopleNames
+) -> APIRouter:
     """The queue at /desk, and what can be done with several of its cases."""
     router = gate.router(Callers.PEOPLE, include_in_schema=False)
     names = CaseNames(pages, desk.policy, people)
     bulk, load = Bulk(desk, queue, pages, names, gate), LoadView(desk, queue, pages, names)
+    found = SearchView(search, queue, pages, names, desk.policy)
     view = QueueView(queue, bulk, pages, names, desk.policy)
 
     @router.get(HOME, **does("case.list"))
@@ -33,6 +38,14 @@ def make_queue_router(desk: Desk, queue: Queue, gate: Gate, pages: Pages, people
         who, form = principal_of(request), await read_form(request)
         shown = filter_of(dict(parse_qsl(form.get("back", [""])[-1])), queue.bodies(who), desk.policy)
         return await bulk.give(request, who, form, urlencode(address_of(shown)))
+
+    @router.get(SEARCH, **does("case.list"))
+    async def show_search(request: Request) -> Response:
+        return await found.show(request, principal_of(request))
+
+    @router.post(SEARCH, **does("case.list"))
+    async def look_for_cases(request: Request) -> Response:
+        return await found.show(request, principal_of(request), await read_form(request))
 
     @router.get(LOAD, **does("roster.read"))
     async def show_load(request: Request) -> Response:

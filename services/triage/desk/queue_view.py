@@ -118,12 +118,14 @@ class QueueView:
     def row(self, request: Request, case: Case, own: Sequence[str], at: datetime) -> dict[str, Any]:
         """`asked`: the reader's body is asked to take the case over, and another one has it."""
         asked = case.referral is not None and case.body not in own
+        community, body = self._names.community(case.community), self._names.body(request, case.body)
+        # A handling body of the community alone is named with it.
+        places = [body] if community in body else [community, body]
         return {
             "case": case,
             "href": f"{HOME}/cases/{case.code_name}",
             "next": next_step_of(self._names, request, case, at, asked=asked),
-            "community": self._names.community(case.community),
-            "body": self._names.body(request, case.body) if len(own) > 1 else None,
+            "places": places if len(own) > 1 else [community],
             "late": case.is_overdue(at),
             "asked": asked,
         }

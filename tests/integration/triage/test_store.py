@@ -10,6 +10,7 @@ import pytest
 
 from services.triage.actions import Desk
 from services.triage.case.case import ENDED
+from services.triage.case.code_names import ADJECTIVES
 from services.triage.case.in_force import InForcePlace
 from services.triage.case.standing import reached
 from services.triage.desk.queue import OPEN_STATES, TABS, QueueFilter
@@ -17,7 +18,7 @@ from services.triage.measures.store import IN_FORCE_ORDER, InForceQuery, MongoMe
 from services.triage.reports import ReportFollower
 from services.triage.requests import CommandRequest, VersionConflict
 from services.triage.sight import Sight
-from services.triage.store import MOST_SCANS, MongoCases, case_of, due_by, load_of, ranges_of, where_of
+from services.triage.store import MOST_SCANS, MongoCases, called_like, case_of, due_by, load_of, ranges_of, where_of
 from services.triage.stored import CaseQuery
 from shared.access.roster import Roster
 from shared.aggregates import Aggregates
@@ -156,6 +157,14 @@ async def test_cases_from_before_the_register_get_their_place(cases: MongoCases,
     assert await measures.in_force(InForceQuery(("*",))) == []
     await measures.place_measures()
     assert [case.id for case in await measures.in_force(InForceQuery(("*",)))] == [event.case_id]
+
+
+async def test_a_search_reads_cases_from_indexes(cases: MongoCases, database: Database) -> None:
+    await ReportFollower(cases, POLICY, nobody_named(), Everywhere(), TOKENS).take([reported() for _ in range(50)])
+    for wanted in (called_like([f"{word}-harbour" for word in ADJECTIVES]), {"notes.by": ALICE.ref}):
+        plan = await database["cases"].find(wanted).limit(25).explain()
+        assert "COLLSCAN" not in str(plan["queryPlanner"]["winningPlan"])
+        assert plan["executionStats"]["totalDocsExamined"] <= 25
 
 
 async def test_a_referred_case_is_in_the_queues_of_both_bodies_once(cases: MongoCases) -> None:

@@ -225,6 +225,12 @@ async def test_coordinators_see_who_has_what_and_who_is_away() -> None:
         assert f"Cases of {person_name(ALICE.ref)}" in handing
 
 
+async def test_the_empty_form_of_the_search_shows_what_is_first(rig: Rig) -> None:
+    await sign_in(rig.http, rig.sessions, "/desk", ALICE)
+    case = await rig.open()
+    assert case.code_name in (await rig.http.get("/desk/search")).text
+
+
 async def test_who_is_no_coordinator_sees_no_load(rig: Rig) -> None:
     await sign_in(rig.http, rig.sessions, "/desk", ALICE)
     assert (await rig.http.get("/desk/load")).status_code == 403

@@ -1,0 +1,121 @@
+"""Looks for cases by what a person types: a code name, a place, a category, or words that the person may read anyway.
+
+There is no index of what was reported. What a person looks for stands in no address, log or span, and is kept nowhere.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from services.triage.actions import Vault
+from services.triage.case.case import Case
+from services.triage.case.code_names import names_like
+from services.triage.case.forms import resource_of
+from services.triage.desk.queue import Queue, QueueFilter
+from services.triage.stored import CaseStore
+from shared.access.authorization import allow
+from shared.access.conditions import Permit
+from shared.access.principal import Principal
+from shared.clients.vault import Contents
+from shared.names.folding import fold
+from shared.policy import Policy
+from shared.problems import Problem, Unavailable
+from shared.times import now
+
+MOST_SHOWN = 25
+MOST_READ = 40
+"""The most reports that are opened for one look at words."""
+SECTIONS = ("reported", "correspondence")
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What was found: cases by their code name, and cases by words, each with where these stand: `person` or `note`.
+
+    `communities` and `categories`: those that are meant. `read`: so many reports were opened; None: none was to be.
+    """
+
+    named: Sequence[Case] = ()
+    worded: Sequence[tuple[Case, str]] = ()
+    communities: Sequence[str] = ()
+    categories: Sequence[str] = ()
+    read: int | None = None
+    away: bool = field(default=False, kw_only=True)
+    """The vault is away, so no words were read."""
+
+
+class Search:
+    """Finds cases, as far as each principal may see them."""
+
+    def __init__(self, cases: CaseStore, queue: Queue, vault: Vault, policy: Policy) -> None:
+        self._cases = cases
+        self._queue = queue
+        self._vault = vault
+        self._policy = policy
+
+    async def find(
+        self, principal: Principal, text: str, categories: Sequence[tuple[str, str]], *, words: bool
+    ) -> Found:
+        """What fits a text. `categories`: each with its name in the reader's language.
+
+        `words`: look also into the reports of the cases that the person has, and into the person's own notes; the vault
+        notes each report that is opened. Raises Unavailable while the store is away.
+        """
+        sought = fold(text)
+        if not sought:
+            return Found()
+        beginnings = names_like(text)
+        named = await self._cases.called_like(beginnings, MOST_SHOWN * 4) if beginnings else []
+        seen = await self._queue.seen(principal, named)
+        communities = [
+            one.id for one in self._policy.communities.values() if sought in fold(one.name) or sought == fold(one.id)
+        ]
+        meant = [code for code, name in categories if sought in fold(name) or sought == fold(code)]
+        opened = await self._candidates(principal) if words else []
+        contents, away = await self._open(principal, opened)
+        return Found(
+            seen[:MOST_SHOWN],
+            [(case, why) for case in opened if (why := _fits(sought, case, contents.get(case.report_id), principal))],
+            communities,
+            meant,
+            len(contents) if words else None,
+            away=away,
+        )
+
+    async def _candidates(self, principal: Principal) -> list[Case]:
+        """The cases of which the person may read words, and which the person has or wrote a note on."""
+        mine, _ = await self._queue.page(principal, QueueFilter("mine", limit=MOST_READ))
+        ids = await self._cases.noted_by(principal.ref, MOST_READ)
+        noted = [stored.case for stored in (await self._cases.load(ids)).values()]
+        seen = {case.id: case for case in [*await self._queue.seen(principal, noted), *mine]}
+        return [case for case in seen.values() if self._permit(principal, case)][:MOST_READ]
+
+    async def _open(self, principal: Principal, cases: Sequence[Case]) -> tuple[dict[str, Contents], bool]:
+        by_role: dict[str, tuple[Permit, list[str]]] = {}
+        for case in cases:
+            if permit := self._permit(principal, case):
+                by_role.setdefault(permit.role.value, (permit, []))[1].append(case.report_id)
+        found: dict[str, Contents] = {}
+        for permit, reports in by_role.values():
+            behalf = principal.actor(permit.role)
+            try:
+                found |= await self._vault.read(reports, sections=SECTIONS, purpose="review", behalf=behalf)
+            except (Unavailable, Problem):
+                # What can be found without words is found all the same.
+                return found, True
+        return found, False
+
+    def _permit(self, principal: Principal, case: Case) -> Permit | None:
+        answer = allow(principal, "case.read_content", resource_of(case, self._policy), now())
+        return answer if isinstance(answer, Permit) else None
+
+
+def _fits(sought: str, case: Case, contents: Contents | None, reader: Principal) -> str | None:
+    """Where the text stands in what the reader may read of a case: in the name of a person, or in an own note."""
+    if contents is None:
+        return None
+    people = contents.sections.get("reported", {}).get("people", ()) if case.assignee == reader.ref else ()
+    if any(sought in fold(person.get("name", "")) for person in people):
+        return "person"
+    own = {note.id for note in case.notes if note.by == reader.ref}
+    statements = contents.sections.get("correspondence", {}).get("statements", ())
+    return "note" if any(one["id"] in own and sought in fold(one["text"]) for one in statements) else None

@@ -1,0 +1,74 @@
+"""The page of the search: a form that is sent as a post, so that no address holds what a person looks for."""
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import Any
+from urllib.parse import urlencode
+
+from fastapi import Request, Response
+
+from services.triage.case.case import Case
+from services.triage.desk.names import CaseNames
+from services.triage.desk.next_step import next_step_of
+from services.triage.desk.queue import OPEN_STATES, Queue, QueueFilter
+from services.triage.desk.search import MOST_READ, Search
+from services.triage.paths import HOME
+from services.triage.rooms import rooms_of
+from shared.access.principal import Principal
+from shared.input.texts import trim_line
+from shared.policy import Policy
+from shared.times import now
+from shared.web.pages import Pages
+
+LONGEST = 200
+"""Characters of a text that is looked for."""
+FIRST = 5
+"""So many cases stand below an empty form."""
+
+
+class SearchView:
+    """The page of the search."""
+
+    def __init__(self, search: Search, queue: Queue, pages: Pages, names: CaseNames, policy: Policy) -> None:
+        self._search = search
+        self._queue = queue
+        self._pages = pages
+        self._names = names
+        self._policy = policy
+
+    async def show(
+        self, request: Request, principal: Principal, form: Mapping[str, Sequence[str]] | None = None
+    ) -> Response:
+        """The form, and what was found for what it said."""
+        text = trim_line(form.get("text", [""])[-1])[:LONGEST] if form else ""
+        words = bool(form and "words" in form)
+        categories = self._names.options(request, "category", tuple(self._policy.categories))
+        found = await self._search.find(principal, text, categories, words=words)
+        first = [] if form else (await self._queue.page(principal, QueueFilter(states=OPEN_STATES, limit=FIRST)))[0]
+        row = partial(self._row, request)
+        links = [({"community": one}, self._names.community(one)) for one in found.communities]
+        links += [({"category": one}, self._names.code(request, "category", one)) for one in found.categories]
+        context = {
+            "text": text,
+            "words": words,
+            "most": MOST_READ,
+            "asked": form is not None,
+            "first": [row(case) for case in first],
+            "by_name": [row(case) for case in found.named],
+            "by_words": [{**row(case), "why": f"desk-found-{why}"} for case, why in found.worded],
+            "places": [(f"{HOME}?{urlencode(query)}", name) for query, name in links],
+            "read": found.read,
+            "away": found.away,
+            "rooms": rooms_of(principal),
+        }
+        return self._pages.render(request, "search.html", context)
+
+    def _row(self, request: Request, case: Case) -> dict[str, Any]:
+        return {
+            "code_name": case.code_name,
+            "href": f"{HOME}/cases/{case.code_name}",
+            "next": next_step_of(self._names, request, case, now())["text"],
+            "category": case.category,
+            "why": None,
+            "community": self._names.community(case.community),
+        }

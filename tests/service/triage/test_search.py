@@ -1,0 +1,91 @@
+"""The search of the desk: by code name, place and category, and in words that the reader may read anyway."""
+
+from collections.abc import AsyncIterator
+from html import unescape
+from typing import Any
+
+import pytest
+
+from tests.service.triage.test_sight import NAMED, naming
+from tests.support.forms import hidden_fields
+from tests.support.people import sign_in
+from tests.support.triage_rig import ALICE, COLLEAGUE, CORA, Rig, make_rig, reported
+
+
+@pytest.fixture
+async def rig() -> AsyncIterator[Rig]:
+    async with make_rig() as rig:
+        rig.http.headers.update({"accept": "text/html", "sec-fetch-site": "same-origin"})
+        yield rig
+
+
+async def look_for(rig: Rig, text: str, **more: Any) -> str:
+    page = (await rig.http.get("/desk/search")).text
+    form = {"form_token": hidden_fields(page)["form_token"], "text": text, **more}
+    answer = await rig.http.post("/desk/search", data=form)
+    assert answer.status_code == 200
+    return unescape(answer.text)
+
+
+@pytest.mark.parametrize("change", [str.upper, lambda name: name.split("-")[0], lambda name: name.split("-")[1] + " "])
+async def test_a_case_is_found_by_its_code_name_or_a_part_of_it(rig: Rig, change: Any) -> None:
+    await sign_in(rig.http, rig.sessions, "/desk", ALICE)
+    case = await rig.open()
+    assert f'href="/desk/cases/{case.code_name}"' in await look_for(rig, change(case.code_name))
+
+
+async def test_slips_in_a_code_name_are_forgiven(rig: Rig) -> None:
+    await sign_in(rig.http, rig.sessions, "/desk", ALICE)
+    case = await rig.open()
+    first, last = case.code_name.split("-")
+    assert case.code_name in await look_for(rig, f"{first[0]}x{first[1:]} {last[:-1]}")
+
+
+async def test_a_search_finds_no_case_that_is_hidden(rig: Rig) -> None:
+    received = reported(parties_apart=True)
+    await rig.parties.follow([naming(received, *NAMED.pseudonyms)])
+    case, foreign = await rig.open(received), await rig.open(community="swwiki")
+    await sign_in(rig.http, rig.sessions, "/desk", NAMED)
+    for hidden in (case, foreign):
+        assert "Nothing that you may see fits this." in await look_for(rig, hidden.code_name)
+
+
+async def test_communities_and_categories_lead_to_their_cases(rig: Rig) -> None:
+    await sign_in(rig.http, rig.sessions, "/desk", ALICE)
+    assert 'href="/desk?community=enwiki"' in await look_for(rig, "english wiki")
+    assert 'href="/desk?category=harassment.doxing"' in await look_for(rig, "harassment.doxing")
+
+
+async def test_words_are_looked_for_only_in_own_cases_and_notes_and_each_read_is_on_record(rig: Rig) -> None:
+    await sign_in(rig.http, rig.sessions, "/desk", ALICE)
+    mine, noted, other = [await rig.open() for _ in range(3)]
+    for case in (mine, noted, other):
+        people = {"people": [{"name": "Éxample User"}]}
+        rig.vault.sections[case.report_id] = {"reported": people, "content": {"narrative": "example user"}}
+    await rig.order(mine, "assign")
+    await rig.order(noted, "note", {"note": "Ask Example user again.", "visibility": "mine"})
+    await rig.order(other, "note", {"note": "Example user, too.", "visibility": "body"}, COLLEAGUE)
+    assert "Nothing that you may see fits this." in await look_for(rig, "example user")
+    assert rig.vault.reads == []
+    page = await look_for(rig, "example user", words="yes")
+    assert (mine.code_name in page, noted.code_name in page, other.code_name in page) == (True, True, False)
+    assert {report for report, _, _ in rig.vault.reads} == {mine.report_id, noted.report_id}
+    assert {actor.ref for _, _, actor in rig.vault.reads if actor} == {ALICE.ref}
+    assert "2 reports were opened for this" in page
+
+
+async def test_without_the_vault_a_search_finds_what_needs_no_words(rig: Rig) -> None:
+    await sign_in(rig.http, rig.sessions, "/desk", ALICE)
+    case = await rig.open()
+    await rig.order(case, "assign")
+    rig.vault.away = True
+    page = await look_for(rig, case.code_name, words="yes")
+    assert case.code_name in page
+    assert "The words of reports are not available now." in page
+
+
+async def test_who_may_read_no_words_opens_none(rig: Rig) -> None:
+    await sign_in(rig.http, rig.sessions, "/desk", CORA)
+    case = await rig.open()
+    assert case.code_name in await look_for(rig, case.code_name, words="yes")
+    assert rig.vault.reads == []
