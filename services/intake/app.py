@@ -11,8 +11,8 @@ from services.intake.erasure.replay import ReplayBarrier
 from services.intake.group_commit import GroupCommit
 from services.intake.keys.pace import PACE, Pace
 from services.intake.keys.part import build as build_keys
+from services.intake.mailbox.further import FurtherReports
 from services.intake.mailbox.part import build as build_mailbox
-from services.intake.mailbox.retaliation import Retaliation
 from services.intake.mentions import Mentions
 from services.intake.outcomes.part import build as build_outcomes
 from services.intake.pages import ReportForm, load_pages, make_page_router
@@ -52,7 +52,7 @@ def build_app(settings: IntakeSettings, key_pace: Pace = PACE) -> FastAPI:
     succession, told = follow_own(runtime, [ReportParties.topic])
     mentions = Mentions(access_control.roster, vault, secrets.pseudonyms, succession)
     submissions = Submissions(barrier, commits, vault, policy, secrets, mentions, succession)
-    retaliation = Retaliation(submissions, vault, access_control.roster)
+    further = FurtherReports(submissions, vault, access_control.roster)
     grants_for = access_control.roster.grants_for
     outcome_part, outcomes = build_outcomes(runtime, barrier, secrets.pepper, gate)
     decode = decode_inbox(policy, grants_for, is_open=settings.open_inbox)
@@ -68,7 +68,7 @@ def build_app(settings: IntakeSettings, key_pace: Pace = PACE) -> FastAPI:
             tasks=[commits.run],
         ),
         outcome_part,
-        build_mailbox(runtime, barrier, vault, secrets, mentions, retaliation, pages, policy, gate),
+        build_mailbox(runtime, barrier, vault, secrets, mentions, further, pages, policy, gate),
         build_vault(
             runtime, barrier, vault, mentions, policy, settings, secrets.pseudonyms, gate, access_control.roster
         ),

@@ -142,7 +142,7 @@ def _document_of(report: StoredReport) -> Document:
     document = _REPORTS.to_document(report)
     for name in _OF_AGGREGATES:
         del document[name]
-    for name in ("receipt", "erased", "shut_out", "further", "remarks", "opened"):
+    for name in ("receipt", "erased", "shut_out", "further", "remarks", "opened", "parts"):
         # The index of receipts is sparse: without one, there is no such field.
         if not document[name]:
             del document[name]

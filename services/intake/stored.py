@@ -74,7 +74,8 @@ class StoredReport(ReportOutline):
     case has for each; they are shut out while the case has the token among its recusals. `remarks`: what was odd about
     the submission, and did not cost it. `follows`: the case of an earlier report, for which the reporter was treated
     badly; an erasure removes it. `opened`: the check-ins, by what the keys of their answers begin with, at which the
-    reporter told so; each became a report of its own. `version`, `seq`, `outbox` and `told_at` (when it was told last
+    reporter told so; each became a report of its own. `parts`: the words of
+    handlers, by id, that became reports of their own. `version`, `seq`, `outbox` and `told_at` (when it was told last
     who is named; UTC-aware) belong to the store; in a new report they are 0 or empty.
     """
 
@@ -97,6 +98,7 @@ class StoredReport(ReportOutline):
     remarks: tuple[Remark, ...] = ()
     follows: str | None = None
     opened: tuple[str, ...] = ()
+    parts: tuple[str, ...] = ()
 
     @property
     def named(self) -> tuple[str, ...]:

@@ -23,6 +23,7 @@ from shared import metrics
 from shared.aggregates import change, change_together
 from shared.events import (
     RETALIATION,
+    SPLIT_CHANNEL,
     Event,
     ReportAnswered,
     ReportAppealed,
@@ -88,7 +89,7 @@ class ReportFollower:
         named = await self._parties.known(apart)
         named |= await self._parties.load({_case_id(event) for event in events} - apart)
         staff = await self._staffing.staff()
-        firsts = await self._parties.followed({_case_id(event) for event in events if _tells_of_retaliation(event)})
+        firsts = await self._parties.followed({_case_id(event) for event in events if _follows_another(event)})
         for event in events:
             if (first_id := firsts.get(_case_id(event))) and isinstance(event.fact, ReportReceived):
                 await self._open_after(event, event.fact, first_id, People(staff, named[_case_id(event)]))
@@ -111,7 +112,7 @@ class ReportFollower:
         await change(self._cases, by_case, decide, note=self._count)
 
     async def _open_after(self, event: Event, report: ReportReceived, first_id: str, people: People) -> None:
-        """Open a case that tells of bad treatment for an earlier report, and link it to the case of that one."""
+        """Open a case that follows the case of an earlier report, and link both."""
         case_id, attempts = _case_id(event), dict[str, int]()
 
         async def decide(found: Mapping[str, StoredCase]) -> Sequence[CaseChange]:
@@ -218,8 +219,14 @@ def _names_apart(event: Event) -> bool:
     return isinstance(event.fact, ReportReceived) and event.fact.parties_apart
 
 
-def _tells_of_retaliation(event: Event) -> bool:
-    return isinstance(event.fact, ReportReceived) and event.fact.parties_apart and RETALIATION in event.fact.flags
+def _follows_another(event: Event) -> bool:
+    """Whether the report may be one that intake made of another: a flag alone does not say so."""
+    report = event.fact
+    return (
+        isinstance(report, ReportReceived)
+        and report.parties_apart
+        and (RETALIATION in report.flags or report.channel == SPLIT_CHANNEL)
+    )
 
 
 def _case_id(event: Event) -> str:

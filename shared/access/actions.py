@@ -65,6 +65,7 @@ ACTIONS: Mapping[str, Action] = {
         _command(
             "decline_referral", "decline a case that is referred to one's own body", Role.RESPONDER, Role.COORDINATOR
         ),
+        _command("split", "let one matter of a report become a case of its own", Role.RESPONDER, Role.COORDINATOR),
         _command("start", "begin to look into a case", Role.RESPONDER),
         _command("ask", "ask the reporter", Role.RESPONDER),
         _command("take_answer", "take down an answer that the reporter gave by another door", Role.RESPONDER),

@@ -39,6 +39,21 @@ class CaseUnlinked(CaseFact):
     relation: str
 
 
+class CaseSplit(CaseFact):
+    """One matter of the report is to become a case of its own, with this category and these flags; the state stays.
+
+    The vault has the words under `part_id`. Intake makes a report of them, and triage links its case to this one.
+    """
+
+    name: ClassVar[str] = "case.split"
+    unseen: ClassVar[bool] = True
+    shows: ClassVar[str | None] = "category"
+
+    part_id: str
+    category: str
+    flags: tuple[str, ...] = ()
+
+
 class CaseMerged(CaseFact):
     """The case goes on as part of `other_case`, which tells `case.absorbed`. The vault has the reasons under `note_id`.
 

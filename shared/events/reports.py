@@ -8,6 +8,8 @@ from shared.events.envelope import Fact
 
 RETALIATION = "retaliation"
 """The flag of a report about what was done to a reporter for an earlier report, and the relation of the two cases."""
+SPLIT_CHANNEL = "split"
+"""The channel of a report that intake makes of one matter of another report."""
 
 
 class ReportReceived(Fact):

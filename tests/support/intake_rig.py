@@ -16,8 +16,8 @@ from services.intake.erasure.actions import Erasing
 from services.intake.erasure.routes import make_erasure_router
 from services.intake.group_commit import GroupCommit
 from services.intake.mailbox.actions import Mailbox
+from services.intake.mailbox.further import FurtherReports
 from services.intake.mailbox.pages import FollowUpPage, make_follow_up_router
-from services.intake.mailbox.retaliation import Retaliation
 from services.intake.mailbox.routes import make_mailbox_router
 from services.intake.mentions import Mentions, Naming
 from services.intake.outcomes.actions import Outcomes
@@ -290,8 +290,8 @@ class Rig:
         self.submissions = Submissions(
             self.store, commits, self.vault, POLICY, SECRETS, self.mentions, self.succession, self.clock
         )
-        self.retaliation = Retaliation(self.submissions, self.vault, roster)
-        self.mailbox = Mailbox(self.store, self.vault, SECRETS, self.mentions, self.retaliation, POLICY, self.clock)
+        self.further = FurtherReports(self.submissions, self.vault, roster)
+        self.mailbox = Mailbox(self.store, self.vault, SECRETS, self.mentions, self.further, POLICY, self.clock)
         self.access_log = AccessLog("intake", self.accesses or _Accesses(self.store))
         self.identities = Identities(POLICY, self.roster)
         self.reader = VaultReader(self.store, self.vault, self.mentions, self.access_log, self.identities, self.clock)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from services.intake.mailbox.appeals import KEPT_AS, appeal_id_of, newest_sent, pending, view_appeals, way_to_appeal
-from services.intake.mailbox.retaliation import Retaliation
+from services.intake.mailbox.further import FurtherReports
 from services.intake.mailbox.views import (
     AppealWay,
     CheckInView,
@@ -40,6 +40,7 @@ from services.intake.vault.cipher import Vault
 from shared.aggregates import change, change_together
 from shared.brake import Brake
 from shared.events import (
+    CaseSplit,
     CaseState,
     Draft,
     Event,
@@ -93,13 +94,13 @@ class Mailbox:
         vault: Vault,
         secrets: Secrets,
         mentions: Mentions,
-        retaliation: Retaliation,
+        further: FurtherReports,
         policy: Policy,
         clock: Callable[[], datetime] = now,
     ) -> None:
         self._store = store
         self._mentions = mentions
-        self._retaliation = retaliation
+        self._further = further
         self._vault = vault
         self._secrets = secrets
         self._policy = policy
@@ -155,7 +156,7 @@ class Mailbox:
         found = await self._find(receipt)
         asked = found.status.check_in
         answer_id = answer_id_of(found.id, asked) if asked else ""
-        opened = self._retaliation.named(answer_id) if tells_of_bad_treatment(entries) else None
+        opened = self._further.of_answers(answer_id) if tells_of_bad_treatment(entries) else None
         kept = kept_of(entries)
 
         async def decide(stored: Mapping[str, StoredReport]) -> Sequence[Change]:
@@ -170,7 +171,7 @@ class Mailbox:
             known = self._said(report, answer_id)
             further = stored.get(opened.report_id) if opened else None
             if is_repeated(kept, known) and (
-                opened is None or self._retaliation.is_opened(report, answer_id, entries, further)
+                opened is None or self._further.is_opened(report, answer_id, entries, further)
             ):
                 return []
             stops_alone = entries == {CHOICE: STOP}
@@ -193,7 +194,7 @@ class Mailbox:
             if opened is None:
                 return [told]
             after = replace(told.report, opened=(*report.opened, answer_id))
-            return [replace(told, report=after), await self._retaliation.open(report, answer_id, entries)]
+            return [replace(told, report=after), await self._further.open_of_answers(report, answer_id, entries)]
 
         await change_together(self._store, [found.id, *([opened.report_id] if opened else [])], decide)
         return opened.receipt if opened else None
@@ -275,6 +276,27 @@ class Mailbox:
             return Change(report, after, self._mentions.told(report, after, INTAKE, self._clock(), causes[-1]), causes)
 
         await change(_ByCase(self._store), by_case, decide)
+        for event in events:
+            if isinstance(event.fact, CaseSplit):
+                await self._split(event.case_id, event.fact)
+
+    async def _split(self, case_id: str, split: CaseSplit) -> None:
+        """Make the report of one matter, once. Nothing is left to make it of where the first one is erased."""
+        first = (await self._store.load_by_case([case_id])).get(case_id)
+        if first is None:
+            return
+        part = self._further.of_matter(split.part_id)
+
+        async def decide(stored: Mapping[str, StoredReport]) -> Sequence[Change]:
+            report = stored.get(first.id)
+            words = self._statement(report, split.part_id) if report and report.vault else None
+            if report is None or words is None or part.report_id in stored:
+                return []
+            after = replace(report, parts=(*report.parts, split.part_id))
+            opened = await self._further.open_of_matter(report, split, words)
+            return [Change(report, after, [], [split.part_id]), opened]
+
+        await change_together(self._store, [first.id, part.report_id], decide)
 
     async def _find(self, receipt: str) -> StoredReport:
         try:
@@ -358,7 +380,8 @@ class Mailbox:
             appeal=self._way(report),
             peer_support=view_peer_support(self._offered(report, wanted=wanted)),
             support_wanted=wanted,
-            opened=tuple(self._retaliation.named(answer_id).receipt for answer_id in report.opened),
+            parts=tuple(self._further.of_matter(part_id).receipt for part_id in report.parts),
+            opened=tuple(self._further.of_answers(answer_id).receipt for answer_id in report.opened),
         )
 
     def _wants_support(self, report: StoredReport) -> bool:

@@ -1,8 +1,8 @@
 """The mailbox as a part of intake."""
 
 from services.intake.mailbox.actions import Mailbox
+from services.intake.mailbox.further import FurtherReports
 from services.intake.mailbox.pages import FollowUpPage, make_follow_up_router
-from services.intake.mailbox.retaliation import Retaliation
 from services.intake.mailbox.routes import make_mailbox_router
 from services.intake.mentions import Mentions
 from services.intake.stored import Secrets, Store
@@ -21,13 +21,13 @@ def build(
     vault: Vault,
     secrets: Secrets,
     mentions: Mentions,
-    retaliation: Retaliation,
+    further: FurtherReports,
     pages: Pages,
     policy: Policy,
     gate: Gate,
 ) -> Part:
     """Follows every case, and shows a reporter what became of a report, over HTTP and on a page."""
-    mailbox = Mailbox(store, vault, secrets, mentions, retaliation, policy)
+    mailbox = Mailbox(store, vault, secrets, mentions, further, policy)
     runtime.consume_facts("cases", [CaseFact], mailbox.project)
     page = FollowUpPage(mailbox, pages, policy)
     return Part([make_mailbox_router(mailbox, gate), make_follow_up_router(page, gate)])

@@ -74,7 +74,9 @@ class Appeal(Body):
 class Statement(Body):
     """PUT /v1/vault/reports/{report_id}/statements/{statement_id}."""
 
-    kind: Literal["question", "reason", "link", "referral", "note", "agreement", "party", "disclosure", "answer"]
+    kind: Literal[
+        "question", "reason", "link", "referral", "note", "agreement", "party", "disclosure", "answer", "matter"
+    ]
     text: Words
 
 

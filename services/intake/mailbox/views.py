@@ -108,7 +108,8 @@ class StatusView:
 
     `peer_support`: who is there to talk with, as far as the policy offers it now; `support_wanted`: the reporter said
     so at the last check-in.
-    `opened`: the receipts of the reports that the reporter's answers to check-ins became.
+    `opened`: the receipts of the reports that the reporter's answers to check-ins became; `parts`: of those that single
+    matters of this report became.
 
     Of an erased report (`erased_at`) no words are left: no questions, no reason, no appeals.
     """
@@ -127,6 +128,7 @@ class StatusView:
     appeals: tuple[AppealView, ...] = ()
     appeal: AppealWay = AppealWay()
     opened: tuple[str, ...] = ()
+    parts: tuple[str, ...] = ()
     peer_support: tuple[PeerSupportView, ...] = ()
     support_wanted: bool = False
 

@@ -71,6 +71,7 @@ TRANSITIONS: Mapping[str, Ways] = {
     },
     "confirm_category": _UNDECIDED,
     "set_flags": _UNDECIDED,
+    "split": _UNDECIDED,
     # The case stays with its sender, and the people of the sender go on having it, until the other body accepts.
     "refer": dict.fromkeys(BEFORE_DECISION, CaseState.REFERRED),
     "accept_referral": {CaseState.REFERRED: CaseState.TRIAGED},

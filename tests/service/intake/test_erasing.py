@@ -383,7 +383,7 @@ async def test_a_report_younger_than_the_backup_stays_erased(rig: Rig) -> None:
 async def test_until_the_erasures_are_replayed_nothing_is_read(rig: Rig) -> None:
     accepted = await talked(rig)
     barrier = ReplayBarrier(rig.store)
-    mailbox = Mailbox(barrier, rig.vault, SECRETS, rig.mentions, rig.retaliation, POLICY, rig.clock)
+    mailbox = Mailbox(barrier, rig.vault, SECRETS, rig.mentions, rig.further, POLICY, rig.clock)
     reader = VaultReader(barrier, rig.vault, rig.mentions, rig.access_log, rig.identities, rig.clock)
     reads = [Read(accepted["report_id"], ("content",))]
     for attempt in (

@@ -137,6 +137,7 @@ async def test_a_receipt_opens_the_status_at_once(rig: Rig, accepted: dict[str, 
         "opened": [],
         "peer_support": [SUPPORT],
         "support_wanted": False,
+        "parts": [],
     }
 
 

@@ -13,7 +13,9 @@ from shared.problems import FieldError
 
 LINK = "link"
 """As what the vault keeps why two cases are linked. Only those who may see both read it."""
-RELATIONS = ("related", "same_people", RETALIATION, "duplicate", "follows")
+SPLIT = "split"
+"""The relation of two cases that were one report."""
+RELATIONS = ("related", "same_people", RETALIATION, "duplicate", "follows", SPLIT)
 """What two cases have to do with each other. Each is said of both alike."""
 
 

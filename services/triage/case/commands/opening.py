@@ -6,6 +6,7 @@ from datetime import datetime
 from services.triage.case.attendance import NOBODY, People, choose_body
 from services.triage.case.case import Case
 from services.triage.case.commands.command import Command
+from services.triage.case.commands.linking import SPLIT
 from services.triage.case.commands.recusal import DECIDED_BEFORE, NAMED
 from shared.events import (
     RETALIATION,
@@ -27,9 +28,10 @@ from shared.policy import Policy, ReportFacts
 class Open(Command):
     """A report becomes a case, and the policy passes it to a handling body at once.
 
-    A body that cannot look after it is passed over: see choose_body. `first`: the case of an earlier report, for which
-    the reporter of this one was treated badly. The people who had that case or decided in it are recused before
-    anybody hears of the new one, and so are those who are recused from the first.
+    A body that cannot look after it is passed over: see choose_body. `first`: the case of an earlier report of which
+    this one is a part, or for which the reporter of this one was treated badly. The people who are recused from the
+    first are recused before anybody hears of the new one. After bad treatment, so are those who had the first or
+    decided in it.
     """
 
     name = "open"
@@ -46,7 +48,7 @@ class Open(Command):
         """The opening, and the way that the policy chose. There is no case yet."""
         report = self.report
         way = policy.triage(ReportFacts(report.community, report.category, frozenset(report.flags), report.setting))
-        apart = _apart(self.first) if self.first else {}
+        apart = self._apart(self.first) if self.first else {}
         body = choose_body(way.body, report.community, self.people, policy, now, frozenset(apart))
         # No report comes from the future: two clocks that disagree must not give the handlers more time.
         deadlines = policy.deadlines_for(way.lane, min(report.received_at, now), way.body)
@@ -83,23 +85,26 @@ class Open(Command):
             RecusalDeclared(previous=CaseState.RECEIVED, state=CaseState.RECEIVED, person=person, ground=ground)
             for person, ground in apart.items()
         ]
-        return [opened, *recused, triaged, *([_linked(state, self.other_ref)] if self.first else [])]
+        return [opened, *recused, triaged, *([self._linked(state, self.other_ref)] if self.first else [])]
 
     def decide_other(self, other: Case, case: Case, policy: Policy, now: datetime) -> list[CaseFact]:
         """The first case has to do with the new one. Only those who may see the new one are shown so."""
-        return [_linked(other.state, self.own_ref)]
+        return [self._linked(other.state, self.own_ref)]
+
+    def _linked(self, state: CaseState, ref: str) -> CaseLinked:
+        relation = RETALIATION if RETALIATION in self.report.flags else SPLIT
+        return CaseLinked(previous=state, state=state, other_case=ref, relation=relation)
+
+    def _apart(self, first: Case) -> dict[str, str]:
+        """The people (references) who have nothing to do with the case, each with the ground."""
+        # Who is named stands beside the case, and not in it. What one person alone has said may still lapse.
+        standing = (one for one in first.recusals if one.ground != NAMED and one.confirm_by is None)
+        before = _judges_of(first) if RETALIATION in self.report.flags else ()
+        return {**dict.fromkeys(before, DECIDED_BEFORE), **{one.person: one.ground for one in standing}}
 
 
-def _apart(first: Case) -> dict[str, str]:
-    """The people (references) who have nothing to do with a case that follows `first`, each with the ground."""
+def _judges_of(first: Case) -> list[str]:
+    """The people (references) who had this case at any time, decided in it or took a measure in it."""
     given = (step.detail for step in first.history if step.fact == CaseAssigned.name)
     acted = {measure.by for measure in first.measures}
-    decided = sorted({*first.deciders, *acted, *(person for person in given if person)})
-    # Who is named stands beside the case, and not in it. What one person alone has said may still lapse.
-    standing = (one for one in first.recusals if one.ground != NAMED and one.confirm_by is None)
-    recused = {one.person: one.ground for one in standing}
-    return {**dict.fromkeys(decided, DECIDED_BEFORE), **recused}
-
-
-def _linked(state: CaseState, ref: str) -> CaseLinked:
-    return CaseLinked(previous=state, state=state, other_case=ref, relation=RETALIATION)
+    return sorted({*first.deciders, *acted, *(person for person in given if person)})

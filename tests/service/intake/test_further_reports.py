@@ -1,0 +1,94 @@
+"""One matter of a report becomes a report of its own, for the same reporter and about the same people."""
+
+from datetime import timedelta
+
+import pytest
+
+from services.intake.erasure.actions import Erasure
+from services.intake.vault.reads import Read
+from shared.access.purposes import PURPOSES
+from shared.events import CaseSplit, Event, ReportParties, ReportReceived
+from shared.ids import case_id_of
+from tests.support.intake_rig import RESPONDER, Rig, case_event
+
+BROWSER = {"accept": "text/html", "sec-fetch-site": "same-origin"}
+MATTER = "Sekretwords: the second matter."
+PART = "0a0a0a0a-0000-4000-8000-000000000001"
+
+
+@pytest.fixture
+def rig() -> Rig:
+    return Rig()
+
+
+def split_of(report_id: str, number: int = 1) -> Event:
+    fact = CaseSplit(
+        previous="investigating", state="investigating", part_id=PART, category="harassment.doxing",
+        flags=("cross_wiki",),
+    )  # fmt: skip
+    return case_event(report_id, number, fact)
+
+
+async def followed(rig: Rig, receipt: str) -> dict[str, object]:
+    async with rig.http() as http:
+        return dict((await http.post("/v1/follow-up", json={"receipt": receipt})).json())
+
+
+async def split(rig: Rig) -> tuple[dict[str, str], str]:
+    told = {"reported": [{"name": "Mallory"}], "reporter": {"name": "Rita", "email": "rita@example.org"}}
+    first = await rig.post(**told, privacy="confidential", setting="in_person")
+    await rig.mailbox.keep_statement(first["report_id"], PART, "matter", MATTER)
+    rig.clock.at += timedelta(days=9)
+    for _ in range(2):
+        await rig.mailbox.project([split_of(first["report_id"])])
+    (second,) = (report for report in rig.store.reports if report != first["report_id"])
+    return first, second
+
+
+async def test_the_new_report_has_the_words_the_people_and_the_time_of_the_first(rig: Rig) -> None:
+    first, second = await split(rig)
+    received, parties = (event.fact for event in rig.store.reports[second]["outbox"])
+    assert isinstance(received, ReportReceived)
+    assert isinstance(parties, ReportParties)
+    assert (received.category, received.flags, received.channel) == ("harassment.doxing", ("cross_wiki",), "split")
+    assert (received.privacy, received.setting, received.contactable) == ("confidential", "in_person", True)
+    assert received.received_at == rig.store.reports[first["report_id"]]["received_at"]
+    assert parties.follows == case_id_of(first["report_id"])
+    known = next(fact for fact in rig.store.events() if isinstance(fact, ReportParties))
+    assert (set(parties.subjects), set(parties.reporter)) == (set(known.subjects), set(known.reporter))
+    assert first["report_id"] not in received.model_dump_json()
+    (read,) = await rig.reader.read([Read(second, ("content",))], purpose=PURPOSES["review"], actor=RESPONDER)
+    assert read["sections"]["content"]["narrative"] == MATTER
+    assert "Sekretwords" not in repr(rig.store.reports)
+
+
+async def test_the_receipt_of_the_first_shows_that_of_the_new_report(rig: Rig) -> None:
+    first, second = await split(rig)
+    shown = await followed(rig, first["receipt"])
+    (receipt,) = shown["parts"]  # type: ignore[misc]
+    assert (await followed(rig, receipt))["state"] == "received"
+    async with rig.http() as http:
+        page = await http.post("/follow-up", data={"receipt": first["receipt"]}, headers=BROWSER)
+    assert "Your report had more than one matter" in page.text
+    assert receipt in page.text
+    assert second not in page.text
+
+
+async def test_each_of_the_two_is_erased_by_itself(rig: Rig) -> None:
+    first, second = await split(rig)
+    erasure = Erasure("r-1", "request", RESPONDER)
+    assert await rig.erasing.erase([first["report_id"]], erasure) == {first["report_id"]: "erased"}
+    assert rig.store.reports[second]["vault"] is not None
+    # A message of Kafka may come again at any time.
+    await rig.mailbox.project([split_of(first["report_id"])])
+    assert len(rig.store.reports) == 2
+
+
+@pytest.mark.parametrize("erased", [False, True])
+async def test_without_words_nothing_is_made(rig: Rig, *, erased: bool) -> None:
+    first = await rig.post()
+    if erased:
+        await rig.mailbox.keep_statement(first["report_id"], PART, "matter", MATTER)
+        await rig.erasing.erase([first["report_id"]], Erasure("r-1", "request", RESPONDER))
+    await rig.mailbox.project([split_of(first["report_id"])])
+    assert list(rig.store.reports) == [first["report_id"]]

@@ -1,0 +1,84 @@
+"""One matter of a report becomes a case of its own, for which the policy chooses the handling body."""
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from services.triage.case.case import Case
+from shared.events import CaseSplit, ReportParties
+from tests.support.triage_rig import ALICE, COLLEAGUE, CORA, Rig, from_intake, make_rig, reported
+
+MATTER = {"matter": "They published an address.", "category": "harassment.doxing", "flags": ["cross_wiki"]}
+
+
+@pytest.fixture
+async def rig() -> AsyncIterator[Rig]:
+    async with make_rig() as rig:
+        yield rig
+
+
+async def split(rig: Rig, case: Case, **values: Any) -> CaseSplit:
+    assert (await rig.order(case, "split", {**MATTER, **values})).status_code == 200
+    facts = [event.fact for event in rig.cases.events if isinstance(event.fact, CaseSplit)]
+    return facts[-1]
+
+
+async def part_of(rig: Rig, case: Case, told: CaseSplit) -> Case:
+    """The case of the report that intake makes of a matter, as Kafka brings it, twice."""
+    received = reported(category=told.category, flags=told.flags, parties_apart=True, channel="split")
+    report_id = received.fact.report_id  # type: ignore[attr-defined]
+    named = ReportParties(report_id=report_id, follows=case.id, salt="0" * 32)
+    await rig.parties.follow([from_intake(report_id, named, 1)])
+    for _ in range(2):
+        await rig.intake.take([received])
+    return rig.cases.stored[received.case_id].case
+
+
+async def test_the_words_go_to_the_vault_and_the_case_stays_as_it_is(rig: Rig) -> None:
+    case = await rig.open()
+    told = await split(rig, case)
+    after = rig.cases.stored[case.id].case
+    assert (after.state, after.category, after.body) == (case.state, case.category, case.body)
+    assert (told.category, told.flags) == ("harassment.doxing", ("cross_wiki",))
+    assert rig.vault.statements[case.report_id, told.part_id] == ("matter", MATTER["matter"])
+
+
+async def test_the_new_case_goes_where_the_policy_sends_its_matter_and_both_are_linked(rig: Rig) -> None:
+    case = await rig.open()
+    await rig.order(case, "claim")
+    part = await part_of(rig, case, await split(rig, case))
+    assert (part.category, part.rule) == ("harassment.doxing", "personal-data")
+    assert part.body != case.body
+    assert [link.relation for link in part.links] == ["split"]
+    assert [link.relation for link in rig.cases.stored[case.id].case.links] == ["split"]
+    # Nothing says that the people of the first case have a conflict.
+    assert part.recused == ()
+
+
+async def test_a_person_who_is_recused_from_the_first_is_recused_from_the_new_case(rig: Rig) -> None:
+    case = await rig.open()
+    assert (await rig.order(case, "recuse", {"ground": "related"}, COLLEAGUE)).status_code == 200
+    part = await part_of(rig, case, await split(rig, case))
+    assert part.recused == (COLLEAGUE.ref,)
+
+
+async def test_a_matter_needs_words_and_a_category_that_the_policy_knows(rig: Rig) -> None:
+    case = await rig.open()
+    refused = await rig.order(case, "split", {"matter": " ", "category": "nonsense", "flags": ["nonsense"]})
+    assert (refused.status_code, {e["pointer"] for e in refused.json()["errors"]}) == (
+        422, {"/matter", "/category", "/flags"},
+    )  # fmt: skip
+
+
+async def test_a_case_that_is_decided_is_split_no_more(rig: Rig) -> None:
+    case = await rig.open()
+    for command, values in (("claim", None), ("start", None), ("decide", {"outcome": "advice", "reason": "Heard."})):
+        assert (await rig.order(case, command, values)).status_code == 200
+    assert (await rig.order(case, "split", MATTER)).status_code == 409
+    assert "split" not in {form["command"] for form in (await rig.shown(case))["actions"]}
+
+
+async def test_responders_and_coordinators_of_the_body_split_a_case(rig: Rig) -> None:
+    assert (await rig.order(await rig.open(), "split", MATTER, ALICE)).status_code == 200
+    assert (await rig.order(await rig.open(), "split", MATTER, CORA)).status_code == 200
