@@ -9,6 +9,7 @@ from services.intake.vault.reads import Read
 from shared.access.purposes import PURPOSES
 from shared.events import CaseSplit, Event, ReportParties, ReportReceived
 from shared.ids import case_id_of
+from tests.support.forms import hidden_fields
 from tests.support.intake_rig import RESPONDER, Rig, case_event
 
 BROWSER = {"accept": "text/html", "sec-fetch-site": "same-origin"}
@@ -68,7 +69,8 @@ async def test_the_receipt_of_the_first_shows_that_of_the_new_report(rig: Rig) -
     (receipt,) = shown["parts"]  # type: ignore[misc]
     assert (await followed(rig, receipt))["state"] == "received"
     async with rig.http() as http:
-        page = await http.post("/follow-up", data={"receipt": first["receipt"]}, headers=BROWSER)
+        hidden = hidden_fields((await http.get("/follow-up")).text)
+        page = await http.post("/follow-up", data={**hidden, "receipt": first["receipt"]}, headers=BROWSER)
     assert "Your report had more than one matter" in page.text
     assert receipt in page.text
     assert second not in page.text
