@@ -71,7 +71,7 @@ async def test_no_command_takes_a_day_at_an_end_of_the_calendar(
 
 
 async def test_a_case_shows_exactly_the_commands_permitted_now(rig: Rig) -> None:
-    sort, always = ["confirm_category", "set_flags"], ["recuse", "clear", "link", "note", "watch"]
+    sort, always = ["confirm_category", "set_flags", "split"], ["recuse", "clear", "link", "note", "watch"]
     wait, later = [*always[:-1], "pause", "watch", "merge", "act_in_emergency"], [*always[:-1], "snooze", "watch"]
     mine = [*always[:-1], "pause", "snooze", "watch", "merge", "act_in_emergency"]
     expected = {

@@ -65,7 +65,7 @@ async def test_the_new_case_is_linked_and_shut_to_the_people_who_decided(rig: Ri
     assert (shown["links"], case.code_name in str(shown)) == ([], False)
     assert "linked" not in str(shown["history"])
     theirs = await rig.shown(case, OTHERS[0])
-    assert [(link["relation"], link["case_id"]) for link in theirs["links"]] == [("retaliation", first.id)]
+    assert [(link["relation"], link["id"]) for link in theirs["links"]] == [("retaliation", first.id)]
     linked = [event for event in rig.cases.events if isinstance(event.fact, CaseLinked)]
     assert len(linked) == 2
     assert not any(case.id in event.fact.model_dump_json() for event in linked)
