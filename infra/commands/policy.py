@@ -1,4 +1,4 @@
-"""`hearth policy`: check the policy files before a service has to."""
+"""`hearth policy`: check policy files before a service has to, and try them on the cases of the last days."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -7,6 +7,7 @@ import typer
 
 from infra.commands.console import FINDING, AsJson, answer, commands
 from infra.commands.options import MONGO, DatabasePrefix, Mongo, mongo_access
+from infra.commands.policy_preview import refuse, show_preview
 from shared.access.entries import principal_in
 from shared.access.principal import serves_beside
 from shared.events import RosterEntryChanged
@@ -19,7 +20,9 @@ if TYPE_CHECKING:
     from services.triage.roster.actions import RosterEditor
     from shared.access.roster_store import MongoRoster
 
-app = commands("Check the policy files.")
+app = commands("Check the policy files, and try them on recent cases.")
+
+app.command("preview")(show_preview)
 
 NEEDS_SMTPUTF8 = " (only by a mail server that offers SMTPUTF8)"
 
@@ -45,10 +48,7 @@ def check(
     try:
         policy, baseline = load_both(directory)
     except PolicyError as error:
-        findings = [{"file": f.file, "line": f.line, "entry": f.entry, "text": f.text} for f in error.findings]
-        text = str(error)
-        answer({"version": None, "findings": findings}, as_json, lambda: text)
-        raise typer.Exit(FINDING) from None
+        refuse(error, as_json)
     shared = people_beside(policy.last_resort, mongo, database_prefix) if roster else []
     if shared:
         text = f"People of the last resort, {policy.last_resort}, serve another body as well: {', '.join(shared)}."

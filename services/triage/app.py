@@ -30,6 +30,7 @@ from services.triage.roster.part import build as build_roster
 from services.triage.roster.store import MongoEntries
 from services.triage.routes import make_router
 from services.triage.settings import TriageSettings
+from services.triage.shadow.store import SHADOW_INDEXES
 from services.triage.sight import Sight
 from services.triage.store import CASE_INDEXES, MongoCases
 from services.triage.stored import CaseStore, Staffing
@@ -114,7 +115,7 @@ def build_app(
     parts = [
         Part(
             [make_router(desk, queue, gate, people)],
-            indexes=[(aggregates.collection, (*CASE_INDEXES, *IN_FORCE_INDEXES))],
+            indexes=[(aggregates.collection, (*CASE_INDEXES, *IN_FORCE_INDEXES, *SHADOW_INDEXES))],
             prepare=[replay.run, found.place_measures],
             tasks=[watch.run, watch.run_timers],
         ),

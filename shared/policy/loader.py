@@ -53,7 +53,7 @@ from shared.policy.rows import (
     TaxonomyFile,
     parse_duration,
 )
-from shared.policy.source import Finding, PolicyError, Source, digest, read_source, validated
+from shared.policy.source import Finding, PolicyError, Source, digest, parse_source, read_source, validated
 
 PACKAGED = Path(__file__).parent
 BASELINE = "baseline"
@@ -73,22 +73,24 @@ FILES = (
 )
 
 
-def load_policy(directory: Path | None = None) -> Policy:
+def load_policy(directory: Path | None = None, instead: Mapping[str, str] | None = None) -> Policy:
     """Read the packaged policy. A file of the same name in `directory` replaces a packaged file as a whole.
+
+    `instead`: the texts of files, by name, that replace those.
 
     Raises PolicyError with everything that is wrong: file, line and row of each finding.
     """
-    return _packaged() if directory is None else _load(directory)
+    return _packaged() if directory is None and not instead else _load(directory, instead or {})
 
 
 @cache
 def _packaged() -> Policy:
     # These files stay as they are while a process runs, and checking them takes longer than reading them.
-    return _load(None)
+    return _load(None, {})
 
 
-def _load(directory: Path | None) -> Policy:
-    sources = _read(directory)
+def _load(directory: Path | None, instead: Mapping[str, str]) -> Policy:
+    sources = _read(directory, instead)
     findings: list[Finding] = []
     version = validated(PolicyFile, sources["policy.toml"], findings)
     taxonomy = validated(TaxonomyFile, sources["taxonomy.toml"], findings)
@@ -141,8 +143,9 @@ def _load(directory: Path | None) -> Policy:
     return policy
 
 
-def _read(directory: Path | None) -> dict[str, Source]:
-    findings: list[Finding] = []
+def _read(directory: Path | None, instead: Mapping[str, str]) -> dict[str, Source]:
+    foreign = f"not a policy file: use {', '.join(FILES)}"
+    findings = [Finding(name, 1, "", foreign) for name in instead if name not in FILES]
     sources: dict[str, Source] = {}
     if directory is not None:
         if not directory.is_dir():
@@ -150,14 +153,15 @@ def _read(directory: Path | None) -> dict[str, Source]:
         if not any(directory.glob("*.toml")) and not any(directory.glob(f"{BASELINE}/*.toml")):
             findings.append(Finding(str(directory), 1, "", f"no policy file stands here: {', '.join(FILES)}"))
         findings += [
-            Finding(path.name, 1, "", f"not a policy file: use {', '.join(FILES)}")
-            for path in sorted(directory.glob("*.toml"))
-            if path.name not in FILES
+            Finding(path.name, 1, "", foreign) for path in sorted(directory.glob("*.toml")) if path.name not in FILES
         ]
     for name in FILES:
         own = directory / name if directory is not None else None
         try:
-            sources[name] = read_source(own if own is not None and own.exists() else PACKAGED / name)
+            if name in instead:
+                sources[name] = parse_source(name, instead[name])
+            else:
+                sources[name] = read_source(own if own is not None and own.exists() else PACKAGED / name)
         except PolicyError as error:
             findings += error.findings
     if findings:

@@ -90,15 +90,23 @@ def read_source(path: Path) -> Source:
     except UnicodeDecodeError as error:
         line = path.read_bytes()[: error.start].count(b"\n") + 1
         raise PolicyError([Finding(path.name, line, "", "not UTF-8 text")]) from None
+    return parse_source(path.name, text)
+
+
+def parse_source(name: str, text: str) -> Source:
+    """Parse the text of one file. Raises PolicyError (with the line) if it is not TOML."""
     try:
         data = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         match = _TOML_LINE.search(str(error))
         line = int(match[1]) if match and match[1] else text.count("\n") + 1
+        raise PolicyError([Finding(name, line, "", f"not TOML: {_TOML_LINE.sub('', str(error)).strip()}")]) from None
+    except (RecursionError, ValueError):
+        # tomllib lets these through: of brackets within brackets, and of numbers with thousands of digits.
         raise PolicyError(
-            [Finding(path.name, line, "", f"not TOML: {_TOML_LINE.sub('', str(error)).strip()}")]
+            [Finding(name, 1, "", "not TOML that can be read: too deep, or a number is too long")]
         ) from None
-    return Source(file=path.name, data=data, tables=_scan(text), lines=tuple(text.splitlines()))
+    return Source(file=name, data=data, tables=_scan(text), lines=tuple(text.splitlines()))
 
 
 def validated(model: type[_File], source: Source, findings: list[Finding]) -> _File | None:

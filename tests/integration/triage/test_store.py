@@ -17,6 +17,7 @@ from services.triage.desk.queue import OPEN_STATES, TABS, QueueFilter
 from services.triage.measures.store import IN_FORCE_ORDER, InForceQuery, MongoMeasures, in_force_of
 from services.triage.reports import ReportFollower
 from services.triage.requests import CommandRequest, VersionConflict
+from services.triage.shadow.store import SHADOW_INDEXES, received_since
 from services.triage.sight import Sight
 from services.triage.store import MOST_SCANS, MongoCases, called_like, case_of, due_by, load_of, ranges_of, where_of
 from services.triage.stored import CaseQuery
@@ -259,3 +260,16 @@ async def test_a_database_that_is_away_is_said_to_be_unavailable() -> None:
     with pytest.raises(Unavailable):
         await ReportFollower(cases, POLICY, nobody_named(), Everywhere(), TOKENS).take([reported()])
     client.close()
+
+
+async def test_recent_cases_are_read_by_their_index_and_no_other_case_is(database: Database) -> None:
+    cases, at = database["cases"], now()
+    await cases.create_indexes(list(SHADOW_INDEXES))
+    await cases.insert_many(
+        [{"_id": str(n), "received_at": at - timedelta(days=n), "body": f"body{n % 3}"} for n in range(300)]
+    )
+    for bodies, expected in ((None, 30), ({"body1"}, 10)):
+        plan = await cases.find(received_since(at - timedelta(days=29), bodies)).sort("received_at", -1).explain()
+        stats = plan["executionStats"]
+        assert (stats["nReturned"], stats["totalDocsExamined"]) == (expected, expected)
+        assert stats["totalKeysExamined"] <= 60

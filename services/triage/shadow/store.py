@@ -1,0 +1,42 @@
+"""Recent cases in MongoDB, as they are compared: read one after the other, and of each no more than that."""
+
+from collections.abc import AsyncIterator, Collection
+from datetime import datetime
+from typing import Protocol
+
+from services.triage.shadow.comparison import CaseKind, ShadowCase
+from shared.mongo import Collection as MongoCollection
+from shared.mongo import Document, IndexModel, reaching
+
+SHADOW_INDEXES = (IndexModel([("received_at", -1), ("body", 1)], name="received"),)
+_FIELDS = dict.fromkeys(("code_name", "received_at", *CaseKind._fields), 1)
+
+
+class RecentCases(Protocol):
+    """Where the cases are that a policy is tried on. Raises Unavailable while away."""
+
+    def received_since(self, at: datetime, bodies: Collection[str] | None = None) -> AsyncIterator[ShadowCase]:
+        """The cases of reports that came since then (UTC-aware), the newest first: all, or those of the bodies."""
+        ...
+
+
+class MongoRecentCases:
+    """The cases of triage's collection."""
+
+    def __init__(self, cases: MongoCollection) -> None:
+        self._cases = cases
+
+    async def received_since(self, at: datetime, bodies: Collection[str] | None = None) -> AsyncIterator[ShadowCase]:
+        """See RecentCases."""
+        found = self._cases.find(received_since(at, bodies), _FIELDS).sort("received_at", -1)
+        with reaching():
+            async for document in found:
+                facts = {name: document.get(name) for name in CaseKind._fields}
+                kind = CaseKind(**{**facts, "flags": frozenset(document["flags"])})
+                yield ShadowCase(document["_id"], document["code_name"], document["received_at"], kind)
+
+
+def received_since(at: datetime, bodies: Collection[str] | None) -> Document:
+    """What MongoDB is asked for; the index leads to it."""
+    of_bodies: Document = {} if bodies is None else {"body": {"$in": sorted(bodies)}}
+    return {"received_at": {"$gte": at}, **of_bodies}

@@ -1,0 +1,28 @@
+"""Recent cases in memory, with the same promises as services.triage.shadow.store.MongoRecentCases."""
+
+from collections.abc import AsyncIterator, Collection
+from datetime import datetime
+
+from services.triage.case.case import Case
+from services.triage.shadow.comparison import CaseKind, ShadowCase
+from tests.support.triage_rig import MemoryCases
+
+
+def shadow_of(case: Case) -> ShadowCase:
+    """A case as it is compared."""
+    flags = frozenset(case.flags)
+    kind = CaseKind(case.community, case.category, flags, case.setting, case.privacy, case.outcome)
+    return ShadowCase(case.id, case.code_name, case.received_at, kind)
+
+
+class MemoryRecentCases:
+    """The cases of a store in memory."""
+
+    def __init__(self, cases: MemoryCases) -> None:
+        self._cases = cases
+
+    async def received_since(self, at: datetime, bodies: Collection[str] | None = None) -> AsyncIterator[ShadowCase]:
+        found = [stored.case for stored in self._cases.stored.values()]
+        for case in sorted(found, key=lambda case: case.received_at, reverse=True):
+            if case.received_at >= at and (bodies is None or case.body in bodies):
+                yield shadow_of(case)
