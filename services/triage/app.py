@@ -13,6 +13,7 @@ from services.triage.baseline.scorecards import AuditScorecards, NoScorecards, S
 from services.triage.baseline.store import MongoRegistries
 from services.triage.baseline.stored import RegistryStore
 from services.triage.case.tokens import Tokens
+from services.triage.desk.names import CaseNames
 from services.triage.desk.part import build as build_desk
 from services.triage.desk.people import PeopleNames
 from services.triage.desk.queue import Queue
@@ -30,7 +31,9 @@ from services.triage.roster.part import build as build_roster
 from services.triage.roster.store import MongoEntries
 from services.triage.routes import make_router
 from services.triage.settings import TriageSettings
-from services.triage.shadow.store import SHADOW_INDEXES
+from services.triage.shadow.part import build as build_shadow
+from services.triage.shadow.preview import Previews
+from services.triage.shadow.store import MongoRecentCases, RecentCases
 from services.triage.sight import Sight
 from services.triage.store import CASE_INDEXES, MongoCases
 from services.triage.stored import CaseStore, Staffing
@@ -74,6 +77,7 @@ def build_app(
     catalogues: Sequence[Catalogue] | None = None,
     scorecards: Scorecards | None = None,
     measures: InForceStore | None = None,
+    recent: RecentCases | None = None,
 ) -> FastAPI:
     """The application of triage; nothing is connected before it starts. Tests hand in what is beside it."""
     runtime = Runtime("triage", settings)
@@ -111,11 +115,13 @@ def build_app(
     watch = CaseWatch(cases, known, staffing, policy, tokens, every=settings.watch_seconds)
     queue = Queue(cases, sight, policy, settings.form_key)
     desk = Desk(cases, intake, policy, settings.identity_key, access_control.roster, sight, staffing, tokens)
+    recent = recent or MongoRecentCases(aggregates.collection)
+    previews = Previews(recent, cases, sight, policy, settings.policy_dir)
     gate = access_control.gate
     parts = [
         Part(
             [make_router(desk, queue, gate, people)],
-            indexes=[(aggregates.collection, (*CASE_INDEXES, *IN_FORCE_INDEXES, *SHADOW_INDEXES))],
+            indexes=[(aggregates.collection, (*CASE_INDEXES, *IN_FORCE_INDEXES))],
             prepare=[replay.run, found.place_measures],
             tasks=[watch.run, watch.run_timers],
         ),
@@ -146,6 +152,7 @@ def build_app(
             scorecards,
             flow.drafts,
         ),
+        build_shadow(previews, aggregates.collection, gate, pages, CaseNames(pages, policy, people)),
         sign_in,
         access_control.part,
         parties_part,

@@ -8,11 +8,12 @@ from shared.times import now
 
 
 def rooms_of(who: Principal) -> Mapping[str, bool]:
-    """`cases`, `measures`, `roster` and `baseline`: whether `who` may read them."""
+    """`cases`, `measures`, `roster` `baseline` and `policy`: whether `who` may read them."""
     at = now()
     return {
         "cases": is_permitted(who, "case.list", None, at),
         "measures": is_permitted(who, "measure.list", None, at),
         "roster": is_permitted(who, "roster.read", Resource(), at),
         "baseline": is_permitted(who, "baseline.list", Resource(), at),
+        "policy": is_permitted(who, "policy.read", Resource(), at),
     }

@@ -110,6 +110,8 @@ ACTIONS: Mapping[str, Action] = {
         Action("baseline.list_project", "list a project that serves responsibilities"),
         Action("baseline.change_project", "change what is known of a project"),
         Action("baseline.end_project", "say that a project has ended"),
+        Action("policy.read", "see the policy in force"),
+        Action("policy.preview", "see which of one's recent cases a changed policy would treat otherwise"),
         Action("delivery.list", "see what was sent and what failed", case=True),
         Action("record.keys", "get the keys and the program that verify the record"),
         Action("record.heads", "see checkpoints, hash tiles and consistency proofs", scope="proof"),

@@ -169,6 +169,12 @@ def _read(directory: Path | None, instead: Mapping[str, str]) -> dict[str, Sourc
     return sources
 
 
+def text_of(name: str, directory: Path | None) -> str:
+    """The text of one of FILES, from `directory` or else as packaged."""
+    own = directory / name if directory is not None else None
+    return (own if own is not None and own.exists() else PACKAGED / name).read_text(encoding="utf-8-sig")
+
+
 def _build(
     version: str,
     taxonomy: TaxonomyFile,

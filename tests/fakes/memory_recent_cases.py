@@ -1,11 +1,11 @@
 """Recent cases in memory, with the same promises as services.triage.shadow.store.MongoRecentCases."""
 
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator, Collection, Mapping
 from datetime import datetime
 
 from services.triage.case.case import Case
 from services.triage.shadow.comparison import CaseKind, ShadowCase
-from tests.support.triage_rig import MemoryCases
+from services.triage.stored import StoredCase
 
 
 def shadow_of(case: Case) -> ShadowCase:
@@ -16,13 +16,13 @@ def shadow_of(case: Case) -> ShadowCase:
 
 
 class MemoryRecentCases:
-    """The cases of a store in memory."""
+    """The cases of a store in memory, by id."""
 
-    def __init__(self, cases: MemoryCases) -> None:
-        self._cases = cases
+    def __init__(self, stored: Mapping[str, StoredCase]) -> None:
+        self._stored = stored
 
     async def received_since(self, at: datetime, bodies: Collection[str] | None = None) -> AsyncIterator[ShadowCase]:
-        found = [stored.case for stored in self._cases.stored.values()]
+        found = [stored.case for stored in self._stored.values()]
         for case in sorted(found, key=lambda case: case.received_at, reverse=True):
             if case.received_at >= at and (bodies is None or case.body in bodies):
                 yield shadow_of(case)

@@ -29,7 +29,7 @@ async def stores(database: Database | None) -> tuple[CaseStore, RecentCases]:
     memory = MemoryCases()
     cases = memory if database is None else await mongo_cases(database)
     await ReportFollower(cases, POLICY, nobody_named(), Everywhere(), TOKENS).take(REPORTS)
-    return cases, MemoryRecentCases(memory) if database is None else MongoRecentCases(database["cases"])
+    return cases, MemoryRecentCases(memory.stored) if database is None else MongoRecentCases(database["cases"])
 
 
 class TestRecentCases:

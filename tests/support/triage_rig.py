@@ -35,6 +35,7 @@ from shared.problems import Problem, Unavailable
 from shared.times import now, rfc3339
 from tests.fakes.memory_entries import MemoryEntries
 from tests.fakes.memory_parties import MemoryParties
+from tests.fakes.memory_recent_cases import MemoryRecentCases
 from tests.fakes.memory_registries import MemoryRegistries
 from tests.fakes.memory_sessions import MemorySessions
 from tests.support.baseline_world import CATALOGUE, FIRST
@@ -322,6 +323,7 @@ async def make_rig(
     app = build_app(
         settings_for(), cases=cases, intake=vault, copies=COPIES, sessions=sessions, entries=entries, parties=parties,
         staffing=staffing, registries=registries, catalogues=catalogues, scorecards=scorecards, measures=cases,
+        recent=MemoryRecentCases(cases.stored),
     )  # fmt: skip
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="https://desk.example") as http:

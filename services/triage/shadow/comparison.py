@@ -23,6 +23,10 @@ _BODY_PARTS = ("training", "stand_in", "quorum")
 _CONSENT_PARTS = ("needs", "quorum", "sanction", "reporter_first", "timed", "longest", "scoped", "emergency")
 
 
+_UNITS = ((1440, 2880, "d"), (60, 60, "h"), (1, 0, "min"))
+"""The minutes of each unit, and from how many on it is used: a day is written as 24 h."""
+
+
 class CaseKind(NamedTuple):
     """Everything of a case that a policy looks at, but its times: what differs is the same for all cases of a kind."""
 
@@ -111,7 +115,7 @@ def written(value: object) -> str:
     match value:
         case timedelta():
             minutes = int(value.total_seconds()) // 60
-            size, unit = next(one for one in ((1440, "d"), (60, "h"), (1, "min")) if minutes % one[0] == 0)
+            size, unit = next((size, unit) for size, least, unit in _UNITS if minutes % size == 0 and minutes >= least)
             return f"{minutes // size} {unit}"
         case bool():
             return "yes" if value else ""

@@ -107,6 +107,8 @@ MAY: dict[str, dict[str, str]] = {
     "session.read": {"coordinator": "oneself reach"},
     "session.end": {"coordinator": "oneself reach"},
     "baseline.list": {"coordinator": "", "auditor": ""},
+    "policy.read": {"responder": "", "coordinator": ""},
+    "policy.preview": {"coordinator": "confidentiality names"},
     "baseline.read": {"coordinator": "reach", "auditor": ""},
     "baseline.attest": {"coordinator": "reach"},
     "baseline.withdraw": {"coordinator": "reach"},

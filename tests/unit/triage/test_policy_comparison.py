@@ -116,4 +116,10 @@ def test_the_text_of_a_file_stands_for_the_file_of_that_name(name: str) -> None:
 def test_times_are_written_as_the_policy_files_write_them() -> None:
     from services.triage.shadow.comparison import written
 
-    assert [written(timedelta(minutes=n)) for n in (90, 120, 1440 * 28, 36 * 60)] == ["90 min", "2 h", "28 d", "36 h"]
+    assert [written(timedelta(minutes=n)) for n in (90, 120, 1440, 1440 * 28, 36 * 60)] == [
+        "90 min",
+        "2 h",
+        "24 h",
+        "28 d",
+        "36 h",
+    ]
