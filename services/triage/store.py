@@ -157,11 +157,20 @@ class MongoCases:
             return [document["_id"] async for document in found.limit(limit)]
 
     async def open_after(self, case_id: str, limit: int) -> list[Case]:
-        """At most `limit` cases that have not ended, by id, from behind `case_id`."""
+        """At most `limit` cases that have not ended, by id, from behind `case_id`.
+
+        A case from before the facets gets them: else no tab of the queue would have it until its next change.
+        """
         wanted: Document = {"_id": {"$gt": case_id}, **_OPEN}
         found = self._aggregates.collection.find(wanted, {"outbox": 0, "applied": 0}).sort("_id", 1).limit(limit)
         with reaching():
-            return [case_of(document) async for document in found]
+            documents = await found.to_list(None)
+            for document in documents:
+                if "facets" not in document:
+                    same = {"_id": document["_id"], "version": document["version"]}
+                    facets = {"facets": facets_of(case_of(document))}
+                    await self._aggregates.collection.update_one(same, {"$set": facets})
+        return [case_of(document) for document in documents]
 
     async def where(self, those: Whereabouts) -> AsyncIterator[Case]:
         """The open cases there, in any order; one that is changed meanwhile may be missing, or come twice."""

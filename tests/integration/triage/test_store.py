@@ -11,6 +11,7 @@ import pytest
 from services.triage.actions import Desk
 from services.triage.case.case import ENDED
 from services.triage.case.code_names import ADJECTIVES
+from services.triage.case.facets import UNASSIGNED
 from services.triage.case.in_force import InForcePlace
 from services.triage.case.standing import reached
 from services.triage.desk.queue import OPEN_STATES, TABS, QueueFilter
@@ -158,6 +159,20 @@ async def test_cases_from_before_the_register_get_their_place(cases: MongoCases,
     assert await measures.in_force(InForceQuery(("*",))) == []
     await measures.place_measures()
     assert [case.id for case in await measures.in_force(InForceQuery(("*",)))] == [event.case_id]
+
+
+async def test_open_cases_from_before_the_tabs_of_the_queue_get_into_them(
+    cases: MongoCases, database: Database
+) -> None:
+    events = [reported() for _ in range(3)]
+    await ReportFollower(cases, POLICY, nobody_named(), Everywhere(), TOKENS).take(events)
+    await database["cases"].update_many({}, {"$unset": {"facets": ""}})
+    unassigned = CaseQuery(tuple(POLICY.bodies), OPEN_STATES, facets=(UNASSIGNED,))
+    assert await cases.queue(unassigned) == []
+    await cases.open_after("", 2)
+    assert len(await cases.queue(unassigned)) == 2
+    await cases.open_after("", 200)
+    assert {case.id for case in await cases.queue(unassigned)} == {event.case_id for event in events}
 
 
 async def test_a_search_reads_cases_from_indexes(cases: MongoCases, database: Database) -> None:
