@@ -1,5 +1,6 @@
 """`hearth policy`: check policy files before a service has to, and try them on the cases of the last days."""
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,6 +15,7 @@ from shared.events import RosterEntryChanged
 from shared.input.mail_addresses import wire_form
 from shared.policy import Finding, Policy, PolicyError, load_policy
 from shared.policy.baseline import Catalogue, load_catalogue
+from shared.policy.loader import notes_of
 from shared.times import now
 
 if TYPE_CHECKING:
@@ -40,6 +42,10 @@ def check(
     roster: Annotated[
         bool, typer.Option("--roster", help="Also look whether the people of the last resort serve no other body.")
     ] = False,
+    notes: Annotated[
+        bool,
+        typer.Option("--notes", help="Also tell what works and may not be meant, such as overlapping rules."),
+    ] = False,
     mongo: Mongo = MONGO,
     database_prefix: DatabasePrefix = "",
     as_json: AsJson = False,
@@ -65,8 +71,10 @@ def check(
     }
     listed = ", ".join(f"{size} {name}" for name, size in sizes.items())
     addresses = {body.id: wire_form(body.email) for body in policy.bodies.values()}
+    found = notes_of(directory)
     summary = "\n".join(
         [
+            *(f"note: {one}" for one in found if notes),
             f"Policy {policy.version} and baseline {baseline.version} are valid: {listed}.",
             "So mail to each body goes over the wire:",
             *(
@@ -75,7 +83,13 @@ def check(
             ),
         ]
     )
-    document = {"version": policy.version, "baseline": baseline.version, "findings": [], **sizes}
+    document = {
+        "version": policy.version,
+        "baseline": baseline.version,
+        "findings": [],
+        "notes": [asdict(one) for one in found],
+        **sizes,
+    }
     answer(document | {"addresses": addresses}, as_json, lambda: summary)
 
 

@@ -8,7 +8,7 @@ from shared.times import now
 
 
 def rooms_of(who: Principal) -> Mapping[str, bool]:
-    """`cases`, `measures`, `roster` `baseline` and `policy`: whether `who` may read them."""
+    """`cases`, `measures`, `roster`, `baseline` and `policy`: whether `who` may read them."""
     at = now()
     return {
         "cases": is_permitted(who, "case.list", None, at),

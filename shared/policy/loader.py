@@ -30,6 +30,7 @@ from shared.policy.model import (
     RowCondition,
     Rule,
 )
+from shared.policy.notes import notes_on
 from shared.policy.peer_support import PeerSupport, PeerSupportDirectory
 from shared.policy.peer_support_checks import check_peer_support
 from shared.policy.retention import Hold, LifeCondition, Retention, RetentionRule
@@ -80,16 +81,22 @@ def load_policy(directory: Path | None = None, instead: Mapping[str, str] | None
 
     Raises PolicyError with everything that is wrong: file, line and row of each finding.
     """
-    return _packaged() if directory is None and not instead else _load(directory, instead or {})
+    return _packaged() if directory is None and not instead else _load(directory, instead or {})[0]
+
+
+def notes_of(directory: Path | None = None, instead: Mapping[str, str] | None = None) -> tuple[Finding, ...]:
+    """What the author of that policy may not have meant, though it works. Raises PolicyError where it does not."""
+    policy, sources = _load(directory, instead or {})
+    return notes_on(sources, policy)
 
 
 @cache
 def _packaged() -> Policy:
     # These files stay as they are while a process runs, and checking them takes longer than reading them.
-    return _load(None, {})
+    return _load(None, {})[0]
 
 
-def _load(directory: Path | None, instead: Mapping[str, str]) -> Policy:
+def _load(directory: Path | None, instead: Mapping[str, str]) -> tuple[Policy, dict[str, Source]]:
     sources = _read(directory, instead)
     findings: list[Finding] = []
     version = validated(PolicyFile, sources["policy.toml"], findings)
@@ -140,7 +147,7 @@ def _load(directory: Path | None, instead: Mapping[str, str]) -> Policy:
     findings += check_periods(sources["retention.toml"], policy.retention.rules)
     if findings:
         raise PolicyError(findings)
-    return policy
+    return policy, sources
 
 
 def _read(directory: Path | None, instead: Mapping[str, str]) -> dict[str, Source]:

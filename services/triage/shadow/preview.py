@@ -13,7 +13,8 @@ from services.triage.sight import Cases, Sight
 from shared.access.authorization import is_permitted, reaches
 from shared.access.principal import Principal
 from shared.policy import Finding, Policy, PolicyError, load_policy
-from shared.policy.loader import FILES, text_of
+from shared.policy.loader import FILES, notes_of, text_of
+from shared.policy.notes import new_notes
 from shared.times import now
 
 WINDOW = timedelta(days=90)
@@ -30,11 +31,14 @@ _BATCH = 200
 class Preview:
     """What a policy would change. `findings`: what is wrong with it, and then nothing was compared.
 
+    `notes`: what may not be meant, and is not so in the policy in force.
+
     `tally`: the cases that would change and that the person may see; `more`: there may be further ones, older than
     those that were looked at.
     """
 
     findings: tuple[Finding, ...] = ()
+    notes: tuple[Finding, ...] = ()
     version: str | None = None
     tally: Tally = field(default_factory=Tally)
     more: bool = False
@@ -74,10 +78,16 @@ class Previews:
             return Preview((fault,))
         async with self._one_at_a_time:
             try:
-                changed = await asyncio.to_thread(load_policy, self._folder, {name: text})
+                changed, notes = await asyncio.to_thread(self._read, name, text)
             except PolicyError as error:
                 return Preview(error.findings)
-            return await self._compare(principal, Comparison(self.policy, changed))
+            found = await self._compare(principal, Comparison(self.policy, changed))
+            found.notes = notes
+            return found
+
+    def _read(self, name: str, text: str) -> tuple[Policy, tuple[Finding, ...]]:
+        changed = load_policy(self._folder, {name: text})
+        return changed, new_notes(notes_of(self._folder), notes_of(self._folder, {name: text}))
 
     async def _compare(self, principal: Principal, comparison: Comparison) -> Preview:
         at = self._clock()

@@ -159,3 +159,14 @@ async def test_a_preview_looks_at_so_many_cases_and_says_that_there_are_more(
     page = await try_out(rig, TO_ADMINS)
     assert "3 cases of the last 90 days" in page
     assert "There are more than Hearth looks at while you wait" in page
+
+
+async def test_a_preview_says_what_the_changed_file_may_not_mean(rig: Rig) -> None:
+    await signed_in(rig, CORA)
+    rule = '[[rule]]\nid = "hate"\nto = ["u4c"]\nwhen = [{ categories = ["content_abuse.hate_speech"] }]\n\n'
+    last = '[[rule]]\nid = "anywhere-else"'
+    page = await try_out(rig, ROUTING.replace(last, rule + last))
+    assert "Look at these lines again" in page
+    assert "such as enwiki, content_abuse.hate_speech, online, which goes to enwiki_arbcom and not to u4c" in page
+    assert "rule child-protection" not in page
+    assert "Look at these lines again" not in await try_out(rig, ROUTING)
