@@ -2,8 +2,9 @@
 
 `python -m benchmarks.floor http MONGO PORT` answers a POST after a group-committed durable insert. With KAFKA it also
 publishes the event and clears the outbox, as the first stage of a bare pipeline. `python -m benchmarks.floor STAGE
-KAFKA MONGO` is a later stage: `triage`, `notification`, `audit`. `python -m benchmarks.floor cases KAFKA MONGO SIZE`
-reads Hearth's own reports, and stores a document of SIZE bytes and publishes a record for each.
+KAFKA MONGO` is a later stage: `triage`, `notification`, `audit`. `python -m benchmarks.floor cases KAFKA MONGO`
+reads Hearth's own reports, and does for each the writes of triage: it stores a copy of a case with its outbox,
+below the same indexes, publishes the same records, and empties the outbox.
 """
 
 import asyncio
@@ -19,6 +20,8 @@ import uvloop
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from motor.motor_asyncio import AsyncIOMotorClient
 from pymongo.write_concern import WriteConcern
+
+from services.triage.store import CASE_INDEXES
 
 Scope = dict[str, Any]
 DATABASE = "floor"
@@ -175,9 +178,15 @@ async def run_stage(stage: str, kafka: str, mongo: str) -> None:
         await consumer.commit()
 
 
-async def run_cases(kafka: str, mongo: str, size: int) -> None:
-    """For ever: consume batches of Hearth's reports, insert a document and publish a record for each, and commit."""
-    collection, producer = connect(mongo)[DATABASE]["cases"], await start_producer(kafka)
+async def run_cases(kafka: str, mongo: str) -> None:
+    """For ever: consume batches of Hearth's reports, write and publish for each what Hearth does, and commit.
+
+    What that is, the first case of Hearth's says, and the records of its opening.
+    """
+    client, producer = connect(mongo), await start_producer(kafka)
+    collection, case = client[DATABASE]["cases"], await client["triage"]["cases"].find_one({"outbox": []})
+    await collection.create_indexes(list(CASE_INDEXES))
+    events = await read_events(kafka, case["_id"].encode())
     consumer = AIOKafkaConsumer(
         "reports",
         bootstrap_servers=kafka,
@@ -189,12 +198,36 @@ async def run_cases(kafka: str, mongo: str, size: int) -> None:
     while True:
         batches = await consumer.getmany(timeout_ms=50, max_records=500)
         records = [record for batch in batches.values() for record in batch]
-        if records:
-            documents = [{"_id": str(uuid4()), "value": bytes(size)} for _ in records]
-            await collection.insert_many(documents, ordered=False)
-            await send_all(producer, [(PREFIX + "cases", record.key, record.value) for record in records])
-            await collection.database["published"].update_one({"_id": 1}, {"$inc": {"count": len(records)}}, True)
-            await consumer.commit()
+        if not records:
+            continue
+        documents = []
+        for record in records:
+            outbox = [{"key": record.key, "headers": dict(e.headers), "value": e.value} for e in events]
+            key = record.key.decode()
+            documents.append({**case, "_id": key, "code_name": key, "outbox": outbox})
+        await collection.insert_many(documents, ordered=False)
+        sent = [
+            await producer.send(PREFIX + "cases", e["value"], e["key"], headers=list(e["headers"].items()))
+            for document in documents
+            for e in document["outbox"]
+        ]
+        await asyncio.gather(*sent)
+        await clear(collection, documents)
+        await collection.database["published"].update_one({"_id": 1}, {"$inc": {"count": len(records)}}, True)
+        await consumer.commit()
+
+
+async def read_events(kafka: str, key: bytes) -> list[Any]:
+    """What Hearth published of a case."""
+    consumer = AIOKafkaConsumer(bootstrap_servers=kafka, auto_offset_reset="earliest")
+    await consumer.start()
+    consumer.subscribe(["cases"])
+    found: list[Any] = []
+    while not found:
+        batches = await consumer.getmany(timeout_ms=1_000)
+        found += [record for batch in batches.values() for record in batch if record.key == key]
+    await consumer.stop()
+    return found
 
 
 def main() -> None:
@@ -202,9 +235,9 @@ def main() -> None:
         case ["http", mongo, port, *kafka]:
             app = make_http_floor(mongo, kafka[0] if kafka else None)
             uvicorn.run(app, port=int(port), log_level="warning", access_log=False)
-        case ["cases", kafka, mongo, size]:
+        case ["cases", kafka, mongo]:
             with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-                runner.run(run_cases(kafka, mongo, int(size)))
+                runner.run(run_cases(kafka, mongo))
         case [stage, kafka, mongo]:
             with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
                 runner.run(run_stage(stage, kafka, mongo))

@@ -39,6 +39,8 @@ from shared.problems import Malformed
 from shared.times import now
 
 NAMES_AHEAD = 6
+PORTION = 100
+"""Cases of a batch in one write. Of more, some are decided while MongoDB writes others."""
 
 
 @dataclass(slots=True)
@@ -93,6 +95,7 @@ class ReportFollower:
         for event in events:
             if (first_id := firsts.get(_case_id(event))) and isinstance(event.fact, ReportReceived):
                 await self._open_after(event, event.fact, first_id, People(staff, named[_case_id(event)]))
+        at, people = self._clock(), dict[frozenset[str], People]()
         by_case: dict[str, list[Event]] = {}
         for event in events:
             by_case.setdefault(_case_id(event), []).append(event)
@@ -106,10 +109,10 @@ class ReportFollower:
                 names = await self._sight.names_of(stored.case)
             for event in by_case[case_id]:
                 if not work.knows(event.id):
-                    self._fold(work, case_id, event, People(staff, names))
+                    self._fold(work, case_id, event, people.setdefault(names, People(staff, names)), at)
             return work.change()
 
-        await change(self._cases, by_case, decide, note=self._count)
+        await change(self._cases, by_case, decide, PORTION, self._count)
 
     async def _open_after(self, event: Event, report: ReportReceived, first_id: str, people: People) -> None:
         """Open a case that follows the case of an earlier report, and link both."""
@@ -148,7 +151,7 @@ class ReportFollower:
         taken = await self._cases.taken(names)
         return next((name for name in names if name not in taken), names[-1])
 
-    def _fold(self, work: _Work, case_id: str, event: Event, people: People) -> None:
+    def _fold(self, work: _Work, case_id: str, event: Event, people: People, began_at: datetime) -> None:
         actor = event.actor
         match event.fact:
             case ReportReceived() as report:
@@ -176,7 +179,8 @@ class ReportFollower:
                 command,
                 self._policy,
                 people,
-                self._clock(),
+                # New cases of a batch begin at one time, so that what is the same for them is judged once.
+                began_at if work.case is None else self._clock(),
                 case_id=case_id,
                 actor=actor,
                 cause=event.id,

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import cache
 from typing import ClassVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -118,14 +119,15 @@ def encode(event: Event, public_url: str = LOCAL) -> Message:
     Records from before have the path alone.
     """
     fact = event.fact
+    kind, schema = _kind_of(type(fact), public_url)
     headers: list[tuple[str, bytes | None]] = [
         ("ce_specversion", b"1.0"),
         ("ce_id", event.id.encode()),
         ("ce_source", event.source.encode()),
-        ("ce_type", fact.type().encode()),
+        ("ce_type", kind),
         ("ce_time", rfc3339(event.time).encode()),
         ("ce_subject", event.subject.encode()),
-        ("ce_dataschema", f"{public_url}{SCHEMAS}{fact.schema_path()}".encode()),
+        ("ce_dataschema", schema),
         ("content-type", b"application/json"),
         ("ce_caseseq", str(event.case_seq).encode()),
         ("ce_actorref", event.actor.ref.encode()),
@@ -138,6 +140,12 @@ def encode(event: Event, public_url: str = LOCAL) -> Message:
         headers.append(("traceparent", event.trace.encode()))
     value = fact.__pydantic_serializer__.to_json(fact)
     return Message(fact.topic, event.case_id.encode(), tuple(headers), value)
+
+
+@cache
+def _kind_of(fact: type[Fact], public_url: str) -> tuple[bytes, bytes]:
+    """The type of a fact and where its schema stands, as the headers have them."""
+    return fact.type().encode(), f"{public_url}{SCHEMAS}{fact.schema_path()}".encode()
 
 
 REQUIRED = (

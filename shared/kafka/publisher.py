@@ -2,10 +2,14 @@
 
 import asyncio
 import logging
-from collections.abc import Sequence
+import random
+from collections.abc import Callable, Iterator, Sequence
+from functools import lru_cache
 
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
+from aiokafka.partitioner import murmur2
+from aiokafka.producer.message_accumulator import BatchBuilder
 
 from shared.connections import OPEN_KAFKA, KafkaAccess, connected
 from shared.events import Message
@@ -38,15 +42,34 @@ class Publisher:
         try:
             async with asyncio.timeout(self._timeout):
                 producer = await self._started()
-                # All are sent in order before any is awaited: the order stays, and Kafka gets whole batches.
-                sent = [
-                    await producer.send(self._prefix + m.topic, m.value, m.key, headers=list(m.headers))
-                    for m in messages
-                ]
-                await asyncio.gather(*sent)
+                await self._send(producer, messages)
         except (KafkaError, TimeoutError, OSError) as error:
             await self._abandon()
             raise Unavailable(f"kafka: {type(error).__name__}") from None
+
+    async def _send(self, producer: AIOKafkaProducer, messages: Sequence[Message]) -> None:
+        """Send what a partition gets as whole batches, in order, and wait until each is acknowledged.
+
+        A message in a ready-made batch costs a fifth of one that the library gathers with others by itself.
+        """
+        parted: dict[tuple[str, int], list[Message]] = {}
+        topics = {self._prefix + message.topic for message in messages}
+        partitions = {topic: list(await producer.partitions_for(topic)) for topic in topics}
+        for message in messages:
+            topic = self._prefix + message.topic
+            parted.setdefault((topic, partition_of(message.key, partitions[topic])), []).append(message)
+        sent: list[asyncio.Future[object]] = []
+        try:
+            for (topic, partition), those in parted.items():
+                for batch in _batches(producer, those):
+                    future = await producer.send_batch(batch, topic, partition=partition)
+                    sent.append(future)
+            await asyncio.gather(*sent)
+        except BaseException:
+            # Nobody waits for the others any more.
+            for one in sent:
+                one.cancel()
+            raise
 
     async def ping(self) -> None:
         """Return when the broker answers a metadata request. Raises Unavailable otherwise."""
@@ -92,6 +115,30 @@ class Publisher:
         producer, self._producer = self._producer, None
         if producer is not None:
             await _close(producer)
+
+
+def partition_of(key: bytes | None, partitions: Sequence[int]) -> int:
+    """The partition of a key, as every client of Kafka finds it; any where there is no key."""
+    if key is None:
+        return random.choice(partitions)  # noqa: S311  # chance, not a secret
+    return partitions[(_hash_of(key) & 0x7FFFFFFF) % len(partitions)]
+
+
+# All events of a case have one key, and the hash is computed in Python.
+_hash_of: Callable[[bytes], int] = lru_cache(10_000)(murmur2)
+
+
+def _batches(producer: AIOKafkaProducer, messages: Sequence[Message]) -> Iterator[BatchBuilder]:
+    """The messages in as few batches as they fit in. A batch takes its first message, however large."""
+    batch = producer.create_batch()
+    for message in messages:
+        record = {"key": message.key, "value": message.value, "headers": list(message.headers), "timestamp": None}
+        if batch.append(**record) is None:
+            yield batch
+            batch = producer.create_batch()
+            batch.append(**record)
+    if batch.record_count():
+        yield batch
 
 
 async def _close(producer: AIOKafkaProducer) -> None:

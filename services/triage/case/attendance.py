@@ -23,6 +23,7 @@ from shared.events import (
 )
 from shared.policy import QUORUM, Policy
 
+_Question = tuple[Resource, datetime, frozenset[str]]
 _GIVEN = (CaseTriaged.name, CasePassedOn.name, ReferralAccepted.name)
 """The facts that give a case to a body, which a history shows beside them."""
 
@@ -38,6 +39,8 @@ class People:
     staff: Mapping[str, Sequence[Principal]] = field(default_factory=dict)
     parties: frozenset[str] = frozenset()
     meant: Mapping[str, str] = field(default_factory=dict)
+    _judged: dict["_Question", "Attendance"] = field(default_factory=dict, repr=False, compare=False)
+    """What was asked of these people before: a batch of reports asks the same for most of its cases."""
 
     def of(self, case: Case) -> tuple["People", frozenset[str]]:
         """The same people as the recusals of the case make them, and the references of those who are recused.
@@ -45,6 +48,8 @@ class People:
         A person named by one handler alone counts as recused. With a second handler the person counts as named,
         and the body loses the case.
         """
+        if not self.meant:
+            return self, frozenset(case.recused)
         named = {self.meant[r.person] for r in case.recusals if r.person in self.meant and r.confirm_by is None}
         parties = self.parties.difference(self.meant.values()) | named
         return replace(self, parties=parties), frozenset(self.meant.get(name, name) for name in case.recused)
@@ -85,6 +90,13 @@ def attendance(
 
     `apart`: people (references) who may handle it, and have no part in what it needs now.
     """
+    question = (resource, now, apart)
+    if question not in people._judged:
+        people._judged[question] = _attendance(resource, people, policy, now, apart)
+    return people._judged[question]
+
+
+def _attendance(resource: Resource, people: People, policy: Policy, now: datetime, apart: frozenset[str]) -> Attendance:
     body = resource.body or ""
     known = policy.bodies.get(body)
     quorum = known.quorum if known else QUORUM
