@@ -189,10 +189,14 @@ class Telling:
     async def _check_in(self, step: Mapping[str, Any], name: str) -> None:
         asked = (await self._status(name))["check_in"]
         assert asked, f"the reporter is not asked: {step['told']}"
-        sent = await self._ask(
-            "/check-ins", receipt=self.receipts[name], number=asked["number"], **step["checks_in"]
-        )  # fmt: skip
+        known = set(self.services.intake.store.reports)
+        given = {"receipt": self.receipts[name], "number": asked["number"], **step["checks_in"]}
+        sent = await self._ask("/check-ins", **given)
         assert sent.status_code == 202, sent.text
+        _hold(step["told"], "opened" in sent.json(), "opens" in step)
+        if opens := step.get("opens"):
+            (report_id,) = set(self.services.intake.store.reports) - known
+            self.ids[opens], self.receipts[opens] = case_id_of(report_id), sent.json()["opened"]
 
     async def _appeal(self, step: Mapping[str, Any], name: str) -> None:
         sent = await self._ask("/appeals", receipt=self.receipts[name], **step["appeals"])
