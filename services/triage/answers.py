@@ -175,7 +175,10 @@ class LinkShown(TypedDict):
 
 
 class MeasureShown(TypedDict):
-    """A measure of a case. `until` is its last day; `state`: standing, ended, lapsed or expired."""
+    """A measure of a case. `until` is its last day; `state`: standing, ended, lapsed or expired.
+
+    `return_at`: when handlers are to talk with the person before it ends; `conversation`: held, declined or skipped.
+    """
 
     measure_id: str
     kind: str
@@ -187,6 +190,9 @@ class MeasureShown(TypedDict):
     taken_by: str
     emergency: bool
     review_by: str | None
+    return_at: str | None
+    conversation: str | None
+    conversation_id: str | None
     reason_id: str
 
 

@@ -145,6 +145,9 @@ def show_measures(case: Case) -> list[MeasureShown]:
             "taken_by": measure.by,
             "emergency": measure.emergency,
             "review_by": rfc3339(measure.review_by) if measure.review_by else None,
+            "return_at": rfc3339(measure.return_at) if measure.return_at else None,
+            "conversation": measure.conversation,
+            "conversation_id": measure.conversation_id,
             "reason_id": measure.reason_id,
         }
         for measure in case.measures

@@ -84,6 +84,7 @@ ACTIONS: Mapping[str, Action] = {
         _command("act_in_emergency", "take a measure alone, in an emergency", Role.RESPONDER),
         _command("review_emergency", "review what another person did in an emergency", Role.RESPONDER, fresh=True),
         _command("end_measure", "end a measure before its last day", Role.RESPONDER, fresh=True),
+        _command("note_return", "note what became of the conversation before a measure ends", Role.RESPONDER),
         _command("appeal", "take down the appeal of a direct party", Role.RESPONDER, Role.COORDINATOR),
         _command("decide_appeal", "decide on an appeal", Role.RESPONDER, fresh=True),
         _command("reopen", "look into a closed case again", Role.RESPONDER),

@@ -6,6 +6,7 @@ from typing import ClassVar
 from pydantic import AwareDatetime
 
 from shared.events.cases import CaseFact
+from shared.events.follow_up import CheckInSet
 
 
 class MeasureFact(CaseFact):
@@ -69,3 +70,54 @@ class MeasureExpired(MeasureFact):
     """The last day of a measure is over: it holds no longer."""
 
     name: ClassVar[str] = "measure.expired"
+
+
+class MeasureFollowUpSet(CaseFact):
+    """What follows a measure, as the policy says for its kind: when, and what.
+
+    `return_at`: when the conversation before its end comes due; None where this fact sets none. `check_ins`: when the
+    reporter is asked how it goes, in addition to what was set before. It is told when the measure begins, when the
+    reporter agrees to be asked, and when the measure ends.
+    """
+
+    name: ClassVar[str] = "measure.follow_up_set"
+    unseen: ClassVar[bool] = True
+    follows_policy: ClassVar[bool] = True
+    shows: ClassVar[str | None] = "outcome"
+
+    measure_id: str
+    outcome: str
+    return_at: AwareDatetime | None = None
+    check_ins: tuple[CheckInSet, ...] = ()
+
+
+class ReturnConversationDue(CaseFact):
+    """The end of a measure comes near: handlers are to talk with the person before it. The state stays.
+
+    `until`: the last day (UTC) of the measure.
+    """
+
+    name: ClassVar[str] = "measure.return_due"
+    unseen: ClassVar[bool] = True
+    follows_policy: ClassVar[bool] = True
+    shows: ClassVar[str | None] = "outcome"
+
+    measure_id: str
+    outcome: str
+    until: date
+
+
+class ReturnConversationNoted(CaseFact):
+    """What became of the conversation before a measure ends: `held`, `declined` by the person, or `skipped`.
+
+    The words of the handlers, if there are any, stay in the vault under `reason_id`.
+    """
+
+    name: ClassVar[str] = "measure.return_noted"
+    unseen: ClassVar[bool] = True
+    shows: ClassVar[str | None] = "conversation"
+
+    measure_id: str
+    outcome: str
+    conversation: str
+    reason_id: str | None = None

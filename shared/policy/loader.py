@@ -25,6 +25,7 @@ from shared.policy.model import (
     DeadlineRule,
     FollowUpRule,
     HandlingBody,
+    MeasureFollowUp,
     Outcome,
     Policy,
     RowCondition,
@@ -243,6 +244,15 @@ def _build(
                 tuple(parse_duration(text) for text in row.after),
             )
             for row in follow_up.follow_up
+        ),
+        measure_follow_up=tuple(
+            MeasureFollowUp(
+                None if row.outcomes is None else frozenset(row.outcomes),
+                parse_duration(row.talk) if row.talk else None,
+                parse_duration(row.before) if row.before else None,
+                tuple(parse_duration(text) for text in row.after),
+            )
+            for row in follow_up.measure
         ),
         tries=follow_up.tries,
         again_after=parse_duration(follow_up.again_after),

@@ -231,6 +231,19 @@ class FollowUpRule:
 
 
 @dataclass(frozen=True, slots=True)
+class MeasureFollowUp:
+    """What follows a measure with a last day: a row `measure` of follow_up.toml. `outcomes` None: every kind.
+
+    `talk` and `before`: so long before its end people talk with the person, and the reporter is asked; None: never.
+    """
+
+    outcomes: frozenset[str] | None
+    talk: timedelta | None = None
+    before: timedelta | None = None
+    after: tuple[timedelta, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Policy:
     """Everything that communities may decide. `load_policy` builds it after its checks."""
 
@@ -250,6 +263,7 @@ class Policy:
     identities: Mapping[tuple[str, str], tuple[str, ...]]
     """By privacy of the report and state of its case: what handlers are told of the reporter."""
     follow_up: tuple[FollowUpRule, ...]
+    measure_follow_up: tuple[MeasureFollowUp, ...]
     tries: int
     """How many times a reporter is asked, the first time included, if no answer comes."""
     again_after: timedelta
@@ -285,6 +299,11 @@ class Policy:
     def check_ins(self, outcome: str, setting: str) -> tuple[timedelta, ...]:
         """How long after the follow-up of such a case began its reporter is asked how it goes, soonest first."""
         return next((rule.after for rule in self.follow_up if rule.fits(outcome, setting)), ())
+
+    def after_measure(self, outcome: str) -> MeasureFollowUp:
+        """What follows a measure of this kind that has a last day."""
+        fitting = (row for row in self.measure_follow_up if row.outcomes is None or outcome in row.outcomes)
+        return next(fitting, MeasureFollowUp(None))
 
     def identity_of(self, privacy: str, state: str) -> tuple[str, ...]:
         """What the handlers of a case in this state are told of a reporter who chose this privacy: names of fields."""

@@ -192,10 +192,19 @@ class FollowUpRow(Row):
     after: Annotated[list[Duration], Field(min_length=1, max_length=12)]
 
 
+class MeasureFollowUpRow(Row):
+    id: Id
+    outcomes: Names | None = None
+    talk: Duration | None = None
+    before: Duration | None = None
+    after: Annotated[list[Duration], Field(max_length=12)] = []
+
+
 class FollowUpFile(Row):
     tries: Annotated[int, Field(ge=1, le=5)]
     again_after: Duration
     follow_up: Annotated[list[FollowUpRow], Field(min_length=1)]
+    measure: list[MeasureFollowUpRow] = []
 
 
 class PeerSupportRow(Row):

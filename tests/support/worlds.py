@@ -123,7 +123,7 @@ async def make_triage() -> World:
             "add_party", "disclose", "propose_decision", "second",
             "object", "decide", "recuse", "confirm", "withdraw",
             "clear", "name", "close",
-            "act_in_emergency", "review_emergency", "end_measure", "appeal", "decide_appeal", "reopen",
+            "act_in_emergency", "review_emergency", "end_measure", "note_return", "appeal", "decide_appeal", "reopen",
             "follow_up", "check_in", "agree", "check_agreement",
         ],
         "If-Match": [f'"{number}"' for number in (case.seq, case.seq + 1, case.seq + 2)],

@@ -418,7 +418,9 @@ class Mailbox:
 
 def _is_followed_up(report: StoredReport) -> bool:
     """Whether the reporter may be asked how it goes, now or later, as far as triage has told."""
-    return report.erased is None and report.status.state == CaseState.FOLLOWING_UP
+    asked, state = report.status.check_in, report.status.state
+    once_closed = state == CaseState.CLOSED and asked is not None and asked.once_closed
+    return report.erased is None and (state == CaseState.FOLLOWING_UP or once_closed)
 
 
 def _is_asked(report: StoredReport) -> bool:

@@ -3,10 +3,16 @@
 from datetime import datetime
 
 from services.triage.case.case import Case
-from shared.events import CaseFact, CheckInKept
+from services.triage.case.values import CheckIn
+from shared.events import CaseFact, CaseState, CheckInKept
 
 NO_ANSWER = "no_answer"
 """What becomes of a check-in to which the reporter says nothing, and why the reporter is not asked again."""
+
+
+def is_asked_in(case: Case, check_in: CheckIn) -> bool:
+    """Whether the reporter is asked while the case is where it is: once it is closed, only for a measure."""
+    return case.state is CaseState.FOLLOWING_UP or (case.state is CaseState.CLOSED and check_in.measure_id is not None)
 
 
 def kept(case: Case, now: datetime, answer: str, answer_id: str | None = None) -> list[CaseFact]:
@@ -21,5 +27,5 @@ def kept(case: Case, now: datetime, answer: str, answer_id: str | None = None) -
             answer_id=answer_id if one.told_at else None,
         )
         for one in case.check_ins
-        if not one.kept_at and (one.told_at or one.due_at <= now)
+        if not one.kept_at and (one.told_at or (one.due_at <= now and is_asked_in(case, one)))
     ]

@@ -127,6 +127,7 @@ TRANSITIONS: Mapping[str, Ways] = {
     "act_in_emergency": {state: to for state, to in _ANY.items() if state is not CaseState.CLOSED},
     "review_emergency": _ANY,
     "end_measure": _ANY,
+    "note_return": _ANY,
     "appeal": dict.fromkeys(_APPEALABLE, CaseState.APPEALED),
     # The reporter's own appeal waits for no state: where it cannot be taken, the case says so and stays.
     "receive_appeal": {

@@ -132,7 +132,8 @@ class Measure:
 
     `kind`: as the policy calls the outcome. `until`: the end of its last day; None where it has none. `review_by`: by
     when another person has to review it, because it was taken in an emergency; None where nobody has to any more.
-    `confirmed`: the review let it stand.
+    `confirmed`: the review let it stand. `return_at`: when the conversation before its end comes due, and
+    `return_due_at` when handlers were reminded; `conversation`: held, declined or skipped, as a handler noted.
     """
 
     id: str
@@ -147,6 +148,12 @@ class Measure:
     state: MeasureState = "standing"
     ended_at: datetime | None = None
     confirmed: bool = False
+    return_at: datetime | None = None
+    return_due_at: datetime | None = None
+    conversation: str | None = None
+    conversation_at: datetime | None = None
+    conversation_by: str | None = None
+    conversation_id: str | None = None
 
     @property
     def stands(self) -> bool:
@@ -294,7 +301,7 @@ class CheckIn:
 
     `told_at`: when the reporter was asked first, and `attempt`: how often so far. `again_at`: when the reporter is
     asked once more, or the asking ends. `kept_at`: when the `answer` was known: answered, declined or no_answer; the
-    vault has the words under ids that begin with `answer_id`.
+    vault has the words under ids that begin with `answer_id`. `measure_id`: the measure that it belongs to, if any.
     """
 
     number: int
@@ -305,6 +312,7 @@ class CheckIn:
     attempt: int = 0
     again_at: datetime | None = None
     answer_id: str | None = None
+    measure_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

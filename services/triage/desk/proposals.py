@@ -8,6 +8,7 @@ from fastapi import Request
 from services.triage.case.case import Case
 from services.triage.case.commands.appeals import REPORTER
 from services.triage.case.commands.emergency import EndMeasure, ReviewEmergency
+from services.triage.case.commands.returns import NoteReturn
 from services.triage.case.voting import Tally
 from services.triage.desk.contents import words_in
 from services.triage.desk.names import CaseNames
@@ -84,6 +85,11 @@ def measures_of(
             "review_by": measure.review_by,
             "reason": said.get(measure.reason_id),
             "review": ReviewEmergency.name in permitted and measure.review_by is not None and measure.by != reader.ref,
+            "return_at": measure.return_at if measure.stands and not measure.conversation else None,
+            "return_due": measure.stands and measure.return_due_at is not None and not measure.conversation,
+            "conversation": names.code(request, "conversation", measure.conversation) if measure.conversation else None,
+            "conversation_why": said.get(measure.conversation_id or ""),
+            "note": NoteReturn.name in permitted and measure.return_at is not None and not measure.conversation,
             "end": EndMeasure.name in permitted and measure.stands and measure.until is not None,
         }
         for measure in case.measures

@@ -18,6 +18,7 @@ from services.triage.case.commands.handling import Claim
 from services.triage.case.commands.linking import Unlink
 from services.triage.case.commands.merging import Unmerge
 from services.triage.case.commands.recusal import WITHDRAWALS, Confirm, Withdraw, may_withdraw
+from services.triage.case.commands.returns import CONVERSATIONS
 from services.triage.case.commands.sorting import way_of
 from services.triage.case.forms import FORMS, Form, permitted, resource_of
 from services.triage.case.values import Recusal
@@ -119,6 +120,7 @@ class CaseView:
             "proposal": proposal_of(names, request, principal, case, await self._desk.tally(case), contents),
             "measures": measures_of(names, request, principal, case, contents, {form.command for form in forms}),
             "reviews": names.options(request, "review", REVIEWS),
+            "conversations": names.options(request, "conversation", CONVERSATIONS),
             "appeals": appeals_of(names, request, principal, case, contents),
             "asked": asked,
             "referrals": [

@@ -82,6 +82,7 @@ MAY: dict[str, dict[str, str]] = {
     "case.act_in_emergency": {"responder": f"{HANDLING} training"},
     "case.review_emergency": {"responder": f"{HANDLING} training"},
     "case.end_measure": {"responder": f"{HANDLING} training"},
+    "case.note_return": {"responder": f"{HANDLING} training"},
     "case.appeal": {"responder": f"{HANDLING} training", "coordinator": HANDLING},
     "case.decide_appeal": {"responder": f"{HANDLING} training"},
     "case.reopen": {"responder": f"{HANDLING} training"},

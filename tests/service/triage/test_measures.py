@@ -1,19 +1,23 @@
 """The register of measures: what is in force, for the people who enforce it, and for nobody else."""
 
+import asyncio
 import csv
 import io
 from collections.abc import AsyncIterator, Iterable
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
 from services.triage.case.case import Case
+from services.triage.watch import CaseWatch
 from shared.access.principal import Principal
+from shared.parties import Parties
 from shared.times import now
 from tests.service.triage.test_sight import naming
-from tests.support.forms import SAME_ORIGIN
+from tests.support.forms import SAME_ORIGIN, hidden_fields
 from tests.support.people import bearer, coordinator, enforcer, person, sign_in
-from tests.support.triage_rig import ALICE, CORA, Rig, make_rig, reported
+from tests.support.triage_rig import ALICE, CORA, POLICY, TOKENS, Everywhere, Rig, make_rig, reported
 
 JANE = "7" * 32
 EVE = enforcer("e4f0ace0", communities=("enwiki",))
@@ -155,3 +159,43 @@ async def test_the_pages_list_what_is_in_force_and_name_people_on_a_page_of_thei
     rig.vault.away = True
     one = await rig.http.get(f"/desk/measures/{measure_of(case)}", headers=HTML)
     assert (one.status_code, "Zebedee" in one.text) == (503, False)
+
+
+async def test_a_measure_lapses_on_the_real_clock_and_leaves_the_register(rig: Rig) -> None:
+    case = await restricted(rig)
+    stored = rig.cases.stored[case.id]
+    (measure,) = case.measures
+    soon = replace(measure, until=now() + timedelta(seconds=0.2), review_by=None)
+    rig.cases.stored[case.id] = replace(stored, case=replace(case, measures=(soon,)))
+    parties = Parties(rig.parties, patience=0.0)
+    watch = CaseWatch(rig.cases, parties, Everywhere(), POLICY, TOKENS, every=0.05)
+    assert await listed(rig) == [measure.id]
+    async with asyncio.timeout(20):
+        while await listed(rig):
+            await watch.look()
+            await asyncio.sleep(0.05)
+    assert [event.fact.name for event in rig.cases.events].count("measure.expired") == 1
+
+
+async def test_handlers_note_the_conversation_before_a_suspension_ends(rig: Rig) -> None:
+    case = await rig.open()
+    given = {"measure": "temporary_suspension", "until": day(3), "scope": "community", "why": "It goes on."}
+    assert (await rig.order(case, "act_in_emergency", given)).status_code == 200
+    later = now() + timedelta(minutes=1)
+    parties = Parties(rig.parties, patience=0.0)
+    await CaseWatch(rig.cases, parties, Everywhere(), POLICY, TOKENS, every=1, clock=lambda: later).look()
+    await sign_in(rig.http, rig.sessions, "/desk", ALICE)
+    address = f"/desk/cases/{case.code_name}"
+    page = (await rig.http.get(address, headers=HTML)).text
+    assert "This measure ends soon. Talk with the person before that" in page
+    measure_id = rig.cases.stored[case.id].case.measures[0].id
+    sent = {**hidden_fields(page), "measure_id": measure_id, "conversation": "skipped"}
+    refused = await rig.http.post(f"{address}/note_return", data=sent, headers=HTML)
+    assert refused.status_code == 422
+    assert 'id="note_return-why-error"' in refused.text
+    done = await rig.http.post(f"{address}/note_return", data={**sent, "why": "He is away."}, headers=HTML)
+    assert done.status_code == 303
+    page = (await rig.http.get(address, headers=HTML)).text
+    assert "Talk with the person before that" not in page
+    assert "He is away." in page
+    assert "He is away." not in f"{rig.cases.events} {rig.cases.stored}"

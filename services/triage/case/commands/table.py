@@ -14,7 +14,8 @@ from services.triage.case.commands.opening import Open
 from services.triage.case.deadlines import judge
 from services.triage.case.evolve.fold import fold
 from services.triage.case.lifecycle import TRANSITIONS, FieldsRefused, NotPermitted
-from shared.events import Actor, CaseFact, CaseState, DeadlineFact, Draft, Event, stamp
+from services.triage.case.measure_follow_up import follow_measures
+from shared.events import Actor, CaseFact, CaseState, DeadlineFact, Draft, Event, MeasureFollowUpSet, stamp
 from shared.policy import Policy
 
 
@@ -40,7 +41,7 @@ def decide(case: Case | None, command: Command, policy: Policy, now: datetime) -
     Raises a CommandRefused: NotPermitted outside TRANSITIONS, FieldsRefused, else what the command raises.
     """
     facts = _step(case, command, policy, now)
-    return [*facts, *judge(case, facts, policy, now)]
+    return [*facts, *judge(case, facts, policy, now), *follow_measures(case, facts, policy, now)]
 
 
 def _step(case: Case | None, command: Command, policy: Policy, now: datetime) -> list[CaseFact]:
@@ -141,7 +142,7 @@ def _stamped(
     drafts = [
         Draft(
             fact,
-            TRIAGE if isinstance(fact, DeadlineFact) else actor,
+            TRIAGE if isinstance(fact, DeadlineFact | MeasureFollowUpSet) else actor,
             now,
             cause,
             policy.version if fact.follows_policy else None,

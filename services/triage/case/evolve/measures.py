@@ -1,10 +1,11 @@
 """What the facts of measures change: one is taken or reviewed, and it ends. Pure."""
 
 from dataclasses import replace
+from typing import Any
 
 from services.triage.case.case import Case
 from services.triage.case.evolve.changes import Fields
-from services.triage.case.values import Measure, MeasureState, end_of
+from services.triage.case.values import CheckIn, Measure, MeasureState, end_of
 from shared.events import (
     EmergencyMeasureReviewed,
     EmergencyMeasureTaken,
@@ -12,7 +13,10 @@ from shared.events import (
     MeasureEnded,
     MeasureExpired,
     MeasureFact,
+    MeasureFollowUpSet,
     MeasureLapsed,
+    ReturnConversationDue,
+    ReturnConversationNoted,
 )
 
 
@@ -39,15 +43,40 @@ def _reviewed(case: Case, fact: EmergencyMeasureReviewed, event: Event) -> Field
 
 
 def _ended(case: Case, fact: MeasureFact, event: Event, state: MeasureState) -> Fields:
+    # What was to be asked before its end is asked no more.
+    left = (c for c in case.check_ins if c.measure_id != fact.measure_id or c.told_at or c.kept_at)
     return {
+        "check_ins": tuple(left),
         "measures": tuple(
             replace(m, state=state, ended_at=event.time, review_by=None) if m.id == fact.measure_id else m
             for m in case.measures
-        )
+        ),
     }
 
 
+def _follow_up_set(case: Case, fact: MeasureFollowUpSet, _event: Event) -> Fields:
+    check_ins = (CheckIn(one.number, one.due_at, measure_id=fact.measure_id) for one in fact.check_ins)
+    return {
+        "check_ins": (*case.check_ins, *check_ins),
+        "measures": _with(case, fact.measure_id, return_at=fact.return_at) if fact.return_at else case.measures,
+    }
+
+
+def _noted(case: Case, fact: ReturnConversationNoted, event: Event) -> Fields:
+    noted = {"conversation": fact.conversation, "conversation_at": event.time, "conversation_by": event.actor.ref}
+    return {"measures": _with(case, fact.measure_id, **noted, conversation_id=fact.reason_id)}
+
+
+def _with(case: Case, measure_id: str, **fields: Any) -> tuple[Measure, ...]:
+    return tuple(replace(m, **fields) if m.id == measure_id else m for m in case.measures)
+
+
 CHANGES = {
+    MeasureFollowUpSet: _follow_up_set,
+    ReturnConversationDue: lambda case, fact, event: {
+        "measures": _with(case, fact.measure_id, return_due_at=event.time)
+    },
+    ReturnConversationNoted: _noted,
     EmergencyMeasureTaken: _taken,
     EmergencyMeasureReviewed: _reviewed,
     MeasureEnded: lambda case, fact, event: _ended(case, fact, event, "ended"),

@@ -3,29 +3,34 @@
 from datetime import datetime
 
 from services.triage.case.case import Case
-from services.triage.case.check_ins import NO_ANSWER, kept
+from services.triage.case.check_ins import NO_ANSWER, is_asked_in, kept
 from services.triage.case.timers.timer import Timer
-from shared.events import CaseFact, CaseState, CheckInDue, CheckInsEnded
+from services.triage.case.values import CheckIn
+from shared.events import CaseFact, CheckInDue, CheckInsEnded
 from shared.policy import Policy
 
 
 def _next(case: Case) -> datetime | None:
-    """When the reporter is to be asked next. Nobody is asked of a case that is not followed up any more."""
-    if case.state is not CaseState.FOLLOWING_UP or case.unasked_for:
+    """When the reporter is to be asked next. Of a closed case the reporter is asked only what follows a measure."""
+    if case.unasked_for:
         return None
     asked = case.open_check_in
-    if asked and asked.again_at:
+    if asked and asked.again_at and is_asked_in(case, asked):
         return asked.again_at
-    return min((one.due_at for one in case.check_ins if not one.told_at and not one.kept_at), default=None)
+    return min((one.due_at for one in _to_come(case)), default=None)
+
+
+def _to_come(case: Case) -> list[CheckIn]:
+    return [one for one in case.check_ins if not one.told_at and not one.kept_at and is_asked_in(case, one)]
 
 
 def _asked(case: Case, policy: Policy, now: datetime) -> list[CaseFact]:
     """One question at a time: the answer counts for every check-in that is due."""
     asked = case.open_check_in
-    if asked and asked.again_at and asked.attempt >= policy.tries:
+    asked = asked if asked and asked.again_at and is_asked_in(case, asked) else None
+    if asked and asked.attempt >= policy.tries:
         return [*kept(case, now, NO_ANSWER), CheckInsEnded(previous=case.state, state=case.state, why=NO_ANSWER)]
-    if not (asked and asked.again_at):
-        asked = next(one for one in case.check_ins if not one.told_at and not one.kept_at)
+    asked = asked or min(_to_come(case), key=lambda one: one.due_at)
     return [
         CheckInDue(
             previous=case.state,

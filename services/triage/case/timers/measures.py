@@ -1,11 +1,11 @@
-"""A measure ends with its last day; one that was taken in an emergency lapses without a review. Pure."""
+"""Measures end: after their last day, or without a review; handlers talk with the person before. Pure."""
 
 from datetime import datetime
 
 from services.triage.case.case import Case
 from services.triage.case.timers.timer import Timer
 from services.triage.case.values import Measure
-from shared.events import CaseFact, MeasureExpired, MeasureLapsed
+from shared.events import CaseFact, MeasureExpired, MeasureLapsed, ReturnConversationDue
 from shared.policy import Policy
 
 
@@ -29,4 +29,21 @@ def _ended(case: Case, _policy: Policy, now: datetime) -> list[CaseFact]:
     ]
 
 
-TIMERS = (Timer(_next, _ended),)
+def _waits(measure: Measure) -> bool:
+    """Whether the conversation before its end is still to come due."""
+    return measure.stands and measure.return_at is not None and not (measure.return_due_at or measure.conversation)
+
+
+def _next_return(case: Case) -> datetime | None:
+    return min((m.return_at for m in case.measures if _waits(m) and m.return_at), default=None)
+
+
+def _returning(case: Case, _policy: Policy, now: datetime) -> list[CaseFact]:
+    return [
+        ReturnConversationDue(previous=case.state, state=case.state, measure_id=m.id, outcome=m.kind, until=m.last_day)
+        for m in case.measures
+        if _waits(m) and m.return_at and m.return_at <= now and m.last_day
+    ]
+
+
+TIMERS = (Timer(_next, _ended), Timer(_next_return, _returning))

@@ -1,0 +1,76 @@
+"""What follows a measure that has a last day: a conversation before its end, and check-ins before and after. Pure.
+
+The policy says what and when (shared/policy/follow_up.toml). A reporter is asked only who agreed to be asked again.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import date, datetime, timedelta
+
+from services.triage.case.case import Case
+from services.triage.case.values import end_of
+from shared.events import (
+    CaseDecided,
+    CaseFact,
+    CaseState,
+    CheckInSet,
+    EmergencyMeasureReviewed,
+    EmergencyMeasureTaken,
+    FollowUpBegun,
+    MeasureEnded,
+    MeasureExpired,
+    MeasureFollowUpSet,
+    MeasureLapsed,
+)
+from shared.policy import Policy
+
+ASKING = (CaseState.FOLLOWING_UP, CaseState.CLOSED)
+"""The states in which the end of a measure has check-ins. Before them, the follow-up of the case is still to come."""
+
+
+def follow_measures(
+    case: Case | None, facts: Sequence[CaseFact], policy: Policy, now: datetime
+) -> Iterator[MeasureFollowUpSet]:
+    """What follows from these facts for the measures of the case, as it was before them. `now` is UTC-aware."""
+    if case is None or not facts:
+        return
+    state, number = CaseState(facts[-1].state), max((one.number for one in case.check_ins), default=0)
+    for fact in facts:
+        match fact:
+            case CaseDecided(scope=str(), until=date() as until):
+                yield from _begun(fact.reason_id, fact.outcome, until, state, policy, now)
+            case EmergencyMeasureTaken(until=until):
+                yield from _begun(fact.measure_id, fact.outcome, until, state, policy, now)
+            case FollowUpBegun(consent="yes"):
+                number = max((one.number for one in fact.check_ins), default=0)
+                for measure in case.measures:
+                    before = policy.after_measure(measure.kind).before
+                    if measure.stands and measure.until and before and measure.until - before > now:
+                        set_ = _check_ins(measure.id, measure.kind, [measure.until - before], number, state)
+                        yield set_
+                        number += len(set_.check_ins)
+            case MeasureEnded() | MeasureExpired() | MeasureLapsed() | EmergencyMeasureReviewed(review="ended"):
+                known = case.measure(fact.measure_id)
+                after = policy.after_measure(fact.outcome).after if known and known.until else ()
+                if after and state in ASKING and case.consent == "yes" and not case.unasked_for:
+                    set_ = _check_ins(fact.measure_id, fact.outcome, [now + one for one in after], number, state)
+                    yield set_
+                    number += len(set_.check_ins)
+            case _:
+                pass
+
+
+def _begun(
+    measure_id: str, outcome: str, until: date, state: CaseState, policy: Policy, now: datetime
+) -> Iterator[MeasureFollowUpSet]:
+    talk, end = policy.after_measure(outcome).talk, end_of(until)
+    if talk and end:
+        # Before the end of a short measure people talk at once.
+        at = max(end - talk, now + timedelta(seconds=1))
+        yield MeasureFollowUpSet(previous=state, state=state, measure_id=measure_id, outcome=outcome, return_at=at)
+
+
+def _check_ins(
+    measure_id: str, outcome: str, times: Iterable[datetime], number: int, state: CaseState
+) -> MeasureFollowUpSet:
+    check_ins = tuple(CheckInSet(number=n, due_at=at) for n, at in enumerate(times, number + 1))
+    return MeasureFollowUpSet(previous=state, state=state, measure_id=measure_id, outcome=outcome, check_ins=check_ins)

@@ -1,0 +1,140 @@
+"""What follows a measure with a last day: a conversation before its end, and check-ins before and after it."""
+
+from dataclasses import replace
+from datetime import date, datetime, timedelta
+
+import pytest
+
+from services.triage.case.case import Case
+from services.triage.case.commands.check_ins import ReceiveCheckIn
+from services.triage.case.commands.command import Command, Words
+from services.triage.case.commands.emergency import ActInEmergency, EndMeasure
+from services.triage.case.commands.follow_up import FollowUp
+from services.triage.case.commands.handling import Close
+from services.triage.case.commands.returns import NoteReturn
+from services.triage.case.commands.waking import Wake
+from services.triage.case.lifecycle import FieldsRefused
+from services.triage.case.timers.table import wakes_at
+from services.triage.case.values import end_of
+from shared.events import CaseFact, CaseState
+from tests.support.case_steps import names_of
+from tests.unit.triage.test_case_emergency import ANN, AT, DAY, done
+from tests.unit.triage.test_case_follow_up import decided
+
+LAST = date(2027, 1, 20)
+END = end_of(LAST) or AT
+WHY = Words("00000000-0000-0000-0000-00000000000c", "They moved away.")
+MEASURE = "00000000-0000-0000-0000-00000000000a"
+
+
+def suspended(consent: str = "yes", kind: str = "temporary_suspension", until: date = LAST) -> Case:
+    """A case with a suspension that was reviewed, and that is followed up."""
+    case = done(decided(), ActInEmergency(kind, until, "community", Words(MEASURE), ANN))[0]
+    measures = tuple(replace(measure, review_by=None, confirmed=True) for measure in case.measures)
+    return done(replace(case, measures=measures), FollowUp(consent))[0]
+
+
+def woken(case: Case, until: datetime) -> tuple[Case, list[tuple[datetime, str]]]:
+    """The case after all that comes due by then, and what came when."""
+    told: list[tuple[datetime, str]] = []
+    while (at := wakes_at(case)) and at <= until:
+        case, events = done(case, Wake(), at)
+        told += [(event.time, event.fact.name) for event in events]
+    return case, told
+
+
+def due_of_measure(case: Case) -> list[datetime]:
+    return [one.due_at for one in case.check_ins if one.measure_id == MEASURE]
+
+
+def given(case: Case, command: Command, at: datetime = AT) -> list[CaseFact]:
+    return [event.fact for event in done(case, command, at, ANN)[1] if isinstance(event.fact, CaseFact)]
+
+
+def test_handlers_are_reminded_to_talk_before_a_suspension_ends_and_once() -> None:
+    case, told = woken(suspended("no"), END + 30 * DAY)
+    assert [one for one in told if one[1].startswith("measure.")] == [
+        (END - 7 * DAY, "measure.return_due"), (END, "measure.expired"),
+    ]  # fmt: skip
+    (measure,) = case.measures
+    assert (measure.state, measure.return_due_at) == ("expired", END - 7 * DAY)
+
+
+def test_before_the_end_of_a_short_suspension_the_conversation_is_due_at_once() -> None:
+    _, told = woken(suspended("no", until=(AT + 3 * DAY).date()), AT + DAY)
+    assert told[0][1] == "measure.return_due"
+
+
+def test_a_measure_of_another_kind_has_check_ins_and_no_conversation() -> None:
+    case = suspended(kind="restriction")
+    assert [measure.return_at for measure in case.measures] == [None]
+    assert due_of_measure(case) == [END - 7 * DAY]
+
+
+def test_what_became_of_the_conversation_is_noted_once_and_never_without_a_reason_to_skip() -> None:
+    case = suspended()
+    with pytest.raises(FieldsRefused):
+        done(case, NoteReturn(MEASURE, "skipped"), AT, ANN)
+    with pytest.raises(FieldsRefused):
+        done(case, NoteReturn("none", "held"), AT, ANN)
+    noted, events = done(case, NoteReturn(MEASURE, "skipped", WHY), AT, ANN)
+    (measure,) = noted.measures
+    assert names_of(events) == ["measure.return_noted"]
+    assert (measure.conversation, measure.conversation_by, measure.conversation_id) == ("skipped", ANN.ref, WHY.id)
+    assert "measure.return_due" not in [name for _, name in woken(noted, END)[1]]
+    with pytest.raises(FieldsRefused):
+        done(noted, NoteReturn(MEASURE, "held"), AT, ANN)
+    assert not NoteReturn.applies(noted)
+
+
+def test_a_reporter_who_agreed_is_asked_before_the_end_and_after_it() -> None:
+    case = suspended()
+    assert due_of_measure(case) == [END - 7 * DAY]
+    numbers = [one.number for one in case.check_ins]
+    assert numbers == sorted(set(numbers))
+    # The check-ins of the case itself are answered.
+    case = replace(case, check_ins=tuple(one for one in case.check_ins if one.measure_id))
+    after, _ = woken(case, END)
+    assert due_of_measure(after) == [END - 7 * DAY, END + 7 * DAY]
+
+
+@pytest.mark.parametrize("early", [True, False], ids=["ended early", "expired"])
+def test_the_end_of_a_measure_starts_its_follow_up_also_of_a_closed_case(early: bool) -> None:
+    closed = done(suspended(), Close(), AT + DAY, ANN)[0]
+    assert closed.state is CaseState.CLOSED
+    at = AT + 10 * DAY if early else END
+    ended = done(closed, EndMeasure(MEASURE, WHY), at, ANN)[0] if early else woken(closed, END)[0]
+    assert ended.check_ins[-1].due_at == at + 7 * DAY
+    asked, told = woken(ended, at + 7 * DAY)
+    assert told[-1] == (at + 7 * DAY, "case.check_in_due")
+    assert asked.state is CaseState.CLOSED
+    over, told = woken(asked, at + 90 * DAY)
+    assert told[-1][1] == "case.check_ins_ended"
+    assert all(one.kept_at is None for one in over.check_ins if one.measure_id is None)
+
+
+@pytest.mark.parametrize("consent", ["no", "stopped"])
+def test_nobody_is_asked_after_a_measure_who_did_not_agree_or_stopped_the_asking(consent: str) -> None:
+    case = suspended("no" if consent == "no" else "yes")
+    if consent == "stopped":
+        first = case.check_ins[0]
+        case = done(case, ReceiveCheckIn(first.number, first.due_at, "declined", True, "a-1"), AT + DAY)[0]
+    after, told = woken(case, END + 60 * DAY)
+    assert due_of_measure(after) == []
+    assert not any(name == "case.check_in_due" for _, name in told)
+
+
+def test_what_follows_a_measure_is_told_by_triage_and_named_by_the_policy() -> None:
+    _, events = done(decided(), ActInEmergency("temporary_suspension", LAST, "community", Words(MEASURE), ANN))
+    (told,) = [event for event in events if event.fact.name == "measure.follow_up_set"]
+    assert told.actor.role == "service"
+    assert told.policy_version is not None
+
+
+def test_a_case_that_is_asked_of_two_measures_never_uses_a_number_twice() -> None:
+    second = "00000000-0000-0000-0000-00000000000d"
+    case = done(suspended(), ActInEmergency("restriction", LAST - timedelta(5), "pages", Words(second), ANN))[0]
+    measures = tuple(replace(measure, review_by=None, confirmed=True) for measure in case.measures)
+    case, _ = woken(replace(case, measures=measures), END)
+    numbers = [one.number for one in case.check_ins]
+    assert len(numbers) == len(set(numbers))
