@@ -80,6 +80,8 @@ LAST_RESORT_PEOPLE = Gauge("hearth_last_resort_people", "People who can act in t
 LAST_RESORT_SHARED = Gauge("hearth_last_resort_shared", "People of the last resort who serve another body.")
 # Looks at the pages behind links of attestations, by what they found: found, gone, missed.
 BASELINE_LOOKS = Counter("hearth_baseline_looks_total", "Looks at links of attestations.", ("result",))
+# Mistakes in the policy files at the start, for which the policy before stays in force: should be 0.
+POLICY_REFUSED = Gauge("hearth_policy_refused", "Mistakes in the policy files; the policy before is in force.")
 # Commands of people on cases, by result: done, repeated, refused, conflict.
 COMMANDS = Counter("hearth_case_commands_total", "Commands on cases.", ("command", "result"))
 # Answers to wrong secrets (receipt, token) that were held for a while, and requests beyond the rate of a token.

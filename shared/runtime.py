@@ -2,7 +2,7 @@
 
 import asyncio
 import gc
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, TypeVar
 
@@ -18,10 +18,11 @@ from shared.kafka.publisher import Publisher
 from shared.kafka.records import Record
 from shared.kafka.replay import read_to_end
 from shared.kafka.topics import RESTRICTED
+from shared.kept_policy import KeptPolicy, PolicyState, fall_back, texts_in
 from shared.lifecycle import Lifecycle, Readiness
 from shared.mongo import Collection, IndexModel, connect, trace_commands
 from shared.outbox import Relay
-from shared.policy import PolicyError
+from shared.policy import PolicyError, load_policy
 from shared.setting_kinds import listed
 from shared.settings import Settings, end_start
 from shared.telemetry import make_tracer_provider, set_up_logging
@@ -161,12 +162,7 @@ def serve(service: str, settings: S, build: Callable[[S], FastAPI]) -> None:
     trace.set_tracer_provider(provider)
     if settings.otlp_endpoint:
         trace_commands(provider)
-    try:
-        app = build(settings)
-    except PolicyError as error:
-        first, *more = error.findings
-        rest = f" (and {len(more)} more: run `hearth policy check`)" if more else ""
-        end_start({f"{PREFIX}POLICY_DIR": f"is wrong: {first}{rest}"})
+    app, tasks = _build(service, settings, build)
     # What is loaded by now stays. To look through it at each collection would stop the service for a tenth of a second.
     gc.collect()
     gc.freeze()
@@ -174,11 +170,55 @@ def serve(service: str, settings: S, build: Callable[[S], FastAPI]) -> None:
     server = uvicorn.Server(uvicorn.Config(app, **server_options(settings)))
 
     async def run() -> None:
+        running = [asyncio.create_task(task) for task in tasks]
         async with listening(app.state.inside, settings.host, settings.inside_port):
             await server.serve()
+        for task in running:
+            task.cancel()
 
     try:
         with asyncio.Runner(loop_factory=server.config.get_loop_factory()) as runner, suppress(KeyboardInterrupt):
             runner.run(run())
     finally:
         provider.shutdown()
+
+
+Tasks = list[Coroutine[Any, Any, None]]
+
+
+def _build(service: str, settings: S, build: Callable[[S], FastAPI]) -> tuple[FastAPI, Tasks]:
+    """The application, and what looks after the operator's policy files while it runs.
+
+    Where the files have mistakes, it is that of the policy before; where none is known, the process ends.
+    """
+    state, folder = PolicyState(), settings.policy_dir
+    try:
+        app, tasks = build(settings), Tasks()
+        if folder:
+            texts, version = texts_in(folder), load_policy(folder).version
+            tasks = [KeptPolicy(service, settings).keep(texts), state.watch(folder, version)]
+    except PolicyError as error:
+        found = _fall_back(service, settings, build, state, error)
+        if found is None:
+            first, *more = error.findings
+            rest = f" (and {len(more)} more: run `hearth policy check`)" if more else ""
+            end_start({f"{PREFIX}POLICY_DIR": f"is wrong: {first}{rest}"})
+        app, tasks = found
+    app.state.policy = state
+    return app, tasks
+
+
+def _fall_back(
+    service: str, settings: S, build: Callable[[S], FastAPI], state: PolicyState, error: PolicyError
+) -> tuple[FastAPI, Tasks] | None:
+    """The same of the policy before; None where there is none that can be used."""
+    kept, folder = fall_back(service, settings), settings.policy_dir
+    if kept is None or folder is None:
+        return None
+    try:
+        app, version = build(settings.model_copy(update={"policy_dir": kept})), load_policy(kept).version
+    except PolicyError:
+        # An earlier version of Hearth kept it.
+        return None
+    state.refuse(error)
+    return app, [state.watch(folder, version)]

@@ -247,7 +247,8 @@ def _check_policy(directory: Path | None) -> Finding:
         policy, baseline = load_both(directory)
         return Finding("policy", True, f"Version {policy.version}, baseline {baseline.version}.")
     except PolicyError as error:
-        return Finding("policy", False, f"{count(len(error.findings), 'finding')}: see `hearth policy check`.")
+        found = count(len(error.findings), "finding")
+        return Finding("policy", False, f"{found}; services go on with the policy before: see `hearth policy check`.")
 
 
 def check_settings() -> list[Finding]:

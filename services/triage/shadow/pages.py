@@ -1,7 +1,5 @@
 """The page of the policy: what is in force, and what a changed file would do. It changes nothing."""
 
-from typing import Any
-
 from fastapi import APIRouter, Request, Response
 
 from services.triage.desk.names import CaseNames
@@ -38,10 +36,9 @@ def make_policy_pages(previews: Previews, gate: Gate, pages: Pages, names: CaseN
 
     def show(request: Request, file: str, text: str, preview: Preview | None = None) -> Response:
         principal = principal_of(request)
-        refused: Any = getattr(request.app.state, "policy", None)
         context = {
             "policy": previews.policy,
-            "refused": refused.findings if refused else (),
+            "state": getattr(request.app.state, "policy", None),
             "rules": words.rules(request),
             "clocks": words.clocks(request),
             "outcomes": words.outcomes(request),

@@ -3,12 +3,15 @@
 from dataclasses import replace
 from datetime import timedelta
 from html import unescape
+from pathlib import Path
 
 import httpx
 import pytest
 
 from services.triage.shadow import preview
+from shared import metrics
 from shared.access.principal import Principal
+from shared.kept_policy import PolicyState
 from shared.policy.loader import FILES, PACKAGED
 from shared.times import now
 from tests.support.forms import hidden_fields
@@ -170,3 +173,23 @@ async def test_a_preview_says_what_the_changed_file_may_not_mean(rig: Rig) -> No
     assert "such as enwiki, content_abuse.hate_speech, online, which goes to enwiki_arbcom and not to u4c" in page
     assert "rule child-protection" not in page
     assert "Look at these lines again" not in await try_out(rig, ROUTING)
+
+
+async def test_the_page_says_when_changed_files_wait_or_have_mistakes(rig: Rig, tmp_path: Path) -> None:
+    await signed_in(rig, ALICE)
+    state = rig.app.state.policy = PolicyState()
+    assert "have been changed" not in await page_of(rig)
+    file = tmp_path / "routing.toml"
+    file.write_text(TO_ADMINS, encoding="utf-8")
+    await state.look(tmp_path, POLICY.version)
+    assert f"Version {state.waiting} comes into force when" in await page_of(rig)
+    file.write_text(ROUTING.replace('to = ["legal"]', 'to = ["leagl"]'), encoding="utf-8")
+    await state.look(tmp_path, POLICY.version)
+    page = await page_of(rig)
+    assert "The policy below stays in force until they are mended." in page
+    assert "no [[body]] defines the handling body “leagl”" in page
+    assert metrics.POLICY_REFUSED._value.get() == 1
+    file.write_text(ROUTING, encoding="utf-8")
+    await state.look(tmp_path, POLICY.version)
+    assert "have been changed" not in await page_of(rig)
+    assert metrics.POLICY_REFUSED._value.get() == 0

@@ -1,0 +1,148 @@
+"""The last policy folder that worked, kept in a service's database: a mistake in the files stops no service.
+
+A service keeps a copy of its folder once it has started with it. Where the files have a mistake at a later start, the
+service goes on with the copy, and says so. Without a copy it does not start: no other policy is the operator's.
+"""
+
+import asyncio
+import logging
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from shared import metrics
+from shared.mongo import Client, connect, reaching
+from shared.policy import Finding, PolicyError, load_policy
+from shared.problems import Unavailable
+from shared.settings import Settings
+
+log = logging.getLogger(__name__)
+
+MOST_CHARACTERS = 4_000_000
+"""The size of a folder that is kept; a document of MongoDB holds four times as many bytes."""
+_PATTERNS = ("*.toml", "baseline/*.toml", "baseline/i18n/*.json")
+_ID = "last_good"
+_RETRY = 5.0
+
+
+def texts_in(folder: Path) -> dict[str, str]:
+    """The files of a policy folder, by their path in it. Raises OSError or ValueError for what cannot be read."""
+    files = (file for pattern in _PATTERNS for file in sorted(folder.glob(pattern)))
+    return {file.relative_to(folder).as_posix(): file.read_text(encoding="utf-8") for file in files}
+
+
+@dataclass(slots=True)
+class PolicyState:
+    """How the files of the operator stand to the policy in force.
+
+    `findings`: the mistakes for which they are not in force; `waiting`: the version that waits for the next start.
+    """
+
+    findings: Sequence[Finding] = ()
+    waiting: str | None = None
+
+    def refuse(self, error: PolicyError) -> None:
+        """The files have mistakes."""
+        self.findings, self.waiting = error.findings, None
+        metrics.POLICY_REFUSED.set(len(error.findings))
+        reason = f"{error.findings[0]} ({len(error.findings)} in all: see `hearth policy check`)"
+        log.error("the policy files have mistakes, and the policy before stays in force", extra={"reason": reason})
+
+    async def watch(self, folder: Path, version: str, every: float = 30.0) -> None:
+        """Look at the files from time to time: whether they were changed, and could be used. `version`: in force."""
+        seen = _mark(folder)
+        while True:
+            await asyncio.sleep(every)
+            if (mark := _mark(folder)) != seen:
+                await self.look(folder, version)
+                seen = mark
+
+    async def look(self, folder: Path, version: str) -> None:
+        """Read the files as they are now."""
+        try:
+            found = await asyncio.to_thread(load_policy, folder)
+        except PolicyError as error:
+            self.refuse(error)
+            return
+        self.findings, self.waiting = (), found.version if found.version != version else None
+        metrics.POLICY_REFUSED.set(0)
+        if self.waiting:
+            log.info("a changed policy waits for the next start", extra={"event": "policy", "reason": self.waiting})
+
+
+def _mark(folder: Path) -> tuple[tuple[str, int, int], ...]:
+    """What changes with the files of a folder: their names, sizes and times."""
+    try:
+        found = [(file.name, file.stat()) for pattern in _PATTERNS for file in sorted(folder.glob(pattern))]
+    except OSError:
+        return ()
+    return tuple((name, state.st_mtime_ns, state.st_size) for name, state in found)
+
+
+class KeptPolicy:
+    """The copy that one service keeps."""
+
+    def __init__(self, service: str, settings: Settings) -> None:
+        self._service = service
+        self._settings = settings
+
+    async def keep(self, texts: Mapping[str, str]) -> None:
+        """Keep these files; while MongoDB is away, try again."""
+        if sum(map(len, texts.values())) > MOST_CHARACTERS:
+            log.warning("the policy folder is too large to be kept", extra={"event": "policy"})
+            return
+        # A name of a field cannot hold a dot everywhere, so the files are pairs.
+        document = {"files": [[name, text] for name, text in sorted(texts.items())]}
+        while True:
+            try:
+                await self._write(document)
+            except Unavailable:
+                await asyncio.sleep(_RETRY)
+            else:
+                return
+
+    async def find(self) -> dict[str, str] | None:
+        """The files that were kept, or None. Raises Unavailable while MongoDB is away."""
+        client = self._connect()
+        try:
+            with reaching():
+                found = await client[self._database]["policy"].find_one({"_id": _ID})
+        finally:
+            client.close()
+        return dict(found["files"]) if found else None
+
+    async def _write(self, document: Mapping[str, object]) -> None:
+        client = self._connect()
+        try:
+            with reaching():
+                await client[self._database]["policy"].replace_one({"_id": _ID}, document, upsert=True)
+        finally:
+            client.close()
+
+    def _connect(self) -> Client:
+        access = self._settings.mongo_access(self._service)
+        return connect(self._settings.mongo, service=self._service, access=access)
+
+    @property
+    def _database(self) -> str:
+        return f"{self._settings.database_prefix}{self._service}"
+
+
+def fall_back(service: str, settings: Settings) -> Path | None:
+    """A folder with the copy, where the service has one.
+
+    None where there is no copy, or MongoDB does not answer.
+    """
+    try:
+        texts = asyncio.run(KeptPolicy(service, settings).find())
+    except Unavailable:
+        return None
+    if texts is None:
+        return None
+    folder = Path(tempfile.mkdtemp(prefix="hearth-policy-"))
+    for name, text in texts.items():
+        file = folder / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text, encoding="utf-8")
+    return folder
