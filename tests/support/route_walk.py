@@ -142,6 +142,7 @@ IDS = frozenset({"case_id", "code_name", "report_id", "event_id", "measure_id", 
 
 CHANGED: Mapping[str, Mapping[str, object]] = {
     **{name: {} for name in CHANGES},
+    "enrol": {"bodies": [BODY], "communities": [COMMUNITY], "modules": ["A"]},
     "grant": {"role": "responder", "bodies": [BODY], "communities": [COMMUNITY]},
     "revoke": {"role": "responder"},
     "training": {"module": "A"},

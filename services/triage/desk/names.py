@@ -24,7 +24,7 @@ class CaseNames:
         self._pages = pages
         self._people = people
         self._policy = policy
-        self._community_of = _only_communities(policy)
+        self._community_of = only_communities(policy)
 
     def code(self, request: Request, prefix: str, code: str) -> str:
         """The message of a code: `("outcome", "warning")`."""
@@ -93,7 +93,7 @@ class CaseNames:
                 return detail
 
 
-def _only_communities(policy: Policy) -> dict[str, str]:
+def only_communities(policy: Policy) -> dict[str, str]:
     """The name of its community, by each handling body that serves only one, and no rule sends others' cases to."""
     for_all = {target for rule in policy.rules for target in rule.to}
     served: dict[str, list[str]] = {}

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from services.triage.roster.entry import (
     EntryStep,
     StoredEntry,
+    both,
     signed_out,
     with_agreement,
     with_grant,
@@ -124,6 +125,36 @@ class GiveRole(RosterChange):
     def step(self, at: datetime, by: str) -> EntryStep:
         """Give it."""
         return with_grant(self.held())
+
+
+class Enrol(GiveRole):
+    """POST /v1/roster/{person}/enrol: a responder, with trainings and the confidentiality agreement, in one write.
+
+    `modules`: those that the person has completed by now. `agreement_until`: until when the agreement holds; without
+    it, and without modules, these stay as they are.
+    """
+
+    name = "enrol"
+
+    role: Literal["responder"] = "responder"
+    scopes: tuple[()] = ()
+    modules: tuple[Module, ...] = ()
+    agreement_until: Utc | None = None
+
+    def touched(self, entry: RosterEntryChanged, at: datetime) -> tuple[Grant, ...]:
+        """What is given; and as trainings and the agreement count for every role, all that the person has."""
+        return (*super().touched(entry, at), *running(entry.grants, at))
+
+    def faults(self, kept: StoredEntry, policy: Policy, at: datetime) -> Iterable[FieldError]:
+        """The faults of the role, and an agreement that is over."""
+        yield from super().faults(kept, policy, at)
+        yield from _over("agreement_until", self.agreement_until, at)
+
+    def step(self, at: datetime, by: str) -> EntryStep:
+        """Give the role, and note the rest."""
+        noted = [with_training(TrainingHeld(module=module, completed_at=at)) for module in self.modules]
+        agreed = [with_agreement(self.agreement_until)] if self.agreement_until else []
+        return both(super().step(at, by), *noted, *agreed)
 
 
 class TakeRole(RosterChange):
@@ -275,7 +306,7 @@ class TakeName(RosterChange):
 
 CHANGES: Mapping[str, type[RosterChange]] = {
     change.name: change
-    for change in (GiveRole, TakeRole, GiveNames, TakeName, NoteTraining, NoteAgreement, NoteLeave, SignOut)
+    for change in (Enrol, GiveRole, TakeRole, GiveNames, TakeName, NoteTraining, NoteAgreement, NoteLeave, SignOut)
 }
 
 InputKind = Literal["choice", "choices", "codes", "lines", "from", "until", "yes"]
@@ -302,6 +333,14 @@ INPUTS: Mapping[str, tuple[Input, ...]] = {
         Input("scopes", "choices"),
         Input("expires_at", "until"),
         Input("names", "lines"),
+    ),
+    Enrol.name: (
+        Input("names", "lines"),
+        Input("bodies", "choices"),
+        Input("communities", "codes"),
+        Input("modules", "choices"),
+        Input("agreement_until", "until"),
+        Input("expires_at", "until"),
     ),
     GiveNames.name: (Input("names", "lines", required=True),),
     TakeName.name: (Input("name_id", "choice", required=True),),

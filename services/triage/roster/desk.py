@@ -9,6 +9,7 @@ from typing import NamedTuple, Protocol
 from services.triage.roster.actions import RosterEditor
 from services.triage.roster.changes import (
     CHANGES,
+    Enrol,
     GiveNames,
     GiveRole,
     NoteTraining,
@@ -19,6 +20,7 @@ from services.triage.roster.changes import (
     ends_of,
     running,
 )
+from services.triage.roster.checklist import RosterFilter
 from services.triage.roster.entry import ChangeRequest, EntryStep, StoredEntry, both, with_names_given
 from services.triage.roster.names import has_given, look_at
 from shared.access.authorization import Refused, allow, demand, is_permitted
@@ -40,6 +42,7 @@ _ONLY_PEOPLE_NAME = (
     "A person needs a name with the first role. A coordinator who has signed in gives both on the page, or an operator"
     " by `hearth roster grant --name`: a program cannot show a sign-in to intake."
 )
+EVERYBODY = RosterFilter()
 _NEVER = datetime.max.replace(tzinfo=UTC)
 
 
@@ -90,11 +93,14 @@ class RosterDesk:
         self._clock = clock
         self.policy = policy
 
-    async def page(self, who: Principal, after: EntryPlace | None, limit: int) -> list[StoredEntry]:
+    async def page(
+        self, who: Principal, after: EntryPlace | None, limit: int, wanted: RosterFilter = EVERYBODY
+    ) -> list[StoredEntry]:
         """Entries, sorted by what ends next: a role, a training or the agreement. Raises Problem 403."""
         at = self._clock()
         demand(who, "roster.read", Resource(), at)
-        found = sorted(await self._people.everybody(), key=lambda kept: self.place(kept, at))
+        shown = [kept for kept in await self._people.everybody() if wanted.shows(kept.entry, self.policy, at)]
+        found = sorted(shown, key=lambda kept: self.place(kept, at))
         return [kept for kept in found if after is None or self.place(kept, at) > after][:limit]
 
     async def alarming(self, who: Principal) -> list[StoredEntry]:
@@ -231,6 +237,10 @@ class RosterDesk:
             answer = allow(who, change.action, resource, at)
             return isinstance(answer, Permit) or answer.reason is Reason.SIGN_IN_AGAIN
 
+        if change is Enrol:
+            given = self._to_give(may)
+            shown = {"bodies": given["bodies"], "communities": given["communities"], "modules": MODULES}
+            return Offer(change, shown) if given["bodies"] and may(running(kept.entry.grants, at)) else None
         if change is GiveRole:
             options = self._to_give(may)
             return Offer(change, options) if options["role"] else None

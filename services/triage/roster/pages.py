@@ -2,7 +2,8 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from dataclasses import asdict
+from datetime import datetime
 from functools import partial
 from typing import Any
 from urllib.parse import urlencode
@@ -11,15 +12,18 @@ import orjson
 from fastapi import APIRouter, Request, Response
 from starlette.responses import RedirectResponse
 
+from services.triage.desk.names import only_communities
 from services.triage.paths import BASELINE, HOME, MEASURES, ROSTER
 from services.triage.rooms import rooms_of
 from services.triage.roster.changes import CHANGES, INPUTS, TakeName, ends_of, running
+from services.triage.roster.checklist import NEEDS, SOON, WHEN, RosterFilter, is_away, lacks_of
 from services.triage.roster.desk import RosterDesk, has_role
 from services.triage.roster.entry import EntryConflict, StoredEntry
 from services.triage.roster.names import NameHeld, is_confirmed, look_at
 from services.triage.roster.routes import people_of, reference_of
 from services.triage.sent import SentForm, parts_of
 from shared.access.authorization import fresh_until
+from shared.access.principal import MODULES
 from shared.events import GrantHeld
 from shared.ids import PERSON, new_id
 from shared.input.texts import lines_of, trim_line
@@ -34,8 +38,6 @@ from shared.web.idempotency import cause_of, checked_key, version_in
 from shared.web.pages import Pages
 
 ENTRIES_A_PAGE = 50
-SOON = timedelta(days=30)
-"""How soon something must end to be marked."""
 _DATE = re.compile(r"\d{4}-\d\d-\d\d")
 _FAULTS = {
     "missing": "field-required",
@@ -69,7 +71,8 @@ def make_roster_pages(desk: RosterDesk, gate: Gate, pages: Pages, drafts: FormDr
         found = sought if sought.startswith("person:") else f"person:{sought}"
         if PERSON.fullmatch(found):
             return RedirectResponse(f"{ROSTER}/{found}", 303)
-        return await view.people(request, cursor or None, person)
+        chosen = {name: request.query_params.get(name, "") for name in ("body", "lacks", "when")}
+        return await view.people(request, cursor or None, person, RosterFilter(**chosen))
 
     @router.get(f"{ROSTER}/{{person}}", **does("roster.read"))
     async def show_person(request: Request, person: str) -> Response:
@@ -164,16 +167,20 @@ class _View:
     def __init__(self, desk: RosterDesk, pages: Pages) -> None:
         self._desk = desk
         self._pages = pages
+        self._community_of = only_communities(desk.policy)
 
-    async def people(self, request: Request, cursor: str | None, sought: str) -> Response:
+    async def people(self, request: Request, cursor: str | None, sought: str, wanted: RosterFilter) -> Response:
         """The list; `sought` is what was typed into the search and is no reference."""
-        entries, after = await people_of(self._desk, request, cursor, ENTRIES_A_PAGE)
+        entries, after = await people_of(self._desk, request, cursor, ENTRIES_A_PAGE, wanted)
+        kept = {name: value for name, value in asdict(wanted).items() if value}
         at = now()
         context = {
             "rows": [self._row(request, kept, at) for kept in entries],
             "sought": sought,
-            "first": ROSTER if cursor else None,
-            "next": f"{ROSTER}?{urlencode({'cursor': after})}" if after else None,
+            "filters": self._filters(request),
+            "chosen": asdict(wanted),
+            "first": f"{ROSTER}?{urlencode(kept)}" if cursor else None,
+            "next": f"{ROSTER}?{urlencode({**kept, 'cursor': after})}" if after else None,
             "alarms": [self._row(request, kept, at) for kept in await self._desk.alarming(principal_of(request))],
             "rooms": rooms_of(principal_of(request)),
         }
@@ -194,8 +201,12 @@ class _View:
             "entry": kept.entry,
             "mine": kept.entry.person == who.ref,
             "row": self._row(request, kept, at),
+            "lacks": self._lacks(request, kept, at),
             "grants": [self._grant(request, grant, at) for grant in kept.entry.grants],
-            "trainings": [(t, t.expires_at is not None and t.expires_at <= at) for t in kept.entry.trainings],
+            "trainings": [
+                (t, self._place(request, "module", t.module), t.expires_at is not None and t.expires_at <= at)
+                for t in kept.entry.trainings
+            ],
             "leaves": [leave for leave in kept.entry.leaves if leave.ends_at is None or leave.ends_at > at],
             "forms": [
                 {
@@ -221,6 +232,24 @@ class _View:
         }
         return self._pages.render(request, "roster_person.html", context, problem.status if problem else 200)
 
+    def _filters(self, request: Request) -> list[tuple[str, list[tuple[str, str]]]]:
+        def said(codes: Sequence[str]) -> list[tuple[str, str]]:
+            return [(code, self._pages.message(request, f"roster-filter-{code}")) for code in codes]
+
+        bodies = self._options(request, "bodies", tuple(self._desk.policy.bodies))
+        return [("body", bodies), ("lacks", said([need for need in NEEDS if need != "role"])), ("when", said(WHEN))]
+
+    def _lacks(self, request: Request, kept: StoredEntry, at: datetime) -> list[str]:
+        return [
+            self._pages.message(
+                request,
+                f"roster-lacks-{'modules' if lack.modules else lack.need}",
+                self._place(request, "body", lack.body),
+                ", ".join(self._place(request, "module", module) for module in lack.modules),
+            )
+            for lack in lacks_of(kept.entry, self._desk.policy, at)
+        ]
+
     def _row(self, request: Request, kept: StoredEntry, at: datetime) -> dict[str, Any]:
         entry = kept.entry
         end = next(iter(ends_of(entry, at)), None)
@@ -233,13 +262,13 @@ class _View:
             "has_roles": bool(running(entry.grants, at)),
             "confidential_until": entry.confidential_until,
             "agreed": agreed,
-            "modules": sorted(counting),
+            "modules": [self._place(request, "module", module) for module in sorted(counting)],
             "named": entry.named,
             "confirmed": is_confirmed(kept.names),
             "look_at": look_at(kept.names, at, has_role=has_role(kept, at)),
             "end": end,
             "soon": end is not None and end - at <= SOON,
-            "away": any(v.begins_at <= at and (v.ends_at is None or v.ends_at > at) for v in entry.leaves),
+            "away": is_away(entry, at),
         }
 
     @staticmethod
@@ -274,7 +303,11 @@ class _View:
             case "role":
                 return self._pages.message(request, f"role-{code}")
             case "bodies" | "body" if code in policy.bodies:
-                return f"{self._pages.message(request, policy.bodies[code].name_key)} ({code})"
+                named = self._pages.message(request, policy.bodies[code].name_key)
+                community = self._community_of.get(code)
+                return self._pages.message(request, "desk-body", named, community) if community else named
+            case "module" | "modules" if code in MODULES:
+                return self._pages.message(request, f"roster-module-{code.lower()}")
             case "communities" if code in policy.communities:
                 return f"{policy.communities[code].name} ({code})"
             case "scopes":

@@ -12,7 +12,8 @@ from services.triage.desk.people import PeopleNames
 from services.triage.roster.actions import SignIns
 from services.triage.roster.answers import KeysOfName, PersonList, PersonShown, SignInNoted
 from services.triage.roster.changes import CHANGES, INPUTS, ends_of
-from services.triage.roster.desk import EntryPlace, Offer, RosterDesk
+from services.triage.roster.checklist import RosterFilter
+from services.triage.roster.desk import EVERYBODY, EntryPlace, Offer, RosterDesk
 from services.triage.roster.entry import StoredEntry
 from services.triage.roster.names import is_confirmed
 from shared.ids import PERSON
@@ -99,10 +100,10 @@ def reference_of(person: str) -> str:
 
 
 async def people_of(
-    desk: RosterDesk, request: Request, cursor: str | None, limit: int
+    desk: RosterDesk, request: Request, cursor: str | None, limit: int, wanted: RosterFilter = EVERYBODY
 ) -> tuple[Sequence[StoredEntry], str | None]:
     """One page of the roster, and the cursor of the next. Raises Problem 422 for a cursor of another list."""
-    found = await desk.page(principal_of(request), ENTRY_CURSORS.read(cursor), limit + 1)
+    found = await desk.page(principal_of(request), ENTRY_CURSORS.read(cursor), limit + 1, wanted)
     return ENTRY_CURSORS.cut(found, limit, desk.place)
 
 

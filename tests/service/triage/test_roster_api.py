@@ -325,14 +325,15 @@ async def test_an_entry_shows_exactly_the_changes_that_are_permitted(rig: Rig) -
             action["change"]: {f["name"]: f.get("options") for f in action["fields"]} for action in shown["actions"]
         }
 
-    everything = ["grant", "revoke", "names", "name_away", "training", "agreement", "leave", "sign_out"]
+    everything = ["enrol", "grant", "revoke", "names", "name_away", "training", "agreement", "leave", "sign_out"]
     full = await offered(ALICE.ref, CHIEF)
     assert list(full) == everything
-    assert full["grant"]["role"] == ["responder", "coordinator", "auditor", "operator"]
+    assert full["grant"]["role"] == ["responder", "coordinator", "enforcer", "auditor", "operator"]
     assert full["revoke"] == {"role": ["responder"], "body": list(ALICE.grants[0].bodies)}
     own = await offered(SWAHILI.ref, BOUND)
     assert list(own) == everything
-    assert (own["grant"]["role"], own["grant"]["bodies"]) == (["responder", "coordinator"], ["swwiki_admins"])
+    assert own["grant"]["role"] == ["responder", "coordinator", "enforcer"]
+    assert own["grant"]["bodies"] == ["swwiki_admins"]
     assert own["grant"]["communities"] == ["swwiki"]
     assert list(await offered(ALICE.ref, BOUND)) == ["grant"]
     assert list(await offered(BOUND.ref, BOUND)) == ["leave"]

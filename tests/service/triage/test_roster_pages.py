@@ -1,6 +1,7 @@
 """The pages of the roster: what ends first, forms that lose nothing, and sessions that end."""
 
 import re
+from dataclasses import replace
 from datetime import timedelta
 from html import unescape
 
@@ -8,7 +9,7 @@ import httpx
 import pytest
 
 from shared.access.authorization import FRESH
-from shared.access.principal import Grant, Principal, Role
+from shared.access.principal import Grant, Leave, Principal, Role
 from shared.times import now, rfc3339
 from tests.support.forms import hidden_fields
 from tests.support.people import come_back, coordinator, own_names, person, session_of, sign_in
@@ -289,3 +290,41 @@ async def test_a_form_without_a_version_or_of_no_change_is_refused(rig: Rig) -> 
     assert (await send(rig, NEW, "promote", page)).status_code == 404
     assert (await send(rig, NEW, "grant", page, role="operator", name="Ada")).status_code == 422
     assert rig.entries.events == []
+
+
+async def test_one_form_enrols_a_responder_and_the_checklist_says_what_is_missing(rig: Rig) -> None:
+    await signed_in(rig)
+    assert "The role of a responder in a handling body." in await page_of(rig, NEW)
+    values = {"bodies": ["enwiki_arbcom", "swwiki_admins"], "modules": ["A"], "agreement_until": TOMORROW}
+    refused = await send(rig, NEW, "enrol", **values)
+    assert refused.status_code == 422
+    assert "Write at least one user name" in refused.text
+    done = await send(rig, NEW, "enrol", **values, names="Ada Example")
+    assert (done.status_code, done.headers["location"]) == (303, f"/desk/roster/{NEW}?done=enrol")
+    entry = rig.entries.documents[NEW]["entry"]
+    assert [grant["role"] for grant in entry["grants"]] == ["responder"]
+    assert [training["module"] for training in entry["trainings"]] == ["A"]
+    assert entry["confidential_until"] is not None
+    page = await page_of(rig, NEW)
+    assert "A · Orientation" in page
+    assert "The role of a responder" not in page
+    assert "For Arbitration Committee · English Wikipedia: the training B · Identifying and reporting." in page
+    assert "⧼" not in page
+
+
+async def test_the_list_shows_who_lacks_something_is_away_or_works_for_a_body(rig: Rig) -> None:
+    rig.entries.enrol(replace(person("e1", Grant(Role.RESPONDER, ("u4c",))), trainings=()))
+    rig.entries.enrol(replace(person("e2", Grant(Role.RESPONDER, ("legal",))), leaves=(Leave(now()),)))
+    rig.entries.enrol(replace(person("e3", Grant(Role.RESPONDER, ("legal",))), confidential_until=None))
+    await signed_in(rig)
+
+    async def shown(**chosen: str) -> set[str]:
+        page = (await rig.http.get("/desk/roster", params=chosen)).text
+        return {name for name in ("e1", "e2", "e3") if f"/desk/roster/person:{name * 8}" in page}
+
+    assert await shown() == {"e1", "e2", "e3"}
+    assert await shown(body="legal") == {"e2", "e3"}
+    assert await shown(lacks="training") == {"e1"}
+    assert await shown(lacks="agreement") == {"e3"}
+    assert await shown(when="away") == {"e2"}
+    assert await shown(body="legal", when="soon") == set()
