@@ -17,18 +17,27 @@ CLICK = 1.0
 """Seconds from one click of a responder to the next, however long the answers take. People read for longer."""
 COMMANDS = 40
 LOOK = 0.02
+Asked = tuple[str, dict[str, str] | None]
+"""The address of a page, and the form that is sent to it; None: it is only looked at."""
 
 
 async def ask_for_pages(address: str, database: Database, tokens: Sequence[str], pid: int) -> list[Result]:
-    """The queue, then a case: by everybody, a click a second each, and then without a pause between two clicks.
+    """The queue, a case, and a search by code name: by everybody, a click a second each, and then without a pause.
 
     `pid`: the process of triage, for what a page costs it. A time counts from when the click was due, so a wait for the
     answer to the click before counts, too.
     """
     found = database["cases"].find({"state": "triaged"}, {"code_name": 1}).limit(500)
-    cases = [f"/desk/cases/{document['code_name']}" async for document in found]
+    names = [document["code_name"] async for document in found]
+    cases: list[Asked] = [(f"/desk/cases/{name}", None) for name in names]
+    # Words of reports are looked for in the vault, which has none of these cases.
+    searches: list[Asked] = [("/desk/search", {"text": name}) for name in names]
     results: list[Result] = []
-    for name, paths, goal in (("the queue", ["/desk"], 150), ("a case", cases, 200)):
+    for name, paths, goal in (
+        ("the queue", [("/desk", None)], 150),
+        ("a case", cases, 200),
+        ("the search", searches, 300),
+    ):
         await _click(address, tokens, paths, 2, 0)
         used = cpu_seconds(pid)
         times = await _click(address, tokens, paths, ROUNDS, CLICK)
@@ -41,7 +50,7 @@ async def ask_for_pages(address: str, database: Database, tokens: Sequence[str],
     return results
 
 
-async def _click(address: str, tokens: Sequence[str], paths: Sequence[str], rounds: int, pause: float) -> list[float]:
+async def _click(address: str, tokens: Sequence[str], paths: Sequence[Asked], rounds: int, pause: float) -> list[float]:
     """The seconds until each answer; `pause`: seconds from click to click (0: each as soon as the one before is
     answered).
     """
@@ -53,7 +62,8 @@ async def _click(address: str, tokens: Sequence[str], paths: Sequence[str], roun
             for turn in range(rounds):
                 await asyncio.sleep(due - time.perf_counter())
                 due = due if pause else time.perf_counter()
-                (await http.get(paths[(number * rounds + turn) % len(paths)])).raise_for_status()
+                path, form = paths[(number * rounds + turn) % len(paths)]
+                (await (http.post(path, data=form) if form else http.get(path))).raise_for_status()
                 times.append(time.perf_counter() - due)
                 due += pause
 

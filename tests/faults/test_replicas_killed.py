@@ -41,7 +41,7 @@ SECONDS = int(os.environ.get("HEARTH_TEST_KILL_SECONDS", "90"))
 BETWEEN = 10.0
 """Seconds from one kill to the next."""
 STUCK = timedelta(seconds=30)
-STARTS = 4
+STARTS = 8
 """So many starts of a replica may take longer than STUCK on a busy machine; on a quiet one a start takes 3 s."""
 FIRST_RESPONSE = timedelta(days=7)
 OLD = 300
