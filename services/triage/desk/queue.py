@@ -31,8 +31,8 @@ _TAB_FACETS: Mapping[Tab, Callable[[Principal], str]] = {
     "answered": lambda _: ANSWERED,
 }
 OPEN_STATES = tuple(state for state in CaseState if state not in ENDED)
-COUNTED = 1_000
-"""So many cases are counted, and of more it is only said that there are more."""
+COUNTED = 100
+"""So many cases are counted, and of more it is only said that there are more: each click reads so many for each tab."""
 
 
 class QueuePlace(NamedTuple):
