@@ -36,7 +36,19 @@ class PartiesEvent:
     offset: int
 
 
-class PartiesStore(Protocol):
+class PartiesCopy(Protocol):
+    """What keeps something of the topic. Raises Unavailable."""
+
+    async def keep(self, told: Sequence[PartiesEvent]) -> None:
+        """Keep what was told last of each report, however often and in whatever order it comes."""
+        ...
+
+    async def places(self) -> dict[int, int]:
+        """The offset after the last record that was kept, by partition."""
+        ...
+
+
+class PartiesStore(PartiesCopy, Protocol):
     """What is needed of a copy: MongoParties, or memory in tests. Raises Unavailable."""
 
     async def load(self, case_ids: Iterable[str]) -> dict[str, frozenset[str]]:
@@ -45,14 +57,6 @@ class PartiesStore(Protocol):
 
     async def followed(self, case_ids: Iterable[str]) -> dict[str, str]:
         """Of those of the cases that tell of bad treatment for an earlier report, the case of that report."""
-        ...
-
-    async def keep(self, told: Sequence[PartiesEvent]) -> None:
-        """Keep what was told last of each report, however often and in whatever order it comes."""
-        ...
-
-    async def places(self) -> dict[int, int]:
-        """The offset after the last record that was kept, by partition."""
         ...
 
     async def told_from(self, places: Mapping[int, int]) -> set[str]:
@@ -97,12 +101,7 @@ class MongoParties:
 
     async def places(self) -> dict[int, int]:
         """See PartiesStore."""
-        last: list[Document] = [
-            {"$sort": {"partition": 1, "offset": -1}},
-            {"$group": {"_id": "$partition", "offset": {"$first": "$offset"}}},
-        ]
-        with reaching():
-            return {document["_id"]: document["offset"] + 1 async for document in self.collection.aggregate(last)}
+        return await places_of(self.collection)
 
     async def told_from(self, places: Mapping[int, int]) -> set[str]:
         """See PartiesStore."""
@@ -111,6 +110,16 @@ class MongoParties:
         found = self.collection.find({"$or": wanted}, {"_id": 1})
         with reaching():
             return {document["_id"] async for document in found}
+
+
+async def places_of(collection: Collection) -> dict[int, int]:
+    """The offset after the last record that is kept in the collection, which has INDEXES, by partition."""
+    last: list[Document] = [
+        {"$sort": {"partition": 1, "offset": -1}},
+        {"$group": {"_id": "$partition", "offset": {"$first": "$offset"}}},
+    ]
+    with reaching():
+        return {document["_id"]: document["offset"] + 1 async for document in collection.aggregate(last)}
 
 
 class Parties:
@@ -153,7 +162,7 @@ class PartiesFollower:
     """Feeds a copy: at the start with what it missed, and then by a consumer."""
 
     def __init__(
-        self, store: PartiesStore, read: Callable[[Mapping[int, int]], AsyncIterator[Sequence[Record]]]
+        self, store: PartiesCopy, read: Callable[[Mapping[int, int]], AsyncIterator[Sequence[Record]]]
     ) -> None:
         """`read` gives the records of the topic from these offsets on, to where it ends now."""
         self._store = store
@@ -180,10 +189,20 @@ def decode_parties(record: Record, trace: str | None) -> PartiesEvent | None:
     return PartiesEvent(event, event.fact, record.partition, record.offset)
 
 
-def follow_parties(runtime: Runtime, store: PartiesStore | None = None) -> tuple[Parties, Part]:
-    """The copy of a service, and the part that feeds it. Tests hand in another store."""
+def follow_parties(runtime: Runtime, store: PartiesStore | None = None, *beside: PartiesCopy) -> tuple[Parties, Part]:
+    """The copy of a service, and the part that feeds it. Tests hand in another store.
+
+    `beside`: what else the service keeps of the topic. What is known of parties is known there already; a copy that is
+    new catches up from the beginning.
+    """
     kept = MongoParties(runtime.database[TOPIC])
     store = store or kept
-    follower = PartiesFollower(store, lambda places: runtime.read_to_end(TOPIC, places))
-    runtime.consume(TOPIC, decode_parties, store.keep, "copy")
-    return Parties(store), Part(indexes=[(kept.collection, INDEXES)], prepare=[follower.catch_up])
+    copies = (*beside, store)
+
+    async def keep(told: Sequence[PartiesEvent]) -> None:
+        for copy in copies:
+            await copy.keep(told)
+
+    followers = [PartiesFollower(copy, lambda places: runtime.read_to_end(TOPIC, places)) for copy in copies]
+    runtime.consume(TOPIC, decode_parties, keep, "copy")
+    return Parties(store), Part(indexes=[(kept.collection, INDEXES)], prepare=[one.catch_up for one in followers])

@@ -201,7 +201,7 @@ class Submissions:
         case_id = case_id_of(report_id)
         received_at = min(arrival.received_at or at, at)
         sealed, content_digest, party_key = self._vault.seal_report(report_id, sections)
-        people = people_in(self._secrets.pseudonyms, arrival.submission)
+        people = people_in(self._secrets.pseudonyms, arrival.submission, source or arrival.writer)
         people = self._mentions.added_to(people, arrival.submission, arrival.unknown, names)
         token_of = partial(party_token, party_key)
         # The name of a writer is the source of all that it reports.
@@ -223,6 +223,8 @@ class Submissions:
             facts=facts,
             parties=people.parties,
             mentioned=people.mentioned,
+            pages=people.pages,
+            source=people.source,
             content_digest=content_digest,
             vault=sealed,
             status=Status(updated_at=received_at),
@@ -230,7 +232,9 @@ class Submissions:
             remarks=arrival.remarks,
         )
         # A restored database may lack a report that was told already, and comes again.
-        apart = Draft(people.told(report_id, make_salt()), REPORTER, self._succession.after(None, at), cause)
+        apart = Draft(
+            people.told(report_id, make_salt(), received_at), REPORTER, self._succession.after(None, at), cause
+        )
         return Change(None, report, [*events, tell_parties(report, apart, arrival.trace)], [cause])
 
     async def _load(self, report_ids: Collection[str]) -> dict[str, StoredReport]:

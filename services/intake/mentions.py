@@ -129,7 +129,7 @@ class Mentions:
             # Only people that handlers named come and go then.
             fact = tell_erased(after, after.erased.at, named=True)
         else:
-            fact = self._people(after).told(after.id, make_salt())
+            fact = self._people(after).told(after.id, make_salt(), after.received_at)
             fact = fact.model_copy(update={"shut_out": after.hidden_from, "follows": after.follows})
         told_at = self._succession.after(before.told_at, at)
         return [tell_parties(before, Draft(fact, by, told_at, cause), current_traceparent())]
@@ -155,7 +155,8 @@ class Mentions:
         )
         # A report from before has pseudonyms as they were made then.
         earlier = tuple(key for key in report.parties if key not in people.parties)
-        return replace(people, mentioned=(*earlier, *report.mentioned))
+        mentioned = (*earlier, *report.mentioned)
+        return replace(people, mentioned=mentioned, pages=report.pages, source=report.source)
 
     def _words_of(self, report: StoredReport) -> Iterator[str]:
         """All texts of a stored report and of what was written since; none of an erased one."""

@@ -69,7 +69,8 @@ class StoredReport(ReportOutline):
 
     `receipt` is the hash of the receipt; a report from Kafka has none. `parties`: pseudonyms of all people the report
     names; `mentioned`: of people on the roster that its words mention, also words that came later; `cleared`: of those,
-    the ones that are nobody on the roster, as a handler said. An erasure removes all three. `shut_out`: references of
+    the ones that are nobody on the roster, as a handler said. `pages` and `source`: pseudonyms of the pages that it
+    names, and of who sent it, which find similar reports. An erasure removes all five. `shut_out`: references of
     people on the roster in an erased report. `further`: references of people that handlers name, by the token that the
     case has for each; they are shut out while the case has the token among its recusals. `remarks`: what was odd about
     the submission, and did not cost it. `follows`: the case of an earlier report, for which the reporter was treated
@@ -85,6 +86,8 @@ class StoredReport(ReportOutline):
     parties: tuple[str, ...] = ()
     mentioned: tuple[str, ...] = ()
     cleared: tuple[str, ...] = ()
+    pages: tuple[str, ...] = ()
+    source: str | None = None
     shut_out: tuple[str, ...] = ()
     further: Mapping[str, str] = field(default_factory=dict)
     statements: Mapping[str, SealedStatement] = field(default_factory=dict)

@@ -21,6 +21,7 @@ from services.triage.case.values import Note
 from services.triage.case.voting import Tally, count_votes
 from services.triage.notes import notes_for, without_hidden_notes
 from services.triage.others import Beside, Others
+from services.triage.patterns.actions import Patterns, Similar
 from services.triage.requests import CommandRequest, CommandResult, VersionConflict
 from services.triage.sight import Sight
 from services.triage.stored import CaseChange, CaseStore, Staffing, StoredCase, count_passed_on
@@ -75,6 +76,7 @@ class Desk:
         sight: Sight,
         staffing: Staffing,
         tokens: Tokens,
+        patterns: Patterns,
         clock: Callable[[], datetime] = now,
     ) -> None:
         """`key` makes the digests of requests: a repeated request has the same digest, another one has not."""
@@ -85,6 +87,7 @@ class Desk:
         self._sight = sight
         self._staffing = staffing
         self._tokens = tokens
+        self._patterns = patterns
         self._others = Others(cases, sight, policy, tokens, clock)
         self._clock = clock
         self.policy = policy
@@ -239,6 +242,10 @@ class Desk:
     async def beside(self, principal: Principal, case: Case) -> Beside:
         """The other cases of a case that the principal may see."""
         return await self._others.beside(principal, case)
+
+    async def similar(self, principal: Principal, case: Case) -> Similar:
+        """The similar cases that the principal may see. Raises Unavailable."""
+        return await self._patterns.similar(principal, case)
 
     async def conflict(self, principal: Principal, case: Case, seen: int) -> VersionConflict:
         """That a case is no longer what the principal saw, with the steps since then as far as they may be seen."""

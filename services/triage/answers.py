@@ -244,6 +244,24 @@ class CaseNamed(TypedDict):
     code_name: str
 
 
+class SimilarCase(CaseNamed):
+    """A similar case that the reader may see. `reasons`: same_person, same_page, same_source, close_in_time."""
+
+    reasons: Sequence[str]
+
+
+class SimilarShown(TypedDict):
+    """What a case has in common with others. `more`: the reader may see further similar cases.
+
+    `elsewhere`: for coordinators, in how many other communities the same person is reported, at least; null where
+    these are too few to tell.
+    """
+
+    cases: Sequence[SimilarCase]
+    more: bool
+    elsewhere: int | None
+
+
 class AbsorbedShown(CaseNamed):
     """A case that is part of this one, and how often its reporter has answered since."""
 
@@ -336,6 +354,7 @@ class CaseShown(CaseSummary):
     merged_into: CaseNamed | None
     absorbed: Sequence[AbsorbedShown]
     links: Sequence[LinkShown]
+    similar: SimilarShown
     earlier_deadlines: Sequence[EarlierDeadlineShown]
     consent: str | None
     unasked_for: str | None

@@ -23,6 +23,10 @@ from services.triage.measures.part import build as build_measures
 from services.triage.measures.register import MeasureRegister
 from services.triage.measures.store import IN_FORCE_INDEXES, InForceStore, MongoMeasures
 from services.triage.paths import HOME
+from services.triage.patterns.actions import Patterns
+from services.triage.patterns.marks import MarkStore
+from services.triage.patterns.part import build as build_patterns
+from services.triage.patterns.store import MongoMarks
 from services.triage.reports import DigestEraser, ReportFollower
 from services.triage.roster.actions import RosterEditor, SignIns
 from services.triage.roster.desk import Entries
@@ -72,6 +76,7 @@ def build_app(
     sessions: SessionStore | None = None,
     entries: Entries | None = None,
     parties: PartiesStore | None = None,
+    marks: MarkStore | None = None,
     staffing: Staffing | None = None,
     registries: RegistryStore | None = None,
     catalogues: Sequence[Catalogue] | None = None,
@@ -106,7 +111,9 @@ def build_app(
 
     staffing = staffing or access_control.roster
     eraser = DigestEraser(cases)
-    known, parties_part = follow_parties(runtime, parties)
+    kept_marks = MongoMarks(runtime.database["marks"])
+    marks = marks or kept_marks
+    known, parties_part = follow_parties(runtime, parties, marks)
     tokens = Tokens(settings.identity_key)
     sight = Sight(known, tokens, cases)
     consumer.consume(runtime, ReportFollower(cases, policy, known, staffing, tokens), eraser)
@@ -114,7 +121,8 @@ def build_app(
     replay = ErasureReplay(read, name_of=case_named_by, standing=eraser.remembering, erase=eraser.forget)
     watch = CaseWatch(cases, known, staffing, policy, tokens, every=settings.watch_seconds)
     queue = Queue(cases, sight, policy, settings.form_key)
-    desk = Desk(cases, intake, policy, settings.identity_key, access_control.roster, sight, staffing, tokens)
+    patterns = Patterns(marks, cases, sight, policy)
+    desk = Desk(cases, intake, policy, settings.identity_key, access_control.roster, sight, staffing, tokens, patterns)
     recent = recent or MongoRecentCases(aggregates.collection)
     previews = Previews(recent, cases, sight, policy, settings.policy_dir)
     gate = access_control.gate
@@ -127,6 +135,7 @@ def build_app(
         ),
         build_desk(desk, queue, Search(cases, queue, intake, policy), gate, pages, people, flow.drafts),
         build_measures(MeasureRegister(in_force, sight, intake, policy, settings.form_key), gate, pages, people),
+        build_patterns(kept_marks),
         build_roster(
             editor,
             entries,

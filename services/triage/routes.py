@@ -36,6 +36,7 @@ from services.triage.case_answers import (
 )
 from services.triage.desk.people import PeopleNames
 from services.triage.desk.queue import Counts, Queue, QueueFilter, Tab
+from services.triage.patterns.shown import show_similar
 from services.triage.requests import CommandRequest
 from shared.events import CaseState
 from shared.policy import Triage
@@ -157,6 +158,7 @@ def make_router(desk: Desk, queue: Queue, gate: Gate, people: PeopleNames) -> AP
                 {"id": other.id, "code_name": other.code_name, "relation": link.relation, "note_id": link.note_id}
                 for link, other in beside.links(case)
             ],
+            "similar": show_similar(await desk.similar(principal, case)),
             "earlier_deadlines": show_earlier_deadlines(case),
             "consent": case.consent,
             "unasked_for": case.unasked_for,

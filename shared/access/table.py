@@ -60,7 +60,7 @@ TABLE: tuple[Row, ...] = (
     *_rows(Role.RESPONDER, "case.list", *HANDLING),
     *_rows(Role.RESPONDER, f"case.read case.read_content {_commands_of(Role.RESPONDER)}", *HANDLING, TRAINED),
     *_rows(Role.RESPONDER, "case.read_referral case.read_reason", *HANDLING, TRAINED),
-    *_rows(Role.COORDINATOR, "case.read_referral", *HANDLING),
+    *_rows(Role.COORDINATOR, "case.read_referral case.read_elsewhere", *HANDLING),
     *_rows(Role.COORDINATOR, f"case.list case.read {_commands_of(Role.COORDINATOR)} report.erase", *HANDLING),
     *_rows(Role.ENFORCER, "measure.list measure.read measure.export", CONFIDENTIAL, NAMED, HOLDS_THERE),
     *_rows(Role.COORDINATOR, "measure.list", *HANDLING),

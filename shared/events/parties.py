@@ -15,11 +15,15 @@ class ReportParties(Fact):
     anybody at all, and `erased_at` since when it is erased. `follows`: the case for which the reporter was treated
     badly, of a report that tells so; only this topic links the two. `salt` is random, so that nobody can try what a
     digest of this fact stands for.
+
+    What finds similar reports, and shuts nobody out: `pages` are pseudonyms of the pages and places that the report
+    names; `source` is one of the reporter, by the address or else by the name, or of the program that reported for
+    nobody it names. `reported_at`: when the report was received.
     """
 
     topic: ClassVar[str] = "parties"
     name: ClassVar[str] = "report.parties"
-    version: ClassVar[str] = "1.1"
+    version: ClassVar[str] = "1.2"
 
     report_id: str
     subjects: tuple[str, ...] = ()
@@ -30,6 +34,9 @@ class ReportParties(Fact):
     named: bool = False
     erased_at: AwareDatetime | None = None
     follows: str | None = None
+    pages: tuple[str, ...] = ()
+    source: str | None = None
+    reported_at: AwareDatetime | None = None
     salt: str
 
     @property

@@ -22,6 +22,7 @@ from shared.policy.model import (
     ReportFacts,
     Triage,
 )
+from shared.policy.patterns import About, MassRule, Patterns, SystemicRule
 from shared.policy.peer_support import PeerSupport
 from shared.policy.retention import ReportLife, Retention, RetentionRule, Verdict
 from shared.policy.source import Finding, PolicyError
@@ -31,6 +32,7 @@ __all__ = [
     "MEASURE_REVIEW",
     "QUORUM",
     "UNCLASSIFIED",
+    "About",
     "Category",
     "Community",
     "CommunityKind",
@@ -39,7 +41,9 @@ __all__ = [
     "Finding",
     "HandlingBody",
     "Lane",
+    "MassRule",
     "Outcome",
+    "Patterns",
     "PeerSupport",
     "Policy",
     "PolicyError",
@@ -47,6 +51,7 @@ __all__ = [
     "ReportLife",
     "Retention",
     "RetentionRule",
+    "SystemicRule",
     "Triage",
     "Verdict",
     "load_policy",

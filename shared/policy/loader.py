@@ -32,6 +32,8 @@ from shared.policy.model import (
     Rule,
 )
 from shared.policy.notes import notes_on
+from shared.policy.pattern_checks import check_patterns
+from shared.policy.pattern_rows import PatternsFile, patterns_of
 from shared.policy.peer_support import PeerSupport, PeerSupportDirectory
 from shared.policy.peer_support_checks import check_peer_support
 from shared.policy.retention import Hold, LifeCondition, Retention, RetentionRule
@@ -72,6 +74,7 @@ FILES = (
     "follow_up.toml",
     "pauses.toml",
     "peer_support.toml",
+    "patterns.toml",
 )
 
 
@@ -113,9 +116,10 @@ def _load(directory: Path | None, instead: Mapping[str, str]) -> tuple[Policy, d
         raise PolicyError(findings)
     pauses = validated(PausesFile, sources["pauses.toml"], findings)
     support = validated(PeerSupportFile, sources["peer_support.toml"], findings)
+    patterns = validated(PatternsFile, sources["patterns.toml"], findings)
     if retention is None or identity is None or holidays is None or follow_up is None or pauses is None:
         raise PolicyError(findings)
-    if support is None:
+    if support is None or patterns is None:
         raise PolicyError(findings)
 
     findings += check_references(sources, taxonomy, deadlines, communities, routing)
@@ -127,6 +131,7 @@ def _load(directory: Path | None, instead: Mapping[str, str]) -> tuple[Policy, d
     findings += check_identity(sources["identity.toml"], identity)
     findings += check_follow_up(sources["follow_up.toml"], follow_up, taxonomy)
     findings += check_peer_support(sources["peer_support.toml"], support, communities)
+    findings += check_patterns(sources, patterns, communities, routing)
     findings += check_retention(sources["retention.toml"], retention, taxonomy, communities)
     if findings:
         raise PolicyError(findings)
@@ -143,6 +148,7 @@ def _load(directory: Path | None, instead: Mapping[str, str]) -> tuple[Policy, d
         follow_up,
         pauses,
         support,
+        patterns,
     )
     findings += check_rules(sources["routing.toml"], policy)
     findings += check_periods(sources["retention.toml"], policy.retention.rules)
@@ -195,6 +201,7 @@ def _build(
     follow_up: FollowUpFile,
     pauses: PausesFile,
     support: PeerSupportFile,
+    patterns: PatternsFile,
 ) -> Policy:
     calendars = {
         row.id: Calendar(ZoneInfo(row.zone), frozenset(row.weekend), frozenset(row.holidays))
@@ -260,6 +267,7 @@ def _build(
         peer_support=PeerSupportDirectory(
             frozenset(support.offered), tuple(_supporting(row) for row in support.peer_support)
         ),
+        patterns=patterns_of(patterns),
     )
 
 

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from typing import Literal, NamedTuple
 
 from shared.policy.business_days import Calendar
+from shared.policy.patterns import Patterns
 from shared.policy.peer_support import PeerSupportDirectory
 from shared.policy.retention import Retention
 
@@ -271,6 +272,7 @@ class Policy:
     pauses: Mapping[str, timedelta]
     """Why handlers may pause a case: by code, for how long at most."""
     peer_support: PeerSupportDirectory
+    patterns: Patterns
 
     @property
     def emergency_outcomes(self) -> tuple[str, ...]:

@@ -28,6 +28,7 @@ from services.triage.case.commands.command import (
 from services.triage.case.forms import FORMS, Form, resource_of
 from services.triage.case.lifecycle import TRANSITIONS, permitted_in, states_of
 from services.triage.case.tokens import Tokens
+from services.triage.patterns.actions import Patterns
 from services.triage.reports import ReportFollower
 from services.triage.requests import CommandRequest, CommandResult
 from services.triage.sight import Sight
@@ -40,6 +41,7 @@ from shared.events import Actor, CaseState, Event
 from shared.ids import case_id_of
 from shared.policy import load_policy
 from shared.problems import Problem
+from tests.fakes.memory_marks import MemoryMarks
 from tests.fakes.memory_parties import nobody_named
 from tests.support.people import LONG_AGO, auditor, coordinator, operator, person, responder
 from tests.support.triage_rig import MemoryCases, MemoryVault, answered, appealed, reported
@@ -123,7 +125,8 @@ class Walk:
         sight, now = Sight(named, tokens, self.cases), lambda: self.clock
         self.tokens = tokens
         self.intake = ReportFollower(self.cases, POLICY, named, roster, tokens, now)
-        self.desk = Desk(self.cases, self.vault, POLICY, b"k" * 32, roster, sight, roster, tokens, now)
+        patterns = Patterns(MemoryMarks(), self.cases, sight, POLICY, now)
+        self.desk = Desk(self.cases, self.vault, POLICY, b"k" * 32, roster, sight, roster, tokens, patterns, now)
         self.watch = CaseWatch(self.cases, named, roster, POLICY, tokens, every=1, clock=now)
 
     @property

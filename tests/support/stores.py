@@ -7,6 +7,7 @@ from services.audit.store import MongoRecord
 from services.intake.store import ReportStore
 from services.triage.baseline.store import REGISTRY_INDEXES, MongoRegistries
 from services.triage.measures.store import IN_FORCE_INDEXES
+from services.triage.patterns.store import MARK_INDEXES, MongoMarks
 from services.triage.roster.store import MongoEntries
 from services.triage.store import CASE_INDEXES, MongoCases
 from shared.access.roster_store import ROSTER_INDEXES, MongoRoster
@@ -60,6 +61,12 @@ async def mongo_parties(database: Database) -> MongoParties:
     """Who is named in reports."""
     await database["parties"].create_indexes(list(INDEXES))
     return MongoParties(database["parties"])
+
+
+async def mongo_marks(database: Database) -> MongoMarks:
+    """By what similar reports are found."""
+    await database["marks"].create_indexes(list(MARK_INDEXES))
+    return MongoMarks(database["marks"])
 
 
 async def mongo_entries(database: Database) -> MongoEntries:

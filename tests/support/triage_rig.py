@@ -34,6 +34,7 @@ from shared.policy.baseline import Catalogue
 from shared.problems import Problem, Unavailable
 from shared.times import now, rfc3339
 from tests.fakes.memory_entries import MemoryEntries
+from tests.fakes.memory_marks import MemoryMarks
 from tests.fakes.memory_parties import MemoryParties
 from tests.fakes.memory_recent_cases import MemoryRecentCases
 from tests.fakes.memory_registries import MemoryRegistries
@@ -322,6 +323,7 @@ async def make_rig(
     parties, registries = MemoryParties(), MemoryRegistries()
     app = build_app(
         settings_for(), cases=cases, intake=vault, copies=COPIES, sessions=sessions, entries=entries, parties=parties,
+        marks=MemoryMarks(parties),
         staffing=staffing, registries=registries, catalogues=catalogues, scorecards=scorecards, measures=cases,
         recent=MemoryRecentCases(cases.stored),
     )  # fmt: skip

@@ -141,6 +141,8 @@ def emptied(report: StoredReport, fact: ReportErased, at: datetime, shut_out: tu
         parties=(),
         mentioned=(),
         cleared=(),
+        pages=(),
+        source=None,
         shut_out=shut_out,
         follows=None,
         facts=replace(report.facts, occurred=None),

@@ -6,10 +6,12 @@ They stand in intake and on restricted topics only. Events carry party tokens, w
 
 import hmac
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
-from services.intake.report.submission import MOST_NAMES, People, Pseudonyms, Submission
+from services.intake.report.places import pages_in
+from services.intake.report.submission import MOST_NAMES, People, Pseudonyms, Reporter, Submission
 from shared.input.texts import trim_line
-from shared.names import MOST_OF_LINE, Key, address_keys, keys_of, names_at_most, own_keys
+from shared.names import MOST_OF_LINE, Key, address_keys, keys_of, names_at_most, normalise_name, own_keys
 
 _SPELLINGS = 4
 """So many names at least are read for each one that stands in a line: people write around names."""
@@ -17,19 +19,34 @@ _SPELLINGS = 4
 
 def pseudonym_of(key: bytes, of: Key) -> str:
     """The pseudonym (32 hex digits) of a person's key. Its kind keeps names and addresses apart."""
-    return hmac.digest(key, f"{of.kind}\x1f{of.text}".encode(), "sha256")[:16].hex()
+    return _digest(key, of.kind, of.text)
 
 
-def people_in(key: bytes, submission: Submission) -> People:
-    """The pseudonyms of all people a submission names."""
+def _digest(key: bytes, kind: str, text: str) -> str:
+    return hmac.digest(key, f"{kind}\x1f{text}".encode(), "sha256")[:16].hex()
+
+
+def people_in(key: bytes, submission: Submission, program: str | None = None) -> People:
+    """The pseudonyms of all people a submission names, of its pages, and of its source: `program` may have sent it."""
     reporter = submission.reporter
-    return people_named(
+    people = people_named(
         key,
         reported=[person.name for person in submission.reported],
         witnesses=submission.witnesses,
         name=reporter.name if reporter else None,
         email=reporter.email if reporter else None,
     )
+    pages = tuple(_digest(key, "page", page) for page in pages_in(submission.places, submission.community))
+    return replace(people, pages=pages, source=_source_of(key, reporter, program))
+
+
+def _source_of(key: bytes, reporter: Reporter | None, program: str | None) -> str | None:
+    """One pseudonym of the reporter, by the address or else by the name, or else of the program; None for nobody."""
+    if reporter and reporter.email:
+        return _digest(key, "source address", reporter.email.casefold())
+    if reporter and reporter.name:
+        return _digest(key, "source name", normalise_name(reporter.name).casefold())
+    return _digest(key, "source program", program) if program else None
 
 
 def people_named(

@@ -248,27 +248,32 @@ class People:
     """The people a report names: the pseudonyms of each text that names somebody; see pseudonym.py.
 
     `reporter`: of the name and then of the address, as far as they are given. `mentioned`: of people that its words
-    name.
+    name. `pages`: of the pages and places that it names; `source`: of the reporter or the program that sent it.
     """
 
     subjects: tuple[Pseudonyms, ...] = ()
     reporter: tuple[Pseudonyms, ...] = ()
     witnesses: tuple[Pseudonyms, ...] = ()
     mentioned: Pseudonyms = ()
+    pages: Pseudonyms = ()
+    source: str | None = None
 
     @property
     def parties(self) -> Pseudonyms:
         """All pseudonyms of those that it names, each once."""
         return _flat((*self.subjects, *self.witnesses, *self.reporter))
 
-    def told(self, report_id: str, salt: str) -> ReportParties:
-        """The fact that tells the pseudonyms. It goes to the restricted topic only."""
+    def told(self, report_id: str, salt: str, received_at: datetime) -> ReportParties:
+        """The fact that tells the pseudonyms. It goes to the restricted topic only. `received_at` is UTC-aware."""
         return ReportParties(
             report_id=report_id,
             subjects=_flat(self.subjects),
             reporter=_flat(self.reporter),
             witnesses=_flat(self.witnesses),
             mentioned=self.mentioned,
+            pages=self.pages,
+            source=self.source,
+            reported_at=received_at,
             salt=salt,
         )
 

@@ -15,7 +15,7 @@ from services.triage.case.commands.command import ChoiceField
 from services.triage.case.commands.emergency import REVIEWS
 from services.triage.case.commands.follow_up import CheckAgreement
 from services.triage.case.commands.handling import Claim
-from services.triage.case.commands.linking import Unlink
+from services.triage.case.commands.linking import Link, Unlink
 from services.triage.case.commands.merging import Unmerge
 from services.triage.case.commands.recusal import WITHDRAWALS, Confirm, Withdraw, may_withdraw
 from services.triage.case.commands.returns import CONVERSATIONS
@@ -34,6 +34,7 @@ from services.triage.desk.people import PeopleNames
 from services.triage.desk.picker import picks_of
 from services.triage.desk.proposals import appeals_of, measures_of, proposal_of
 from services.triage.desk.referrals import asked_of, referral_of
+from services.triage.desk.similar import similar_of
 from services.triage.others import Beside
 from services.triage.paths import HOME
 from services.triage.requests import VersionConflict
@@ -148,6 +149,15 @@ class CaseView:
             "flags_set": any(step.fact == FlagsSet.name for step in case.history),
             "recusals": [self._recusal(request, principal, case, recusal, meant, at) for recusal in case.recusals],
             **self._others(request, principal, case, beside, contents, at),
+            "similar": similar_of(
+                names,
+                request,
+                self._desk.policy,
+                case,
+                beside,
+                await self._desk.similar(principal, case),
+                may_link=Link.name in {form.command for form in forms},
+            ),
             "fresh_until": fresh_until(principal, at),
             "again": f"{HOME}/sign-in?{urlencode({'fresh': 1, 'next': f'{HOME}/cases/{case.code_name}'})}",
             "key": new_id(),

@@ -16,6 +16,7 @@ from services.triage.case.in_force import InForcePlace
 from services.triage.case.standing import reached
 from services.triage.desk.queue import OPEN_STATES, TABS, QueueFilter
 from services.triage.measures.store import IN_FORCE_ORDER, InForceQuery, MongoMeasures, in_force_of
+from services.triage.patterns.actions import Patterns
 from services.triage.reports import ReportFollower
 from services.triage.requests import CommandRequest, VersionConflict
 from services.triage.shadow.store import SHADOW_INDEXES, received_since
@@ -29,6 +30,7 @@ from shared.mongo import Database, connect
 from shared.outbox import Relay
 from shared.problems import Unavailable
 from shared.times import now
+from tests.fakes.memory_marks import MemoryMarks
 from tests.fakes.memory_parties import nobody_named
 from tests.support.people import MemoryCopies
 from tests.support.stores import Nowhere, database_of, mongo_cases
@@ -46,15 +48,20 @@ async def cases(database: Database) -> MongoCases:
     return await mongo_cases(database)
 
 
+def desk_over(cases: MongoCases, copies: MemoryCopies | None = None) -> Desk:
+    """The desk over these cases."""
+    sight = Sight(nobody_named(), TOKENS, cases)
+    patterns, roster = Patterns(MemoryMarks(), cases, sight, POLICY), Roster(copies or MemoryCopies())
+    return Desk(cases, MemoryVault(), POLICY, KEY, roster, sight, Everywhere(), TOKENS, patterns)
+
+
 async def test_of_many_who_act_on_one_version_one_succeeds_and_the_others_learn_why(cases: MongoCases) -> None:
     event = reported()
     await ReportFollower(cases, POLICY, nobody_named(), Everywhere(), TOKENS).take([event])
     copies, colleagues = MemoryCopies(), [replace(ALICE, ref=f"person:{number:016x}") for number in range(8)]
     for colleague in colleagues:
         copies.enrol(colleague)
-    desk = Desk(
-        cases, MemoryVault(), POLICY, KEY, Roster(copies), Sight(nobody_named(), TOKENS, cases), Everywhere(), TOKENS
-    )
+    desk = desk_over(cases, copies)
 
     async def take(number: int) -> str:
         order = CommandRequest("assign", {"assignee": colleagues[number].ref}, 3, f"order {number}")
@@ -71,8 +78,7 @@ async def test_of_many_who_act_on_one_version_one_succeeds_and_the_others_learn_
 async def test_one_order_sent_many_times_at_once_is_carried_out_once(cases: MongoCases) -> None:
     event = reported()
     await ReportFollower(cases, POLICY, nobody_named(), Everywhere(), TOKENS).take([event])
-    sight = Sight(nobody_named(), TOKENS, cases)
-    desk = Desk(cases, MemoryVault(), POLICY, KEY, Roster(MemoryCopies()), sight, Everywhere(), TOKENS)
+    desk = desk_over(cases)
     order = CommandRequest("assign", {}, 3, "the same order")
     outcomes = await asyncio.gather(*(desk.carry_out(ALICE, event.case_id, order) for _ in range(8)))
     assert {outcome.version for outcome in outcomes} == {4}
@@ -186,10 +192,7 @@ async def test_a_search_reads_cases_from_indexes(cases: MongoCases, database: Da
 async def test_a_referred_case_is_in_the_queues_of_both_bodies_once(cases: MongoCases) -> None:
     event = reported()
     await ReportFollower(cases, POLICY, nobody_named(), Everywhere(), TOKENS).take([event])
-    desk = Desk(
-        cases, MemoryVault(), POLICY, KEY, Roster(MemoryCopies()), Sight(nobody_named(), TOKENS, cases), Everywhere(),
-        TOKENS,
-    )  # fmt: skip
+    desk = desk_over(cases)
     values = {"body": "stewards", "explanation": "Theirs."}
     await desk.carry_out(ALICE, event.case_id, CommandRequest("refer", values, 3, "referred"))
     own = (await desk.find(ALICE, event.case_id)).body or ""

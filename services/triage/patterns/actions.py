@@ -1,0 +1,103 @@
+"""Finds what a case has in common with others, as far as one person may know."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from services.triage.case.case import Case
+from services.triage.case.forms import resource_of
+from services.triage.patterns.likeness import REASONS, likenesses
+from services.triage.patterns.marks import MarkStore
+from services.triage.sight import Sight
+from services.triage.stored import CaseStore
+from shared.access.authorization import is_permitted
+from shared.access.principal import Principal
+from shared.policy import Policy
+from shared.times import now
+
+LOOKED_AT = 50
+"""So many reports that have one thing in common are looked at, the newest first."""
+SHOWN = 10
+_ALWAYS = datetime(1, 1, 1, tzinfo=UTC), datetime(9999, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Similar:
+    """The similar cases that one person may see, each with its reasons. `more`: the person may see others, too.
+
+    `elsewhere`: the same person is reported in so many other communities, of which the person sees no case; None where
+    they are too few to tell, or not for this person.
+    """
+
+    cases: Sequence[tuple[Case, tuple[str, ...]]] = ()
+    more: bool = False
+    elsewhere: int | None = None
+
+
+class Patterns:
+    """What triage sees in several cases together."""
+
+    def __init__(
+        self,
+        marks: MarkStore,
+        cases: CaseStore,
+        sight: Sight,
+        policy: Policy,
+        clock: Callable[[], datetime] = now,
+    ) -> None:
+        self._marks = marks
+        self._cases = cases
+        self._sight = sight
+        self._policy = policy
+        self._clock = clock
+
+    async def similar(self, reader: Principal, case: Case) -> Similar:
+        """The similar cases, the most similar first. A body that is only asked to take the case over learns of none.
+
+        Raises Unavailable.
+        """
+        if not is_permitted(reader, "case.read", resource_of(case, self._policy), self._clock()):
+            return Similar()
+        own = (await self._marks.load([case.id])).get(case.id)
+        if own is None:
+            return Similar()
+        found = await asyncio.gather(
+            *(self._marks.sharing(about, own.keys(about), *_ALWAYS, LOOKED_AT) for about in REASONS)
+        )
+        alike = likenesses(own, (marks for some in found for marks in some), self._policy.patterns.close)[:LOOKED_AT]
+        others = await self._cases.load([one.case_id for one in alike])
+        near = [others[one.case_id].case for one in alike if one.case_id in others]
+        shut_out, at = await self._sight.shut_out_of_each(near, reader.ref), self._clock()
+        visible: list[tuple[Case, tuple[str, ...]]] = []
+        hidden: list[Case] = []
+        for other, reasons in ((others[one.case_id].case, one.reasons) for one in alike if one.case_id in others):
+            names = shut_out.get(other.id)
+            if names is None:
+                continue
+            if not is_permitted(reader, "case.read", resource_of(other, self._policy, names), at):
+                # Nobody may learn that there is a report that names the person.
+                if REASONS["person"] in reasons and not names.intersection((reader.ref, *reader.pseudonyms)):
+                    hidden.append(other)
+            elif told := _told(case, other, reasons):
+                visible.append((other, told))
+        elsewhere = self._elsewhere(reader, case, [other for other, _ in visible], hidden)
+        # Of those that were not looked at, nobody knows whether the person may see one: that is never told.
+        return Similar(visible[:SHOWN], len(visible) > SHOWN, elsewhere)
+
+    def _elsewhere(self, reader: Principal, case: Case, visible: Sequence[Case], hidden: Sequence[Case]) -> int | None:
+        """In how many communities, of which the reader sees no case, the person is reported."""
+        known = {case.community, *(other.community for other in visible)}
+        count = len({other.community for other in hidden} - known)
+        may = is_permitted(reader, "case.read_elsewhere", resource_of(case, self._policy), self._clock())
+        return count if may and count >= self._policy.patterns.elsewhere_from else None
+
+
+def _told(case: Case, other: Case, reasons: tuple[str, ...]) -> tuple[str, ...]:
+    """The reasons that may be told; nothing where closeness in time would be left alone.
+
+    Of two reporters who chose different levels of privacy, the handlers may know one by name: then they would know the
+    other one as well.
+    """
+    told = tuple(r for r in reasons if r != REASONS["source"] or case.privacy == other.privacy)
+    return told if set(told).intersection(REASONS.values()) else ()
