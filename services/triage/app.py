@@ -24,6 +24,7 @@ from services.triage.measures.register import MeasureRegister
 from services.triage.measures.store import IN_FORCE_INDEXES, InForceStore, MongoMeasures
 from services.triage.paths import HOME
 from services.triage.patterns.actions import Patterns
+from services.triage.patterns.arrivals import Arrivals
 from services.triage.patterns.marks import MarkStore
 from services.triage.patterns.part import build as build_patterns
 from services.triage.patterns.store import MongoMarks
@@ -116,7 +117,9 @@ def build_app(
     known, parties_part = follow_parties(runtime, parties, marks)
     tokens = Tokens(settings.identity_key)
     sight = Sight(known, tokens, cases)
-    consumer.consume(runtime, ReportFollower(cases, policy, known, staffing, tokens), eraser)
+    consumer.consume(
+        runtime, ReportFollower(cases, policy, known, staffing, tokens, arrivals=Arrivals(marks, policy)), eraser
+    )
     read = partial(runtime.read_to_end, "erasures")
     replay = ErasureReplay(read, name_of=case_named_by, standing=eraser.remembering, erase=eraser.forget)
     watch = CaseWatch(cases, known, staffing, policy, tokens, every=settings.watch_seconds)

@@ -1,9 +1,9 @@
 """What triage does with what intake tells: cases are opened, get answers, and forget."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, Protocol
 
 from services.triage.author import TRIAGE
 from services.triage.case.attendance import People
@@ -17,6 +17,7 @@ from services.triage.case.commands.opening import Open
 from services.triage.case.commands.table import carry_out, carry_out_other
 from services.triage.case.lifecycle import NotPermitted, UnknownQuestion
 from services.triage.case.tokens import Tokens
+from services.triage.case.values import Flood
 from services.triage.sight import Sight
 from services.triage.stored import CaseChange, CaseStore, Staffing, StoredCase, count_passed_on
 from shared import metrics
@@ -39,6 +40,14 @@ from shared.problems import Malformed
 from shared.times import now
 
 NAMES_AHEAD = 6
+
+
+class Arriving(Protocol):
+    """Who says which new reports are part of a flood (services.triage.patterns.arrivals.Arrivals)."""
+
+    async def floods(self, case_ids: Collection[str]) -> Mapping[str, tuple[Flood, ...]]: ...
+
+
 PORTION = 100
 """Cases of a batch in one write. Of more, some are decided while MongoDB writes others."""
 
@@ -71,7 +80,9 @@ class ReportFollower:
         staffing: Staffing,
         tokens: Tokens,
         clock: Callable[[], datetime] = now,
+        arrivals: Arriving | None = None,
     ) -> None:
+        """`arrivals`: says which new reports are part of a flood; without it, none is."""
         self._clock = clock
         self._cases = cases
         self._policy = policy
@@ -79,6 +90,7 @@ class ReportFollower:
         self._staffing = staffing
         self._tokens = tokens
         self._sight = Sight(parties, tokens, cases)
+        self._arrivals = arrivals
 
     async def take(self, events: Sequence[Event]) -> None:
         """Open a case for each report, and hand each answer, check-in and appeal to its case.
@@ -90,6 +102,7 @@ class ReportFollower:
         apart = {_case_id(event) for event in events if _names_apart(event)}
         named = await self._parties.known(apart)
         named |= await self._parties.load({_case_id(event) for event in events} - apart)
+        floods = await self._arrivals.floods(apart) if self._arrivals else {}
         staff = await self._staffing.staff()
         firsts = await self._parties.followed({_case_id(event) for event in events if _follows_another(event)})
         for event in events:
@@ -109,7 +122,8 @@ class ReportFollower:
                 names = await self._sight.names_of(stored.case)
             for event in by_case[case_id]:
                 if not work.knows(event.id):
-                    self._fold(work, case_id, event, people.setdefault(names, People(staff, names)), at)
+                    there = people.setdefault(names, People(staff, names))
+                    self._fold(work, case_id, event, there, at, floods.get(case_id, ()))
             return work.change()
 
         await change(self._cases, by_case, decide, PORTION, self._count)
@@ -151,7 +165,9 @@ class ReportFollower:
         taken = await self._cases.taken(names)
         return next((name for name in names if name not in taken), names[-1])
 
-    def _fold(self, work: _Work, case_id: str, event: Event, people: People, began_at: datetime) -> None:
+    def _fold(
+        self, work: _Work, case_id: str, event: Event, people: People, began_at: datetime, floods: tuple[Flood, ...]
+    ) -> None:
         actor = event.actor
         match event.fact:
             case ReportReceived() as report:
@@ -159,7 +175,7 @@ class ReportFollower:
                     return
                 if not report.parties_apart:
                     people = replace(people, parties=people.parties.union(parties_of(report)))
-                command: Command = Open(work.code_name, report, people)
+                command: Command = Open(work.code_name, report, people, floods=floods)
                 actor = TRIAGE
             case ReportAnswered() as answer:
                 command = ReceiveAnswer(answer.question_id, answer.answer_id)

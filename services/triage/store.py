@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequen
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from services.triage.case.case import ASLEEP, ENDED, NEVER, URGENT_LANES, Case, urgency
+from services.triage.case.case import ASLEEP, BEHIND, ENDED, NEVER, URGENT_LANES, Case, urgency
 from services.triage.case.facets import facets_of
 from services.triage.case.in_force import fields_of
 from services.triage.case.standing import Whereabouts
@@ -247,12 +247,13 @@ def _all(facets: Sequence[str]) -> Document:
     return {"facets": {"$all": list(facets)}} if facets else {}
 
 
-def _parts(after: tuple[int, datetime, str] | None, query: CaseQuery) -> list[QueueRange]:
+def _parts(after: tuple[float, datetime, str] | None, query: CaseQuery) -> list[QueueRange]:
     """What comes behind a place; of one lane, or of what is due before a time, each rank is a range of its own."""
     before = query.due_before
     if query.lane or before:
         until = {"$lt": before} if before else {}
-        ranks = [urgency(query.lane)] if query.lane else list(_RANKS)
+        lanes = [urgency(query.lane)] if query.lane else list(_RANKS)
+        ranks = [rank + behind for rank in lanes for behind in (0, BEHIND)]
         found = [
             QueueRange({"lane_rank": rank, **({"due": until} if until else {})}, QUEUE_ORDER[1:])
             for rank in ranks

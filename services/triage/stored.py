@@ -57,7 +57,7 @@ class CaseQuery:
 
     bodies: tuple[str, ...]
     states: tuple[CaseState, ...] = ()
-    after: tuple[int, datetime, str] | None = None
+    after: tuple[float, datetime, str] | None = None
     limit: int = 50
     viewer: str | None = None
     facets: tuple[str, ...] = ()

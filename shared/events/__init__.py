@@ -19,6 +19,7 @@ from shared.events import (
     notes,
     notifications,
     parties,
+    patterns,
     recusals,
     referrals,
     reports,
@@ -46,6 +47,7 @@ from shared.events.measures import *  # noqa: F403
 from shared.events.notes import *  # noqa: F403
 from shared.events.notifications import *  # noqa: F403
 from shared.events.parties import *  # noqa: F403
+from shared.events.patterns import *  # noqa: F403
 from shared.events.recusals import *  # noqa: F403
 from shared.events.referrals import *  # noqa: F403
 from shared.events.reports import *  # noqa: F403
@@ -66,7 +68,7 @@ def _facts_in(module: ModuleType) -> Iterator[type[Fact]]:
 _MODULES = (
     reports, parties, erasures, cases, handling, sorting, notes, waiting, recusals, referrals, disclosures, decisions,
     appeals, measures, linking, follow_up, deadlines, notifications, access, roster, baseline, scorecards, seals,
-    submissions,
+    submissions, patterns,
 )  # fmt: skip
 FACTS: Mapping[str, type[Fact]] = {fact.type(): fact for module in _MODULES for fact in _facts_in(module)}
 """Every fact by its CloudEvents type: each class with a name in the modules above."""

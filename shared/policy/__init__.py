@@ -22,7 +22,7 @@ from shared.policy.model import (
     ReportFacts,
     Triage,
 )
-from shared.policy.patterns import About, MassRule, Patterns, SystemicRule
+from shared.policy.patterns import About, MassRule, Patterns
 from shared.policy.peer_support import PeerSupport
 from shared.policy.retention import ReportLife, Retention, RetentionRule, Verdict
 from shared.policy.source import Finding, PolicyError
@@ -51,7 +51,6 @@ __all__ = [
     "ReportLife",
     "Retention",
     "RetentionRule",
-    "SystemicRule",
     "Triage",
     "Verdict",
     "load_policy",

@@ -15,12 +15,9 @@ def check_patterns(
     source = sources["patterns.toml"]
     findings = list(twice(source, "mass", [row.id for row in file.mass]))
     bodies = {row.id for row in (*routing.body, *communities.body)}
-    named = (("similar", "elsewhere_ask", file.similar.elsewhere_ask), ("systemic", "to_body", file.systemic.to_body))
-    findings += [
-        Finding(source.file, source.line_of(table, 0, key), table, f"no [[body]] defines the handling body “{body}”")
-        for table, key, body in named
-        if body not in bodies
-    ]
+    if (asked := file.similar.elsewhere_ask) not in bodies:
+        line = source.line_of("similar", 0, "elsewhere_ask")
+        findings.append(Finding(source.file, line, "similar", f"no [[body]] defines the handling body “{asked}”"))
     for index, row in enumerate(file.mass):
         if row.keeps * row.sources >= row.reports:
             line = source.line_of("mass", index, "reports")

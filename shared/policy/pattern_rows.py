@@ -5,7 +5,7 @@ from typing import Annotated
 from pydantic import Field
 
 from shared.policy.model import Lane
-from shared.policy.patterns import About, MassRule, Patterns, SystemicRule
+from shared.policy.patterns import About, MassRule, Patterns
 from shared.policy.rows import Duration, Id, Row, parse_duration
 
 
@@ -27,23 +27,13 @@ class MassRow(Row):
     lanes: list[Lane]
 
 
-class SystemicRow(Row):
-    within: Duration
-    cases: Annotated[int, Field(ge=1)]
-    share: Annotated[int, Field(ge=0, le=100)]
-    again_after: Duration
-    to_body: Id
-
-
 class PatternsFile(Row):
     similar: SimilarRow
     mass: list[MassRow]
-    systemic: SystemicRow
 
 
 def patterns_of(file: PatternsFile) -> Patterns:
     """The rows as values."""
-    seen = file.systemic
     return Patterns(
         parse_duration(file.similar.close),
         file.similar.elsewhere_from,
@@ -53,8 +43,5 @@ def patterns_of(file: PatternsFile) -> Patterns:
                 row.id, row.about, parse_duration(row.within), row.reports, row.sources, row.keeps, frozenset(row.lanes)
             )
             for row in file.mass
-        ),
-        SystemicRule(
-            parse_duration(seen.within), seen.cases, seen.share, parse_duration(seen.again_after), seen.to_body
         ),
     )

@@ -24,20 +24,6 @@ class MassRule:
 
 
 @dataclass(frozen=True, slots=True)
-class SystemicRule:
-    """When a community misses deadlines so often that `to_body` hears of it, once in `again_after`.
-
-    So many `cases` with a missed deadline `within` this time, and such a `share` (in a hundred) of those that came.
-    """
-
-    within: timedelta
-    cases: int
-    share: int
-    again_after: timedelta
-    to_body: str
-
-
-@dataclass(frozen=True, slots=True)
 class Patterns:
     """The whole of patterns.toml.
 
@@ -49,4 +35,3 @@ class Patterns:
     elsewhere_from: int
     elsewhere_ask: str
     mass: tuple[MassRule, ...]
-    systemic: SystemicRule

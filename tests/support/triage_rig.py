@@ -19,6 +19,7 @@ from services.triage.case.standing import Whereabouts
 from services.triage.case.timers.table import wakes_at
 from services.triage.case.tokens import Tokens
 from services.triage.measures.store import InForceQuery
+from services.triage.patterns.arrivals import Arrivals
 from services.triage.reports import ReportFollower
 from services.triage.settings import TriageSettings
 from services.triage.stored import CaseChange, CaseQuery, Glimpse, Staffing, StoredCase
@@ -329,7 +330,14 @@ async def make_rig(
     )  # fmt: skip
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="https://desk.example") as http:
-        intake = ReportFollower(cases, POLICY, Parties(parties, patience=0.0), staffing, TOKENS)
+        intake = ReportFollower(
+            cases,
+            POLICY,
+            Parties(parties, patience=0.0),
+            staffing,
+            TOKENS,
+            arrivals=Arrivals(MemoryMarks(parties), POLICY),
+        )
         yield Rig(cases, vault, intake, app, http, sessions, entries, parties, registries)
 
 

@@ -12,6 +12,7 @@ from services.triage.case.values import (
     CheckIn,
     Deadline,
     Disclosure,
+    Grouped,
     Link,
     Measure,
     Note,
@@ -46,6 +47,8 @@ URGENT_LANES = ("emergency", "child_protection")
 """Lanes of the policy that go before all others, the most urgent first."""
 ASLEEP = 10
 """What is added to the rank of a case that a person has snoozed; more than the rank of any lane."""
+BEHIND = 0.5
+"""What is added to the rank of a case that ranks behind the single reports of its lane; less than to the next lane."""
 RESPONDENT = "respondent"
 """The role of a party who is said to have done something."""
 NEVER = datetime(9999, 1, 1, tzinfo=UTC)
@@ -74,7 +77,7 @@ class Case:
     `merge_note_id`: the vault has the reasons; `absorbed`: the cases that are part of this one. The case has names of
     its own for other cases (see services.triage.case.tokens).
     `referrals`: the oldest first. `subjects`: tokens of the people reported, and `further_parties`: those that handlers
-    added; `disclosures`: what respondents were told.
+    added; `disclosures`: what respondents were told. `grouped`: it is one of many from few sources.
     """
 
     id: str
@@ -132,6 +135,7 @@ class Case:
     further_parties: tuple[Party, ...] = ()
     disclosures: tuple[Disclosure, ...] = ()
     earlier_deadlines: tuple[Deadline, ...] = ()
+    grouped: Grouped | None = None
 
     @property
     def seq(self) -> int:
@@ -253,11 +257,15 @@ class Case:
         return next((told for told in self.disclosures if told.party == party), None)
 
     @property
-    def place(self) -> tuple[int, datetime, str]:
+    def place(self) -> tuple[float, datetime, str]:
         """Its place in the queue: by the urgency of its lane, then by the next deadline, then by id."""
-        return urgency(self.lane), self.next_due or NEVER, self.id
+        rank: float = urgency(self.lane)
+        # Nothing waits behind single reports for weeks: beyond the urgent lanes the clock alone decides.
+        if self.grouped and self.grouped.behind and self.is_urgent:
+            rank += BEHIND
+        return rank, self.next_due or NEVER, self.id
 
-    def place_for(self, person: str | None) -> tuple[int, datetime, str]:
+    def place_for(self, person: str | None) -> tuple[float, datetime, str]:
         """Its place in the queue of a person (a reference): behind all others, where the person has snoozed it."""
         rank, due, case_id = self.place
         return (rank + ASLEEP if person is not None and person == self.asleep_for else rank), due, case_id

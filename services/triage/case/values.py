@@ -75,6 +75,24 @@ class Deadline:
 
 
 @dataclass(frozen=True, slots=True)
+class Flood:
+    """That a report is one of many from few sources, by a rule of the policy. `behind_in`: lanes in which its source
+    has had its places already.
+    """
+
+    rule: str
+    behind_in: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Grouped:
+    """That the case is one of many from few sources. `behind`: it ranks behind the single reports of its lane."""
+
+    rule: str
+    behind: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Question:
     """A question to the reporter, and the answers so far; the vault has the words of both."""
 

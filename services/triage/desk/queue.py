@@ -38,7 +38,7 @@ COUNTED = 100
 class QueuePlace(NamedTuple):
     """The place of a case in the queue."""
 
-    rank: Annotated[int, Field(ge=0, lt=100)]
+    rank: Annotated[float, Field(ge=0, lt=100)]
     due: Utc
     case_id: str
 

@@ -1,1 +1,1 @@
-"""What triage sees in several cases together: similar cases, many reports from few sources, communities that fail."""
+"""What triage sees in several cases together: similar cases, and many reports from few sources."""

@@ -8,10 +8,12 @@ from services.triage.case.case import Case
 from services.triage.case.commands.command import Command
 from services.triage.case.commands.linking import SPLIT
 from services.triage.case.commands.recusal import DECIDED_BEFORE, NAMED
+from services.triage.case.values import Flood
 from shared.events import (
     RETALIATION,
     CaseAssigned,
     CaseFact,
+    CaseGrouped,
     CaseLinked,
     CaseOpened,
     CaseState,
@@ -43,6 +45,7 @@ class Open(Command):
     first: Case | None = None
     other_ref: str = ""
     own_ref: str = ""
+    floods: tuple[Flood, ...] = ()
 
     def decide(self, case: Case | None, state: CaseState, policy: Policy, now: datetime) -> list[CaseFact]:
         """The opening, and the way that the policy chose. There is no case yet."""
@@ -85,7 +88,16 @@ class Open(Command):
             RecusalDeclared(previous=CaseState.RECEIVED, state=CaseState.RECEIVED, person=person, ground=ground)
             for person, ground in apart.items()
         ]
-        return [opened, *recused, triaged, *([self._linked(state, self.other_ref)] if self.first else [])]
+        linked = [self._linked(state, self.other_ref)] if self.first else []
+        return [opened, *recused, triaged, *linked, *self._grouped(state, way.lane)]
+
+    def _grouped(self, state: CaseState, lane: str) -> list[CaseFact]:
+        """That the case is part of a flood, if it is; a rule by which it ranks behind goes before others."""
+        for behind in (True, False):
+            for flood in self.floods:
+                if behind == (lane in flood.behind_in):
+                    return [CaseGrouped(previous=state, state=state, rule=flood.rule, behind=behind)]
+        return []
 
     def decide_other(self, other: Case, case: Case, policy: Policy, now: datetime) -> list[CaseFact]:
         """The first case has to do with the new one. Only those who may see the new one are shown so."""

@@ -1,0 +1,25 @@
+"""Many reports from few sources: which report is one of them, and which ranks behind. Pure.
+
+A report is judged by those before it. So each source has its first reports in their place, and a report that comes
+after a flood of others keeps its own, too.
+"""
+
+from collections.abc import Iterable, Sequence
+
+from services.triage.case.values import Flood
+from services.triage.patterns.marks import Marks
+from shared.policy import MassRule
+
+
+def floods(own: Marks, others: Iterable[Marks], rules: Sequence[MassRule]) -> tuple[Flood, ...]:
+    """By which rules the report is one of many from few sources. Of the others, only those before it count."""
+    earlier = [one for one in {one.id: one for one in others}.values() if one.place < own.place]
+    found: list[Flood] = []
+    for rule in rules:
+        before = [m for m in earlier if own.reported_at - m.reported_at <= rule.within and own.shares(rule.about, m)]
+        sources = {marks.source for marks in (own, *before)}
+        if len(before) + 1 >= rule.reports and len(sources) <= rule.sources:
+            # Reports that tell nothing of their source count as one, or a flood without names would be none.
+            of_source = sum(marks.source == own.source for marks in before)
+            found.append(Flood(rule.id, rule.lanes if of_source >= rule.keeps else frozenset()))
+    return tuple(found)

@@ -1,0 +1,78 @@
+"""A flood of reports hides no other report: the queue keeps the first of each source before it, and drops none."""
+
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from services.triage.case.case import Case
+from shared.events import CaseGrouped
+from shared.times import now
+from tests.service.triage.test_similar import VIC, open_case
+from tests.support.people import bearer, responder
+from tests.support.triage_rig import Rig, make_rig
+
+MALLORY, ANN = "0d" * 16, "0e" * 16
+EVE = responder("e0e0e0e0", "trust_safety")
+URGENT = {"category": "harassment.threats", "flags": ("physical_violence",)}
+
+
+@pytest.fixture
+async def rig() -> AsyncIterator[Rig]:
+    async with make_rig() as rig:
+        yield rig
+
+
+async def urgent(rig: Rig, minutes: int, person: str, source: str | None) -> Case:
+    """An emergency, reported so many minutes ago."""
+    return await open_case(rig, person, hours=minutes / 60, source=source, **URGENT)
+
+
+async def queue(rig: Rig, **query: Any) -> list[str]:
+    answer = await rig.http.get("/v1/cases", params={"limit": 200, **query}, headers=bearer(EVE))
+    return [one["id"] for one in answer.json()["items"]]
+
+
+async def test_a_flood_stays_behind_single_reports_and_in_its_lane(rig: Rig) -> None:
+    flood = [await urgent(rig, 100 - number, VIC, MALLORY) for number in range(15)]
+    about_another = await urgent(rig, 30, "ff" * 16, ANN)
+    about_the_same = await urgent(rig, 20, VIC, ANN)
+    again = await urgent(rig, 10, VIC, ANN)
+    standard = await open_case(rig, "fe" * 16, hours=90, category="harassment.threats", flags=(), body=None)
+    order = await queue(rig)
+    # The report that made the flood one, and those before it, have their place by their clock.
+    ahead = [case.id for case in flood[:9]]
+    assert order[: len(ahead) + 3] == [*ahead, about_another.id, about_the_same.id, again.id]
+    assert order[len(ahead) + 3 : len(ahead) + 9] == [case.id for case in flood[9:]]
+    assert standard.id not in order[: len(flood) + 3]
+    cases = {i: stored.case for i, stored in rig.cases.stored.items()}
+    assert {cases[case.id].lane for case in flood} == {"emergency"}
+    assert all(cases[case.id].deadlines for case in flood)
+    assert [cases[case.id].grouped for case in (about_another,)] == [None]
+    assert (grouped := cases[about_the_same.id].grouped) is not None
+    assert not grouped.behind
+
+
+async def test_the_fact_tells_no_number_and_no_other_case(rig: Rig) -> None:
+    flood = [await urgent(rig, 100 - number, VIC, MALLORY) for number in range(11)]
+    told = [event.fact for event in rig.cases.events if isinstance(event.fact, CaseGrouped)]
+    assert [(fact.rule, fact.behind) for fact in told] == [("same-person", True)] * 2
+    assert not any(case.id in str(fact) or VIC in str(fact) for fact in told for case in flood)
+
+
+async def test_the_queue_and_the_page_mark_a_case_of_a_flood(rig: Rig) -> None:
+    flood = [await urgent(rig, 100 - number, VIC, MALLORY) for number in range(11)]
+    page = (await rig.http.get("/desk", headers=bearer(EVE))).text
+    assert page.count("One of many") == 2
+    page = (await rig.http.get(f"/desk/cases/{flood[-1].code_name}", headers=bearer(EVE))).text
+    assert "It stands behind the single reports of its lane" in page
+
+
+async def test_a_flood_in_the_standard_lane_keeps_the_order_of_its_clocks(rig: Rig) -> None:
+    flood = [await open_case(rig, VIC, hours=1 - number / 60, source=MALLORY) for number in range(12)]
+    later = await open_case(rig, "ff" * 16)
+    assert now() - later.received_at < timedelta(minutes=5)
+    grouped = [rig.cases.stored[case.id].case.grouped for case in flood]
+    assert [one is not None for one in grouped] == [False] * 9 + [True] * 3
+    assert max(rig.cases.stored[case.id].case.place for case in flood) < later.place
