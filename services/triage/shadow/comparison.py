@@ -17,7 +17,7 @@ from shared.policy.business_days import Calendar
 MOST_EXAMPLES = 20
 """The code names that are kept of the cases with the same difference."""
 _KINDS_KEPT = 16_384
-"""The kinds of cases that are remembered with what differs for them."""
+"""The combinations that are remembered with what differs for them."""
 _CLOCK_PARTS = ("within", "starts", "met_by", "warn", "escalate", "pausable", "business", "restarts")
 _BODY_PARTS = ("training", "stand_in", "quorum")
 _CONSENT_PARTS = ("needs", "quorum", "sanction", "reporter_first", "timed", "longest", "scoped", "emergency")
@@ -159,15 +159,17 @@ class Comparison:
     def __init__(self, old: Policy, new: Policy) -> None:
         self.old = old
         self.new = new
-        self._of_kind = lru_cache(_KINDS_KEPT)(self._compare)
+        self._of_ways = lru_cache(_KINDS_KEPT)(self._compare)
 
     def of(self, case: ShadowCase) -> tuple[Difference, ...]:
         """What the new policy says otherwise of this case."""
-        return self._of_kind(case.kind)
-
-    def _compare(self, kind: CaseKind) -> tuple[Difference, ...]:
+        kind = case.kind
         facts = ReportFacts(kind.community, kind.category, kind.flags, kind.setting)
-        old, new = self.old.triage(facts), self.new.triage(facts)
+        # Beside the two ways a policy looks at no more than these, so there are few combinations.
+        looked_at = CaseKind("", "", frozenset(), kind.setting, kind.privacy, kind.outcome)
+        return self._of_ways(self.old.triage(facts), self.new.triage(facts), looked_at)
+
+    def _compare(self, old: Triage, new: Triage, kind: CaseKind) -> tuple[Difference, ...]:
         found: list[Difference] = []
         for aspect, say in ASPECTS.items():
             before, after = say(self.old, kind, old), say(self.new, kind, new)
