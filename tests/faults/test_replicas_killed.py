@@ -191,7 +191,7 @@ def test_three_replicas_of_which_one_is_killed_every_ten_seconds_tell_each_clock
     each_report_is_one_case(load, claims, documents)
     every_case_has_one_history(events, documents)
     each_clock_is_told_once_and_in_time(claims, events, replicas.patience)
-    nothing_was_stuck(records, events)
+    nothing_was_stuck(records, events, replicas.patience)
 
 
 def let_in(replicas: Replicas, tokens: Sequence[str]) -> None:
