@@ -13,6 +13,8 @@ from services.triage.baseline.scorecards import AuditScorecards, NoScorecards, S
 from services.triage.baseline.store import MongoRegistries
 from services.triage.baseline.stored import RegistryStore
 from services.triage.case.tokens import Tokens
+from services.triage.desk.live import Live
+from services.triage.desk.lookers import LOOKER_INDEXES, MongoLookers
 from services.triage.desk.names import CaseNames
 from services.triage.desk.part import build as build_desk
 from services.triage.desk.people import PeopleNames
@@ -83,6 +85,7 @@ def build_app(
     catalogues: Sequence[Catalogue] | None = None,
     scorecards: Scorecards | None = None,
     measures: InForceStore | None = None,
+    live: Live | None = None,
     recent: RecentCases | None = None,
 ) -> FastAPI:
     """The application of triage; nothing is connected before it starts. Tests hand in what is beside it."""
@@ -126,17 +129,19 @@ def build_app(
     queue = Queue(cases, sight, policy, settings.form_key)
     patterns = Patterns(marks, cases, sight, policy)
     desk = Desk(cases, intake, policy, settings.identity_key, access_control.roster, sight, staffing, tokens, patterns)
+    looking = runtime.database["lookers"]
+    live = live or Live(cases, MongoLookers(looking))
     recent = recent or MongoRecentCases(aggregates.collection)
     previews = Previews(recent, cases, sight, policy, settings.policy_dir)
     gate = access_control.gate
     parts = [
         Part(
             [make_router(desk, queue, gate, people)],
-            indexes=[(aggregates.collection, (*CASE_INDEXES, *IN_FORCE_INDEXES))],
+            indexes=[(aggregates.collection, (*CASE_INDEXES, *IN_FORCE_INDEXES)), (looking, LOOKER_INDEXES)],
             prepare=[replay.run, found.place_measures],
             tasks=[watch.run, watch.run_timers],
         ),
-        build_desk(desk, queue, Search(cases, queue, intake, policy), gate, pages, people, flow.drafts),
+        build_desk(desk, queue, Search(cases, queue, intake, policy), gate, pages, people, flow.drafts, live),
         build_measures(MeasureRegister(in_force, sight, intake, policy, settings.form_key), gate, pages, people),
         build_patterns(kept_marks),
         build_roster(

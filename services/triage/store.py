@@ -10,7 +10,7 @@ from services.triage.case.facets import facets_of
 from services.triage.case.in_force import fields_of
 from services.triage.case.standing import Whereabouts
 from services.triage.case.timers.table import wakes_at
-from services.triage.stored import MOST_NOTED, CaseChange, CaseQuery, Glimpse, StoredCase
+from services.triage.stored import MOST_NOTED, CaseChange, CaseQuery, Glimpse, StoredCase, Version
 from shared.aggregates import OUTBOX_INDEX, Aggregates, Save
 from shared.documents import Codec
 from shared.events import CaseState
@@ -149,6 +149,13 @@ class MongoCases:
             with reaching():
                 found |= {document["_id"]: _glimpse(document) async for document in cursor}
         return list(found.values())[: query.limit]
+
+    async def versions(self, ids: Collection[str]) -> dict[str, Version]:
+        """The versions of these cases, and who made them so, by id."""
+        found = self._aggregates.collection.find({"_id": {"$in": sorted(ids)}}, {"history": {"$slice": -1}, "_id": 1})
+        with reaching():
+            steps = {document["_id"]: document["history"][-1] async for document in found}
+        return {case_id: Version(step["seq"], step["actor"], step["role"]) for case_id, step in steps.items()}
 
     async def waking(self, at: datetime, limit: int) -> list[str]:
         """The ids of at most `limit` cases of which a timer is due by that time (UTC-aware), the earliest first."""

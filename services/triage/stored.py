@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from services.triage.case.case import Case
 from services.triage.case.facets import UNASSIGNED
@@ -97,6 +97,14 @@ class Glimpse:
     merged_into: str | None
 
 
+class Version(NamedTuple):
+    """The version of a case, and who made it so, in which role."""
+
+    seq: int
+    actor: str
+    role: str
+
+
 MOST_NOTED = 1_000
 """The most cases among which a store looks for the newest notes of a person."""
 
@@ -161,6 +169,10 @@ class CaseStore(Protocol):
 
     async def glimpses(self, query: CaseQuery) -> list[Glimpse]:
         """The cases of a queue, in any order, as far as it takes to count them."""
+        ...
+
+    async def versions(self, ids: Collection[str], /) -> dict[str, Version]:
+        """The versions of these cases, and who made them so, by id."""
         ...
 
     async def waking(self, at: datetime, limit: int) -> list[str]:

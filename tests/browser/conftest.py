@@ -10,7 +10,7 @@ from tests.support.triage_rig import Rig, make_rig
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def rig() -> AsyncIterator[Rig]:
-    async with make_rig() as rig:
+    async with make_rig(live_seconds=2) as rig:
         yield rig
 
 

@@ -9,7 +9,7 @@ from playwright.async_api import Browser, Locator, Page, expect
 from services.triage.case.case import Case
 from shared.access.principal import Grant, Principal, Role
 from shared.times import now
-from tests.support.browser_rig import View, hold_session, looks
+from tests.support.browser_rig import View, hold_session, looks, violations
 from tests.support.people import person, session_of
 from tests.support.triage_rig import ALICE, COLLEAGUE, Rig, answered
 
@@ -245,3 +245,23 @@ async def test_a_case_is_taken_asked_about_decided_and_closed_by_seven_clicks(
     await expect(page.get_by_role("link", name=f"Next case: {other.code_name}")).to_be_visible()
     assert int(await page.evaluate("sessionStorage.clicks")) <= 7
     assert rig.cases.stored[case.id].case.state == "closed"
+
+
+async def test_an_open_page_hears_of_a_change_and_of_who_else_looks(rig: Rig, browser: Browser, address: str) -> None:
+    case = await rig.open()
+    page, other = await browser.new_page(), await (await browser.new_context()).new_page()
+    for one, who in ((page, ALICE), (other, COLLEAGUE)):
+        await sign_in(one, rig, address, who)
+        await one.goto(f"{address}/desk/cases/{case.code_name}")
+    await expect(other.get_by_text("Also looking at this case now: Responder")).to_be_visible()
+    await rig.order(case, "assign", {"assignee": COLLEAGUE.ref}, COLLEAGUE)
+    changed = page.locator("[data-on=changed]")
+    await expect(changed).to_contain_text("has just changed this case.")
+    assert not await violations(page)
+    await changed.get_by_role("link", name="Load the page again").click()
+    await expect(page.get_by_text("has just changed this case.")).to_be_hidden()
+    # Nobody goes on reading a case from which another person recuses them, and what was typed stays on the page.
+    await rig.order(case, "recuse", {"person": ALICE.ref, "ground": "related"}, COLLEAGUE)
+    await expect(page.get_by_text("You cannot see this case any more.")).to_be_visible()
+    await page.context.close()
+    await other.context.close()

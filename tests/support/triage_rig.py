@@ -18,11 +18,12 @@ from services.triage.case.in_force import keys_of, place_of
 from services.triage.case.standing import Whereabouts
 from services.triage.case.timers.table import wakes_at
 from services.triage.case.tokens import Tokens
+from services.triage.desk.live import Live
 from services.triage.measures.store import InForceQuery
 from services.triage.patterns.arrivals import Arrivals
 from services.triage.reports import ReportFollower
 from services.triage.settings import TriageSettings
-from services.triage.stored import CaseChange, CaseQuery, Glimpse, Staffing, StoredCase
+from services.triage.stored import CaseChange, CaseQuery, Glimpse, Staffing, StoredCase, Version
 from shared.access.principal import Principal
 from shared.access.roster import Staff
 from shared.clients.vault import Contents
@@ -35,6 +36,7 @@ from shared.policy.baseline import Catalogue
 from shared.problems import Problem, Unavailable
 from shared.times import now, rfc3339
 from tests.fakes.memory_entries import MemoryEntries
+from tests.fakes.memory_lookers import MemoryLookers
 from tests.fakes.memory_marks import MemoryMarks
 from tests.fakes.memory_parties import MemoryParties
 from tests.fakes.memory_recent_cases import MemoryRecentCases
@@ -169,6 +171,11 @@ class MemoryCases:
         self._reach()
         return next((s.case for s in self.stored.values() if s.case.measure(measure_id)), None)
 
+    async def versions(self, ids: Collection[str]) -> dict[str, Version]:
+        self._reach()
+        steps = {i: self.stored[i].case.history[-1] for i in ids if i in self.stored}
+        return {i: Version(step.seq, step.actor, step.role) for i, step in steps.items()}
+
     async def waking(self, at: datetime, limit: int) -> list[str]:
         self._reach()
         times = [(due, case_id) for case_id, stored in self.stored.items() if (due := wakes_at(stored.case))]
@@ -287,6 +294,7 @@ class Rig:
     entries: MemoryEntries = field(default_factory=MemoryEntries)
     parties: MemoryParties = field(default_factory=MemoryParties)
     registries: MemoryRegistries = field(default_factory=MemoryRegistries)
+    lookers: MemoryLookers = field(default_factory=MemoryLookers)
 
     async def open(self, received: Event | None = None, **changed: Any) -> Case:
         """A new case, as Kafka would bring it."""
@@ -315,17 +323,19 @@ async def make_rig(
     staffing: Staffing | None = None,
     catalogues: Sequence[Catalogue] = (FIRST, CATALOGUE),
     scorecards: Scorecards | None = None,
+    live_seconds: float = 0,
 ) -> AsyncIterator[Rig]:
     """A rig; nothing in it is started, so nothing is connected. Without `staffing` every body has its people."""
     staffing = staffing or Everywhere()
     for one in (COLLEAGUE, *Everywhere.two):
         COPIES.enrol(one)
     cases, vault, sessions, entries = MemoryCases(), MemoryVault(), MemorySessions(), MemoryEntries()
-    parties, registries = MemoryParties(), MemoryRegistries()
+    parties, registries, lookers = MemoryParties(), MemoryRegistries(), MemoryLookers()
     app = build_app(
         settings_for(), cases=cases, intake=vault, copies=COPIES, sessions=sessions, entries=entries, parties=parties,
         marks=MemoryMarks(parties),
         staffing=staffing, registries=registries, catalogues=catalogues, scorecards=scorecards, measures=cases,
+        live=Live(cases, lookers, live_seconds),
         recent=MemoryRecentCases(cases.stored),
     )  # fmt: skip
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
@@ -338,7 +348,7 @@ async def make_rig(
             TOKENS,
             arrivals=Arrivals(MemoryMarks(parties), POLICY),
         )
-        yield Rig(cases, vault, intake, app, http, sessions, entries, parties, registries)
+        yield Rig(cases, vault, intake, app, http, sessions, entries, parties, registries, lookers)
 
 
 def settings_for(**given: Any) -> TriageSettings:

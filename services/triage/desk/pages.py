@@ -11,7 +11,6 @@ from services.triage.case.case import Case
 from services.triage.case.forms import FORMS
 from services.triage.desk.likely import goes_on
 from services.triage.desk.names import CaseNames
-from services.triage.desk.people import PeopleNames
 from services.triage.desk.queue import Queue, QueueFilter, Tab
 from services.triage.desk.views import CaseView
 from services.triage.paths import HOME
@@ -28,11 +27,10 @@ from shared.web.pages import Pages
 
 
 def make_page_router(
-    desk: Desk, queue: Queue, gate: Gate, pages: Pages, people: PeopleNames, drafts: FormDrafts
+    desk: Desk, queue: Queue, gate: Gate, pages: Pages, names: CaseNames, drafts: FormDrafts
 ) -> APIRouter:
     """The pages below /desk/cases. `drafts`: what was typed and had to wait."""
     router = gate.router(Callers.PEOPLE, include_in_schema=False)
-    names = CaseNames(pages, desk.policy, people)
     case_view = CaseView(desk, pages, names)
 
     @router.get(f"{HOME}/cases/{{code_name}}", **does("case.read"))

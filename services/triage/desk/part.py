@@ -1,6 +1,9 @@
 """The desk as a part of triage."""
 
 from services.triage.actions import Desk
+from services.triage.desk.live import Live
+from services.triage.desk.live_pages import make_live_router
+from services.triage.desk.names import CaseNames
 from services.triage.desk.pages import make_page_router
 from services.triage.desk.people import PeopleNames
 from services.triage.desk.queue import Queue
@@ -14,13 +17,21 @@ from shared.web.pages import Pages, make_asset_router
 
 
 def build(
-    desk: Desk, queue: Queue, search: Search, gate: Gate, pages: Pages, people: PeopleNames, drafts: FormDrafts
+    desk: Desk,
+    queue: Queue,
+    search: Search,
+    gate: Gate,
+    pages: Pages,
+    people: PeopleNames,
+    drafts: FormDrafts,
+    live: Live,
 ) -> Part:
     """The pages of the queue and of cases, and what they load."""
-    return Part(
-        [
-            make_queue_router(desk, queue, search, gate, pages, people),
-            make_page_router(desk, queue, gate, pages, people, drafts),
-            make_asset_router(gate, HERE / "static"),
-        ]
-    )
+    names = CaseNames(pages, desk.policy, people)
+    routers = [
+        make_live_router(desk, live, gate, names),
+        make_queue_router(desk, queue, search, gate, pages, people),
+        make_page_router(desk, queue, gate, pages, names, drafts),
+        make_asset_router(gate, HERE / "static"),
+    ]
+    return Part(routers)

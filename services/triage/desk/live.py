@@ -1,0 +1,128 @@
+"""Open pages of the desk learn that their cases change, and who else looks at them.
+
+Each replica asks the store once a moment for the versions of all cases that are open at it, and once in a while who
+looks at them: so many pages cost one small read, and what happens to other cases costs nothing.
+"""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from services.triage.stored import Version
+from shared.problems import Unavailable
+from shared.times import now
+
+log = logging.getLogger(__name__)
+
+LOOK_EVERY = 0.3
+"""Seconds between two looks at the versions."""
+TELL_EVERY = 5.0
+"""Seconds between two looks at who looks."""
+LOOKS_FOR = timedelta(seconds=15)
+"""How long a person counts as looking without word of the page."""
+LIFE = 30.0
+"""Seconds until a page has to ask anew, and passes the gate again: a right that ended ends the page's hearing."""
+
+
+class Versions(Protocol):
+    """Where the versions are (services.triage.stored.CaseStore). Raises Unavailable."""
+
+    async def versions(self, ids: Collection[str], /) -> dict[str, Version]: ...
+
+
+class Lookers(Protocol):
+    """Where all replicas keep who looks: services.triage.desk.lookers.MongoLookers, or memory. Raises Unavailable."""
+
+    async def look(self, looks: Collection[tuple[str, str]], until: datetime) -> None:
+        """Note that these people look at these cases: (case id, reference), until then (UTC-aware)."""
+        ...
+
+    async def looking(self, ids: Collection[str], at: datetime) -> dict[str, frozenset[str]]:
+        """Who looks at each of these cases at that time (UTC-aware), by the id of the case."""
+        ...
+
+
+@dataclass(eq=False)
+class OpenPage:
+    """A page that is open: who looks, and which versions of which cases the page shows."""
+
+    person: str
+    seen: dict[str, int]
+    changed: dict[str, Version] = field(default_factory=dict)
+    others: frozenset[str] | None = None
+    told: frozenset[str] | None = None
+    woken: asyncio.Event = field(default_factory=asyncio.Event)
+
+
+class Live:
+    """Tells open pages of this replica what happens to their cases. It works while a page is open."""
+
+    def __init__(
+        self,
+        cases: Versions,
+        lookers: Lookers,
+        life: float = LIFE,
+        clock: Callable[[], datetime] = now,
+    ) -> None:
+        """`life`: seconds for which a page is told anything; with 0, only how things stand."""
+        self._cases = cases
+        self._lookers = lookers
+        self._clock = clock
+        self._pages: set[OpenPage] = set()
+        self._looking: asyncio.Task[None] | None = None
+        self.life = life
+
+    @asynccontextmanager
+    async def open(self, person: str, seen: Mapping[str, int]) -> AsyncIterator[OpenPage]:
+        """A page of this person (a reference), which shows these versions by case id."""
+        page = OpenPage(person, dict(seen))
+        self._pages.add(page)
+        try:
+            await self._look([page])
+            await self._tell([page])
+            if self._looking is None and self.life:
+                self._looking = asyncio.create_task(self._run())
+            yield page
+        finally:
+            self._pages.discard(page)
+
+    async def _run(self) -> None:
+        beats = round(TELL_EVERY / LOOK_EVERY)
+        beat = 0
+        while self._pages:
+            await asyncio.sleep(LOOK_EVERY)
+            beat = (beat + 1) % beats
+            try:
+                await self._look(self._pages)
+                if beat == 0:
+                    await self._tell(self._pages)
+            except Unavailable as error:
+                log.warning("open pages hear nothing", extra={"reason": str(error)})
+        self._looking = None
+
+    async def _look(self, pages: Iterable[OpenPage]) -> None:
+        pages = list(pages)
+        latest = await self._cases.versions({case_id for page in pages for case_id in page.seen})
+        for page in pages:
+            moved = {i: latest[i] for i, seq in page.seen.items() if i in latest and latest[i].seq > seq}
+            if moved:
+                page.seen |= {i: version.seq for i, version in moved.items()}
+                page.changed |= moved
+                page.woken.set()
+
+    async def _tell(self, pages: Iterable[OpenPage]) -> None:
+        """Say who looks at the page of one case. A list of cases is no look at any of them."""
+        alone = {page: next(iter(page.seen)) for page in pages if len(page.seen) == 1}
+        at = self._clock()
+        if not alone:
+            return
+        await self._lookers.look({(case_id, page.person) for page, case_id in alone.items()}, at + LOOKS_FOR)
+        looking = await self._lookers.looking(set(alone.values()), at)
+        for page, case_id in alone.items():
+            page.others = looking.get(case_id, frozenset()) - {page.person}
+            if page.others != page.told:
+                page.woken.set()

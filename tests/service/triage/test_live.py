@@ -1,0 +1,83 @@
+"""An open page hears that its case changes and who else looks, and only while its reader may see the case."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import replace
+
+import orjson
+import pytest
+
+from services.triage.case.case import Case
+from services.triage.desk.people import person_name
+from shared.access.principal import Principal
+from tests.support.people import sign_in
+from tests.support.triage_rig import ALICE, BOB, COLLEAGUE, Rig, make_rig
+
+STEWARD = replace(BOB, grants=tuple(replace(grant, bodies=("stewards",)) for grant in BOB.grants))
+
+
+@pytest.fixture
+async def rig() -> AsyncIterator[Rig]:
+    async with make_rig() as rig:
+        yield rig
+
+
+async def heard(rig: Rig, case: Case, who: Principal = ALICE, seen: int | None = None) -> dict[str, dict[str, object]]:
+    """What the page of this person hears at once, by the name of the event."""
+    rig.entries.enrol(who)
+    await sign_in(rig.http, rig.sessions, "/desk", who)
+    answer = await rig.http.get(f"/desk/live/{case.code_name}", params={"seen": seen} if seen else {})
+    assert answer.status_code == 200
+    assert answer.headers["content-type"].startswith("text/event-stream")
+    assert answer.headers["cache-control"] == "no-store"
+    told = (part.split("\n") for part in answer.text.split("\n\n") if part.startswith("event: "))
+    return {event[0][7:]: orjson.loads(event[1][6:]) for event in told}
+
+
+async def test_a_page_hears_of_a_change_by_the_name_of_its_maker_and_nothing_of_it(rig: Rig) -> None:
+    case = await rig.open()
+    assert await heard(rig, case) == {"looking": {"text": ""}}
+    await rig.order(case, "note", {"note": "Look at the logs.", "visibility": "body"}, COLLEAGUE)
+    told = (await heard(rig, case, seen=case.seq))["changed"]
+    name = person_name(COLLEAGUE.ref)
+    assert told == {"text": f"Responder {name} has just changed this case.", "version": case.seq + 1}
+
+
+async def test_people_who_may_see_a_case_see_who_else_looks_at_it(rig: Rig) -> None:
+    case, other = await rig.open(), await rig.open()
+    await heard(rig, case, COLLEAGUE)
+    await heard(rig, other, COLLEAGUE)
+    told = (await heard(rig, case))["looking"]
+    assert told == {"text": f"Also looking at this case now: Responder {person_name(COLLEAGUE.ref)}"}
+
+
+async def test_a_body_that_is_asked_to_take_a_case_over_sees_no_name(rig: Rig) -> None:
+    case = await rig.open()
+    await heard(rig, case)
+    await rig.order(case, "refer", {"body": "stewards", "explanation": "Theirs."})
+    told = await heard(rig, case, STEWARD, seen=case.seq)
+    assert told == {"changed": {"text": "This case has just changed.", "version": case.seq + 1}}
+
+
+async def test_nobody_hears_of_a_case_that_is_hidden_from_them(rig: Rig) -> None:
+    case = await rig.open()
+    for who in (BOB, ALICE):
+        if who is ALICE:
+            await rig.order(case, "recuse", {"ground": "related"})
+        rig.entries.enrol(who)
+        await sign_in(rig.http, rig.sessions, "/desk", who)
+        assert (await rig.http.get(f"/desk/live/{case.code_name}")).status_code == 404
+
+
+async def test_a_page_that_is_open_hears_no_more_once_its_reader_may_not_see_the_case() -> None:
+    async with make_rig(live_seconds=60) as rig:
+        case = await rig.open()
+        rig.entries.enrol(ALICE)
+        await sign_in(rig.http, rig.sessions, "/desk", ALICE)
+        # The client gets the answer when it has ended: long before the page would have to ask anew.
+        async with asyncio.TaskGroup() as tasks:
+            hearing = tasks.create_task(rig.http.get(f"/desk/live/{case.code_name}"))
+            while not rig.lookers.until:
+                await asyncio.sleep(0.01)
+            await rig.order(case, "recuse", {"ground": "related"})
+        assert hearing.result().text.endswith("event: gone\ndata: {}\n\n")
