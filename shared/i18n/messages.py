@@ -8,12 +8,12 @@ import re
 import sys
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from pathlib import Path
 from types import MappingProxyType
 
-from babel.dates import format_date
+from babel.dates import format_date, format_timedelta
 
 from shared.i18n.wording import Value, WordingError, choices, fill, locale_of, parse, plural_categories, slots
 from shared.input.languages import read_language
@@ -127,6 +127,11 @@ def write_time(language: str, at: datetime) -> str:
     """A UTC-aware time as people of the language write the date, then hours and minutes, in UTC."""
     utc = at.astimezone(UTC)
     return f"{_write_day(language, utc.date())}, {utc:%H:%M} UTC"
+
+
+def write_distance(language: str, distance: timedelta) -> str:
+    """A time before now (negative) or after it, as people of the language say it: “3 days ago”, “in 2 hours”."""
+    return format_timedelta(distance, add_direction=True, locale=locale_of(language))
 
 
 def write_day(language: str, at: datetime) -> str:

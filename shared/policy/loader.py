@@ -36,6 +36,8 @@ from shared.policy.pattern_checks import check_patterns
 from shared.policy.pattern_rows import PatternsFile, patterns_of
 from shared.policy.peer_support import PeerSupport, PeerSupportDirectory
 from shared.policy.peer_support_checks import check_peer_support
+from shared.policy.playbook_checks import check_playbooks
+from shared.policy.playbooks import Playbook, Playbooks, Reply
 from shared.policy.retention import Hold, LifeCondition, Retention, RetentionRule
 from shared.policy.rows import (
     BodyRow,
@@ -50,6 +52,8 @@ from shared.policy.rows import (
     PausesFile,
     PeerSupportFile,
     PeerSupportRow,
+    PlaybookRow,
+    PlaybooksFile,
     PolicyFile,
     RetentionFile,
     RoutingFile,
@@ -75,6 +79,7 @@ FILES = (
     "pauses.toml",
     "peer_support.toml",
     "patterns.toml",
+    "playbooks.toml",
 )
 
 
@@ -119,7 +124,8 @@ def _load(directory: Path | None, instead: Mapping[str, str]) -> tuple[Policy, d
     patterns = validated(PatternsFile, sources["patterns.toml"], findings)
     if retention is None or identity is None or holidays is None or follow_up is None or pauses is None:
         raise PolicyError(findings)
-    if support is None or patterns is None:
+    playbooks = validated(PlaybooksFile, sources["playbooks.toml"], findings)
+    if support is None or playbooks is None or patterns is None:
         raise PolicyError(findings)
 
     findings += check_references(sources, taxonomy, deadlines, communities, routing)
@@ -132,6 +138,7 @@ def _load(directory: Path | None, instead: Mapping[str, str]) -> tuple[Policy, d
     findings += check_follow_up(sources["follow_up.toml"], follow_up, taxonomy)
     findings += check_peer_support(sources["peer_support.toml"], support, communities)
     findings += check_patterns(sources, patterns, communities, routing)
+    findings += check_playbooks(sources["playbooks.toml"], playbooks, taxonomy)
     findings += check_retention(sources["retention.toml"], retention, taxonomy, communities)
     if findings:
         raise PolicyError(findings)
@@ -149,6 +156,7 @@ def _load(directory: Path | None, instead: Mapping[str, str]) -> tuple[Policy, d
         pauses,
         support,
         patterns,
+        playbooks,
     )
     findings += check_rules(sources["routing.toml"], policy)
     findings += check_periods(sources["retention.toml"], policy.retention.rules)
@@ -202,6 +210,7 @@ def _build(
     pauses: PausesFile,
     support: PeerSupportFile,
     patterns: PatternsFile,
+    playbooks: PlaybooksFile,
 ) -> Policy:
     calendars = {
         row.id: Calendar(ZoneInfo(row.zone), frozenset(row.weekend), frozenset(row.holidays))
@@ -268,7 +277,18 @@ def _build(
             frozenset(support.offered), tuple(_supporting(row) for row in support.peer_support)
         ),
         patterns=patterns_of(patterns),
+        playbooks=Playbooks(
+            frozenset(playbooks.folded.categories),
+            frozenset(playbooks.folded.flags),
+            tuple(_playbook(row) for row in playbooks.playbook),
+        ),
     )
+
+
+def _playbook(row: PlaybookRow) -> Playbook:
+    categories = None if row.categories is None else frozenset(row.categories)
+    replies = tuple(Reply(reply.id, reply.command, reply.title, reply.text) for reply in row.reply)
+    return Playbook(row.id, categories, tuple(row.check), replies)
 
 
 def _supporting(row: PeerSupportRow) -> PeerSupport:

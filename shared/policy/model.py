@@ -11,6 +11,7 @@ from typing import Literal, NamedTuple
 from shared.policy.business_days import Calendar
 from shared.policy.patterns import Patterns
 from shared.policy.peer_support import PeerSupportDirectory
+from shared.policy.playbooks import Playbooks
 from shared.policy.retention import Retention
 
 Lane = Literal["standard", "emergency", "child_protection"]
@@ -273,6 +274,7 @@ class Policy:
     """Why handlers may pause a case: by code, for how long at most."""
     peer_support: PeerSupportDirectory
     patterns: Patterns
+    playbooks: Playbooks
 
     @property
     def emergency_outcomes(self) -> tuple[str, ...]:

@@ -14,6 +14,7 @@ from shared.input.texts import TypedText
 from shared.policy.business_days import WEEKDAYS, WEEKEND
 from shared.policy.model import QUORUM, ClockStart, CommunityKind, Consent, Lane
 from shared.policy.peer_support import Moment
+from shared.policy.playbooks import ReplyCommand
 
 _DURATION = re.compile(r"(\d+) (min|h|d)")
 _UNITS = {"min": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1)}
@@ -220,6 +221,30 @@ class PeerSupportRow(Row):
 class PeerSupportFile(Row):
     offered: list[Moment]
     peer_support: list[PeerSupportRow] = []
+
+
+class FoldedRow(Row):
+    categories: list[str]
+    flags: list[str]
+
+
+class ReplyRow(Row):
+    id: Id
+    command: ReplyCommand
+    title: dict[Language, Annotated[str, TypedText(120)]]
+    text: dict[Language, Annotated[str, Field(min_length=1, max_length=2_000)]]
+
+
+class PlaybookRow(Row):
+    id: Id
+    categories: Names | None = None
+    check: list[dict[Language, Annotated[str, TypedText(300)]]] = []
+    reply: list[ReplyRow] = []
+
+
+class PlaybooksFile(Row):
+    folded: FoldedRow
+    playbook: Annotated[list[PlaybookRow], Field(min_length=1)]
 
 
 class PolicyFile(Row):

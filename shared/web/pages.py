@@ -22,10 +22,10 @@ from jinja2.runtime import Context
 from markupsafe import Markup, escape
 from starlette.responses import HTMLResponse
 
-from shared.i18n.messages import Messages, direction, find_language, negotiate, write_time
+from shared.i18n.messages import Messages, direction, find_language, negotiate, write_distance, write_time
 from shared.i18n.wording import Value, locale_of
 from shared.problems import Problem
-from shared.times import rfc3339
+from shared.times import now, rfc3339
 from shared.web import packing
 from shared.web.csrf import FORM_GUARD, FormRefused
 from shared.web.etags import is_known
@@ -284,6 +284,7 @@ def _templates_in(folder: Path) -> Environment:
     )
     environment.filters["rfc3339"] = rfc3339
     environment.filters["written"] = _written
+    environment.filters["relative"] = _relative
     environment.filters["linked"] = linked
     return environment
 
@@ -312,6 +313,11 @@ def _person_in(request: Request) -> str | None:
 @pass_context
 def _written(context: Context, at: datetime) -> str:
     return write_time(str(context["lang"]), at)
+
+
+@pass_context
+def _relative(context: Context, at: datetime) -> str:
+    return write_distance(str(context["lang"]), at - now())
 
 
 def _error_status(status: int) -> int:

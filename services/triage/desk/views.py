@@ -32,6 +32,7 @@ from services.triage.desk.next_step import next_step_of
 from services.triage.desk.parties import parties_of, respondents_of
 from services.triage.desk.people import PeopleNames
 from services.triage.desk.picker import picks_of
+from services.triage.desk.playbooks import begun_by, playbook_of, replies_of
 from services.triage.desk.proposals import appeals_of, measures_of, proposal_of
 from services.triage.desk.referrals import asked_of, referral_of
 from services.triage.desk.similar import similar_of
@@ -98,10 +99,18 @@ class CaseView:
             for form in permitted(case, principal, self._desk.policy, at)
             if _is_of_use(form, mentions, respondents)
         ]
+        names = self._names
+        language = names.language(request)
+        replies = replies_of(case, self._desk.policy, {form.command for form in forms}, language)
+        begun = begun_by(case, self._desk.policy, request.query_params.get("reply", ""))
         top = most_likely(case, {form.command for form in forms if not form.kind.own_place})
+
+        def shown(form: Form) -> dict[str, object]:
+            of_playbook = {"replies": replies[form.command], "begun": begun.get(form.command, {})}
+            return self._form(request, principal, case, form, at) | of_playbook
+
         problem = sent.problem if sent else None
         steps = problem.steps if isinstance(problem, VersionConflict) else ()
-        names = self._names
         picks = await picks_of(self._desk, names, request, principal, case, forms, at)
         meant, beside = await self._desk.named_in(case), await self._desk.beside(principal, case)
         context = {
@@ -136,13 +145,11 @@ class CaseView:
             "respondents": respondents,
             "parties_known": parties_of(names, request, case, contents),
             "next": next_step_of(names, request, case, at, asked=asked),
-            "top": self._form(request, principal, case, FORMS[top], at) if top else None,
-            "forms": [
-                self._form(request, principal, case, form, at)
-                for form in forms
-                if not form.kind.own_place and form.command != top
-            ],
-            "own": {f.command: self._form(request, principal, case, f, at) for f in forms if f.kind.own_place},
+            "playbook": playbook_of(case, self._desk.policy, language),
+            "folded": self._desk.policy.playbooks.folds(case.category, case.flags),
+            "top": shown(FORMS[top]) if top else None,
+            "forms": [shown(form) for form in forms if not form.kind.own_place and form.command != top],
+            "own": {form.command: shown(form) for form in forms if form.kind.own_place},
             "own_anywhere": OWN_ANYWHERE,
             "way": self._way(request, case),
             "notes": notes_of(self._names, request, principal, self._desk.notes(principal, case), contents),

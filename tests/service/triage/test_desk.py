@@ -661,3 +661,18 @@ async def test_a_case_is_given_to_a_person_who_is_chosen_and_not_typed() -> None
         # Who is recused may be a person that no list of handlers has, and the list tells nobody why.
         assert set(picks_in(page, "recuse-person")) == {person.ref for person in staff[1:]}
         assert "person:" not in re.sub(r"<[^>]*>", " ", page)
+
+
+async def test_words_that_hurt_to_read_are_folded_and_a_reply_begins_a_text(rig: Rig) -> None:
+    await signed_in(rig)
+    case = await rig.open(category="harassment.threats", contactable=True, language="fr-ca")
+    rig.vault.sections[case.report_id] = {"content": {"narrative": "I will find you."}}
+    await rig.order(case, "assign")
+    await rig.order(case, "start")
+    page = unescape(await page_of(rig, case))
+    assert "Show the words of the report." in page.partition("I will find you.")[0]
+    assert "Is a person in danger now?" in page
+    begun = unescape((await rig.http.get(f"/desk/cases/{case.code_name}?reply=which-edits")).text)
+    form = begun.partition('id="ask-question"')[2].partition("</textarea>")[0]
+    assert "De quelles modifications" in form, "the reporter is asked in the reporter's language"
+    assert "De quelles modifications" not in page

@@ -1,0 +1,35 @@
+"""The page of a case in a real browser: single keys lead to its parts, never while a person types, and can be off."""
+
+import pytest
+from playwright.async_api import Browser, expect
+
+from tests.browser.test_desk import a_full_case, sign_in
+from tests.support.browser_rig import violations
+from tests.support.triage_rig import Rig
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+
+async def test_keys_lead_to_parts_of_a_case_and_can_be_turned_off(rig: Rig, browser: Browser, address: str) -> None:
+    case = await a_full_case(rig)
+    page = await browser.new_page()
+    await sign_in(page, rig, address)
+    await page.goto(f"{address}/desk/cases/{case.code_name}")
+    overlay = page.get_by_role("dialog", name="Keyboard shortcuts")
+    await page.keyboard.press("?")
+    await expect(overlay).to_be_visible()
+    assert not await violations(page)
+    await page.keyboard.press("Escape")
+    await page.keyboard.press("n")
+    assert await page.locator(":focus").get_attribute("id") == "do-title"
+    await page.locator("#decide-reason").fill("Why?")
+    await page.locator("#decide-reason").press("?")
+    await expect(overlay).to_be_hidden()
+    await page.get_by_role("button", name="Keyboard shortcuts").click()
+    await overlay.get_by_role("button", name="Turn shortcuts off").click()
+    await overlay.get_by_role("button", name="Close").click()
+    await page.keyboard.press("?")
+    await expect(overlay).to_be_hidden()
+    await page.get_by_role("button", name="Keyboard shortcuts").click()
+    await overlay.get_by_role("button", name="Turn shortcuts on").click()
+    await page.context.close()

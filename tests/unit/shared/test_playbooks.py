@@ -1,0 +1,54 @@
+"""What handlers see to by category, words by language, and what the desk folds, as the policy says."""
+
+from pathlib import Path
+
+import pytest
+
+from shared.policy import PolicyError, load_policy
+from shared.policy.playbooks import worded
+
+PLAYBOOKS = load_policy().playbooks
+EVERY = '[[playbook]]\nid = "every"\n'
+FOLDED = "[folded]\ncategories = []\nflags = []\n"
+
+
+def test_the_first_playbook_that_fits_is_taken_and_the_last_fits_every_case() -> None:
+    assert PLAYBOOKS.of("harassment.doxing").id == "doxing"
+    assert PLAYBOOKS.of("power_abuse.office").id == "every-case"
+    ids = [reply.id for reply in PLAYBOOKS.replies("harassment.doxing")]
+    assert ids == ["where-else", "which-edits", "reasons"]
+    assert [reply.id for reply in PLAYBOOKS.replies("unclassified")] == ["which-edits", "reasons"]
+
+
+def test_a_text_is_in_the_language_or_its_stem_or_else_in_english() -> None:
+    text = {"en": "Where?", "fr": "Où ?"}
+    assert [worded(text, language) for language in ("fr", "fr-ca", "sw")] == ["Où ?", "Où ?", "Where?"]
+
+
+def test_reports_are_folded_by_category_or_by_flag() -> None:
+    assert PLAYBOOKS.folds("harassment.threats", ())
+    assert PLAYBOOKS.folds("unclassified", ["ongoing", "minor_involved"])
+    assert not PLAYBOOKS.folds("harassment.trolling", ["ongoing"])
+
+
+@pytest.mark.parametrize(
+    ("text", "finding"),
+    [
+        (FOLDED.replace("flags = []", 'flags = ["loud"]') + EVERY, "playbooks.toml:3: folded: .* no “loud”"),
+        (FOLDED + EVERY + 'categories = ["none"]\n', "playbooks.toml:6: playbook every: .* no “none”"),
+        (FOLDED + EVERY + EVERY.replace("every", "more"), "playbooks.toml:4: playbook every: it fits every case"),
+        (FOLDED + EVERY + 'check = [{ fr = "Où ?" }]\n', "playbooks.toml:6: playbook every: a check has no text"),
+        (FOLDED + EVERY + 'categories = ["unclassified"]\n', "playbooks.toml:.: playbook every: the last playbook"),
+        (
+            FOLDED
+            + EVERY
+            + '[[playbook.reply]]\nid = "a"\ncommand = "ask"\ntitle = { en = "A" }\ntext = { fr = "B" }\n',
+            "playbooks.toml:6: playbook every, reply a: it has no title or text in English",
+        ),
+    ],
+    ids=["flag", "category", "shadowed", "check", "last", "reply"],
+)
+def test_a_mistake_is_told_with_file_and_line(tmp_path: Path, text: str, finding: str) -> None:
+    (tmp_path / "playbooks.toml").write_text(text, encoding="utf-8")
+    with pytest.raises(PolicyError, match=finding):
+        load_policy(tmp_path)
