@@ -1,9 +1,10 @@
 """What was typed into a form that was refused for now: sealed, and given back to its person alone.
 
 Where the person has to sign in first, the sealed draft stands in the sign-in page, and no browser but the one that sent
-the form can use it. After the sign-in it waits under the new session. Where the person is refused, for a leave or for a
-training that is missing, it waits under their session, and goes on to the next session at the same browser. The person
-gets it back at the address to which the form was sent, until the form is sent with success.
+the form can use it. After the sign-in it waits under the new session. Where the person is refused, for a leave, for a
+training that is missing, or because what it was about is hidden from them now, it waits under their session, and goes
+on to the next session at the same browser. The person gets it back at the address to which the form was sent, until
+the form is sent with success.
 """
 
 import hmac
@@ -124,6 +125,13 @@ class FormDrafts:
         """The fields of the form that the person of this session had sent to this address before."""
         found = await self._waiting(request)
         return found[0].fields if found and found[0].path == request.scope["path"] else None
+
+    async def waiting_at(self, request: Request) -> str | None:
+        """The address of the form that waits for the person of this session. It raises nothing."""
+        with suppress(Unavailable):
+            found = await self._waiting(request)
+            return found[0].path if found else None
+        return None
 
     async def drop(self, request: Request) -> None:
         """Forget the draft of the form that was now sent to this address with success. It raises nothing."""

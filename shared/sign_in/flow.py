@@ -194,6 +194,10 @@ class SignInFlow:
         if may_lead and problem.status == 403 and who != NOBODY and not who.grants:
             context = {"person": who.ref, "sign_out": f"{self.home}/sign-out"}
             return self.pages.render(request, "not_enrolled.html", context, 403)
+        if may_lead and problem.status == 404 and FIELDS in request.scope and who.ref.startswith("person:"):
+            # What the form was about may be seen again. The page shows the words, and says nothing of the draft:
+            # nobody learns whether there is such a thing.
+            await self._kept(request, who)
         if may_lead and problem.code in _OWN_AFFAIRS and who.ref.startswith("person:"):
             return await self._refused_page(request, problem, who, places)
         if may_lead and problem.code == _NO_NAME and "authorization" not in request.headers:

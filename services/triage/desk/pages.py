@@ -38,7 +38,9 @@ def make_page_router(
         principal = principal_of(request)
         case = await desk.find_by_code_name(principal, code_name)
         following = await _following(principal, case) if request.query_params.get("done") else None
-        return await case_view.show(request, principal, case, following=following)
+        waits = await drafts.waiting_at(request)
+        draft_at = waits if waits and waits.startswith(f"{HOME}/cases/{case.code_name}/") else None
+        return await case_view.show(request, principal, case, following=following, draft_at=draft_at)
 
     @router.get(f"{HOME}/cases/{{code_name}}/{{command}}", **does("case.read"))
     async def show_form(request: Request, code_name: str, command: str) -> Response:

@@ -83,10 +83,11 @@ class CaseView:
         case: Case,
         sent: SentForm[Any] | None = None,
         following: Case | None = None,
+        draft_at: str | None = None,
     ) -> Response:
         """The case: what was reported if the vault answers, and exactly the commands permitted now.
 
-        `following`: the case to go on with.
+        `following`: the case to go on with; `draft_at`: the address of a form of this case that waits.
         """
         contents, away = await self._contents(principal, case)
         asked, reason = await asked_of(self._desk, principal, case)
@@ -179,6 +180,7 @@ class CaseView:
             "unsent": unsent_of(sent, forms),
             "done": _done_in(request) if sent is None else None,
             "following": following,
+            "draft_at": draft_at,
         }
         response = self._pages.render(request, "case.html", context, problem.status if problem else 200)
         if problem and problem.retry_after:

@@ -676,3 +676,20 @@ async def test_words_that_hurt_to_read_are_folded_and_a_reply_begins_a_text(rig:
     form = begun.partition('id="ask-question"')[2].partition("</textarea>")[0]
     assert "De quelles modifications" in form, "the reporter is asked in the reporter's language"
     assert "De quelles modifications" not in page
+
+
+async def test_what_a_handler_wrote_who_lost_a_case_meanwhile_waits_for_them(rig: Rig) -> None:
+    await signed_in(rig)
+    case = await rig.open(contactable=True)
+    await rig.order(case, "assign")
+    await rig.order(case, "start")
+    page = await page_of(rig, case)
+    await rig.order(case, "recuse", {"person": ALICE.ref, "ground": "related"}, COLLEAGUE)
+    lost = await send(rig, case, "ask", page, question="Was it on Monday, or later?")
+    assert lost.status_code == 404
+    assert "Was it on Monday, or later?" in lost.text
+    withdrawn = {"person": ALICE.ref, "withdrawal": "mistaken"}
+    assert (await rig.order(case, "withdraw", withdrawn, COLLEAGUE)).status_code == 200
+    again = f"/desk/cases/{case.code_name}/ask"
+    assert f'href="{again}"' in await page_of(rig, case)
+    assert "Was it on Monday, or later?" in (await rig.http.get(again)).text
