@@ -3,10 +3,8 @@
 from collections.abc import Collection
 from datetime import datetime
 
-from pymongo import UpdateOne
-
 from shared.mongo import Collection as Documents
-from shared.mongo import IndexModel, reaching, write_unordered
+from shared.mongo import IndexModel, UpdateOne, reaching, write_unordered
 
 LOOKER_INDEXES = (
     IndexModel([("case_id", 1), ("until", 1)], name="case"),
