@@ -150,10 +150,7 @@ async def test_cases_from_before_the_register_get_their_place(cases: MongoCases,
     measures = MongoMeasures(database["cases"])
     event = reported()
     await ReportFollower(cases, POLICY, nobody_named(), Everywhere(), TOKENS).take([event])
-    desk = Desk(
-        cases, MemoryVault(), POLICY, KEY, Roster(MemoryCopies()), Sight(nobody_named(), TOKENS, cases), Everywhere(),
-        TOKENS,
-    )  # fmt: skip
+    desk = desk_over(cases)
     values = {
         "measure": "restriction",
         "until": f"{now() + timedelta(days=9):%Y-%m-%d}",
