@@ -42,12 +42,13 @@ class ReporterSection(TypedDict, total=False):
 
 
 class Statement(TypedDict):
-    """A handler's words to the reporter."""
+    """A handler's words about the case. `receipt`: by which a respondent opens them, until it is used first."""
 
     id: str
     kind: str
     at: str
     text: str
+    receipt: NotRequired[str]
 
 
 class Answer(TypedDict):

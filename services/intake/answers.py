@@ -63,6 +63,12 @@ class AppealTaken(TypedDict):
     appeal_id: str
 
 
+class ReplyTaken(TypedDict):
+    """A reply of a respondent that is stored."""
+
+    reply_id: str
+
+
 class ReportRead(TypedDict):
     """One report, as far as the purpose of the call needs it."""
 

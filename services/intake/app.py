@@ -69,9 +69,7 @@ def build_app(settings: IntakeSettings, key_pace: Pace = PACE) -> FastAPI:
         ),
         outcome_part,
         build_mailbox(runtime, barrier, vault, secrets, mentions, further, pages, policy, gate),
-        build_vault(
-            runtime, barrier, vault, mentions, policy, settings, secrets.pseudonyms, gate, access_control.roster
-        ),
+        build_vault(runtime, barrier, vault, mentions, policy, settings, secrets, gate, access_control.roster),
         build_erasure(
             runtime, store, barrier, policy, settings.retention_seconds, gate, access_control.roster, succession, told
         ),

@@ -21,6 +21,7 @@ REPORT_INDEXES = (
     IndexModel([("case_id", 1)], name="case_id", unique=True),
     # Sparse, because a report that came over Kafka has no receipt.
     IndexModel([("receipt", 1)], name="receipt", unique=True, sparse=True),
+    IndexModel([("doors.receipt", 1)], name="respondent", sparse=True),
     # What retention looks for, and nothing of what is erased.
     IndexModel([("status.updated_at", 1), ("_id", 1)], name="closed", partialFilterExpression=CLOSED),
     IndexModel([("received_at", 1)], name="undecided", partialFilterExpression=UNDECIDED),
@@ -59,6 +60,12 @@ class ReportStore:
         """The report that this receipt opens."""
         with reaching():
             document = await self._reports.collection.find_one({"receipt": receipt_hash})
+        return report_of(document) if document else None
+
+    async def find_by_respondent(self, receipt_hash: bytes) -> StoredReport | None:
+        """The report of which this receipt has ever opened something to a respondent."""
+        with reaching():
+            document = await self._reports.collection.find_one({"doors.receipt": receipt_hash})
         return report_of(document) if document else None
 
     async def save(self, changes: Sequence[Change]) -> set[str]:
@@ -142,7 +149,7 @@ def _document_of(report: StoredReport) -> Document:
     document = _REPORTS.to_document(report)
     for name in _OF_AGGREGATES:
         del document[name]
-    for name in ("receipt", "erased", "shut_out", "further", "remarks", "opened", "parts"):
+    for name in ("receipt", "erased", "shut_out", "further", "remarks", "opened", "parts", "doors"):
         # The index of receipts is sparse: without one, there is no such field.
         if not document[name]:
             del document[name]

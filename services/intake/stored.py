@@ -15,6 +15,7 @@ from shared.problems import Problem
 
 SOURCE = "hearth/intake"
 REPORTER = Actor("reporter", "reporter")
+RESPONDENT = Actor("respondent", "respondent")
 INTAKE = Actor("service:intake", "service")
 
 
@@ -63,6 +64,15 @@ class ErasureMark:
     request_id: str
 
 
+@dataclass(frozen=True, slots=True)
+class RespondentDoor:
+    """The hash of a receipt that opens the words of this id to a respondent, and when it was used first (UTC-aware)."""
+
+    receipt: bytes = field(repr=False)
+    told_id: str
+    opened_at: datetime | None = None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredReport(ReportOutline):
     """A report. A report without a `vault` is erased: no words of it are left, and `erased` says since when.
@@ -75,9 +85,9 @@ class StoredReport(ReportOutline):
     case has for each; they are shut out while the case has the token among its recusals. `remarks`: what was odd about
     the submission, and did not cost it. `follows`: the case of an earlier report, for which the reporter was treated
     badly; an erasure removes it. `opened`: the check-ins, by what the keys of their answers begin with, at which the
-    reporter told so; each became a report of its own. `parts`: the words of
-    handlers, by id, that became reports of their own. `version`, `seq`, `outbox` and `told_at` (when it was told last
-    who is named; UTC-aware) belong to the store; in a new report they are 0 or empty.
+    reporter told so; each became a report of its own. `parts`: the words of handlers, by id, that became reports of
+    their own. `doors`: for respondents. `version`, `seq`, `outbox` and `told_at` (when it was told last who is named;
+    UTC-aware) belong to the store; in a new report they are 0 or empty.
     """
 
     case_id: str
@@ -102,6 +112,7 @@ class StoredReport(ReportOutline):
     follows: str | None = None
     opened: tuple[str, ...] = ()
     parts: tuple[str, ...] = ()
+    doors: tuple[RespondentDoor, ...] = ()
 
     @property
     def named(self) -> tuple[str, ...]:
@@ -151,6 +162,8 @@ class Store(Protocol):
     async def load_by_case(self, case_ids: Iterable[str]) -> dict[str, StoredReport]: ...
 
     async def find_by_receipt(self, receipt_hash: bytes) -> StoredReport | None: ...
+
+    async def find_by_respondent(self, receipt_hash: bytes) -> StoredReport | None: ...
 
     async def save(self, changes: Sequence[Change]) -> set[str]: ...
 

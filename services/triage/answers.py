@@ -116,6 +116,13 @@ class ReferralShown(TypedDict):
     answer_id: str | None
 
 
+class ReplyShown(TypedDict):
+    """That a respondent replied. The vault has the words under `reply_id`."""
+
+    reply_id: str
+    at: str
+
+
 class PartyShown(TypedDict):
     """A respondent of the report, or a further party, by the token of the case; and what a respondent was told."""
 
@@ -125,6 +132,8 @@ class PartyShown(TypedDict):
     disclosed_at: str | None
     withheld_for: str | None
     reason_id: str | None
+    told_id: str | None
+    replies: Sequence[ReplyShown]
 
 
 class ReferralAsked(ReferralShown):

@@ -169,6 +169,10 @@ def show_parties(case: Case) -> list[PartyShown]:
                 "disclosed_at": rfc3339(told.at) if told else None,
                 "withheld_for": told.withheld_for if told else None,
                 "reason_id": told.reason_id if told else None,
+                "told_id": told.told_id if told else None,
+                "replies": [
+                    {"reply_id": reply.id, "at": rfc3339(reply.at)} for reply in case.replies if reply.party == token
+                ],
             }
         )
     return shown

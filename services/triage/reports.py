@@ -14,6 +14,7 @@ from services.triage.case.commands.check_ins import ReceiveCheckIn
 from services.triage.case.commands.command import Command
 from services.triage.case.commands.inquiry import ReceiveAnswer
 from services.triage.case.commands.opening import Open
+from services.triage.case.commands.parties import ReceiveReply
 from services.triage.case.commands.table import carry_out, carry_out_other
 from services.triage.case.lifecycle import NotPermitted, UnknownQuestion
 from services.triage.case.tokens import Tokens
@@ -31,6 +32,7 @@ from shared.events import (
     ReportCheckedIn,
     ReportErased,
     ReportReceived,
+    ReportReplied,
     parties_of,
 )
 from shared.ids import case_id_of
@@ -182,7 +184,9 @@ class ReportFollower:
             case ReportCheckedIn() as told:
                 command = ReceiveCheckIn(told.number, told.due_at, told.answer, told.stop, told.answer_id)
             case ReportAppealed() as appeal:
-                command = ReceiveAppeal(appeal.appeal_id, appeal.appeal_ground)
+                command = ReceiveAppeal(appeal.appeal_id, appeal.appeal_ground, appeal.party)
+            case ReportReplied() as reply:
+                command = ReceiveReply(reply.party, reply.reply_id)
             case other:
                 raise Malformed("unexpected_type", f"{other.name} is not for triage")
         if work.case is not None:
@@ -235,6 +239,10 @@ class DigestEraser:
         return len(await change(self._cases, causes, decide))
 
 
+_OF_REPORTS = (ReportReceived, ReportAnswered, ReportCheckedIn, ReportAppealed, ReportReplied, ReportErased)
+"""The facts that name a report, and so its case."""
+
+
 def _names_apart(event: Event) -> bool:
     return isinstance(event.fact, ReportReceived) and event.fact.parties_apart
 
@@ -251,6 +259,6 @@ def _follows_another(event: Event) -> bool:
 
 def _case_id(event: Event) -> str:
     fact = event.fact
-    if isinstance(fact, ReportReceived | ReportAnswered | ReportCheckedIn | ReportAppealed | ReportErased):
+    if isinstance(fact, _OF_REPORTS):
         return case_id_of(fact.report_id)
     return event.case_id

@@ -24,10 +24,12 @@ class CaseDisclosed(CaseFact):
     """A respondent was given the particulars of the case, or a part of them (`redacted`), or they are withheld.
 
     `party` is the token of the respondent in this case. `withheld_for`: the ground for which they are withheld. The
-    words stay in the vault under `reason_id`. The state stays.
+    words stay in the vault under `reason_id`. `told_id`: the vault has words for the respondent, and a receipt of the
+    respondent opens them; the receipt of an earlier disclosure opens nothing any more. The state stays.
     """
 
     name: ClassVar[str] = "case.disclosed"
+    version: ClassVar[str] = "1.1"
     unseen: ClassVar[bool] = True
     shows: ClassVar[str | None] = "disclosure"
 
@@ -36,3 +38,17 @@ class CaseDisclosed(CaseFact):
     previous_disclosure: str | None = None
     withheld_for: str | None = None
     reason_id: str | None = None
+    told_id: str | None = None
+
+
+class RespondentReplied(CaseFact):
+    """A respondent replied to what they were told, by a receipt of their own; the state stays.
+
+    `party` is the token of the respondent in this case. The words stay in the vault under `reply_id`.
+    """
+
+    name: ClassVar[str] = "case.respondent_replied"
+    unseen: ClassVar[bool] = True
+
+    party: str
+    reply_id: str

@@ -85,15 +85,31 @@ class ReportCheckedIn(Fact):
     answer_id: str
 
 
-class ReportAppealed(Fact):
-    """The reporter appeals, against the decision or the lack of one; the words stay in the vault under `appeal_id`.
+class ReportReplied(Fact):
+    """A respondent replied, by a receipt of their own; the words stay in the vault under `reply_id`.
 
-    Triage answers each with `appeal.lodged` or `appeal.refused`.
+    `party` is the token of the respondent in the case.
+    """
+
+    topic: ClassVar[str] = "reports"
+    name: ClassVar[str] = "report.replied"
+
+    report_id: str
+    party: str
+    reply_id: str
+
+
+class ReportAppealed(Fact):
+    """A direct party appeals, against the decision or the lack of one; the words stay in the vault under `appeal_id`.
+
+    `party`: `reporter` or `respondent`. Triage answers each with `appeal.lodged` or `appeal.refused`.
     """
 
     topic: ClassVar[str] = "reports"
     name: ClassVar[str] = "report.appealed"
+    version: ClassVar[str] = "1.1"
 
     report_id: str
     appeal_id: str
     appeal_ground: str
+    party: str = "reporter"

@@ -18,6 +18,8 @@ from services.intake.group_commit import GroupCommit
 from services.intake.mailbox.actions import Mailbox
 from services.intake.mailbox.further import FurtherReports
 from services.intake.mailbox.pages import FollowUpPage, make_follow_up_router
+from services.intake.mailbox.respondent_page import RespondentPage
+from services.intake.mailbox.respondents import Respondents
 from services.intake.mailbox.routes import make_mailbox_router
 from services.intake.mentions import Mentions, Naming
 from services.intake.outcomes.actions import Outcomes
@@ -87,6 +89,11 @@ class MemoryStore:
     async def find_by_receipt(self, receipt_hash: bytes) -> StoredReport | None:
         self._reach()
         found = (d for d in self.reports.values() if d.get("receipt") == receipt_hash)
+        return next((report_of(copy.deepcopy(document)) for document in found), None)
+
+    async def find_by_respondent(self, receipt_hash: bytes) -> StoredReport | None:
+        self._reach()
+        found = (d for d in self.reports.values() if any(o["receipt"] == receipt_hash for o in d.get("doors", ())))
         return next((report_of(copy.deepcopy(document)) for document in found), None)
 
     async def save(self, changes: Sequence[Change]) -> set[str]:
@@ -292,11 +299,15 @@ class Rig:
         )
         self.further = FurtherReports(self.submissions, self.vault, roster)
         self.mailbox = Mailbox(self.store, self.vault, SECRETS, self.mentions, self.further, POLICY, self.clock)
+        self.respondents = Respondents(self.store, self.vault, SECRETS, self.mentions, POLICY, self.clock)
         self.access_log = AccessLog("intake", self.accesses or _Accesses(self.store))
         self.identities = Identities(POLICY, self.roster)
-        self.reader = VaultReader(self.store, self.vault, self.mentions, self.access_log, self.identities, self.clock)
+        self.reader = VaultReader(
+            self.store, self.vault, self.mentions, self.access_log, self.identities, SECRETS.pepper, self.clock
+        )
         self.erasing = Erasing(self.store, roster, self.succession, self.clock)
         naming, pages = Naming(self.store, self.mentions, self.clock), load_pages()
+        follow_up = FollowUpPage(self.mailbox, RespondentPage(self.respondents, pages, POLICY), pages, POLICY)
         form = ReportForm(self.submissions, POLICY, pages, self.clock)
         verifier = ServiceVerifier("intake", PEERS_FILE)
         self.refusals = Refusals()
@@ -320,8 +331,8 @@ class Rig:
                 make_terms_router(POLICY, pages, self.gate),
                 make_page_router(form, self.gate, self.exit_url),
                 make_asset_router(self.gate),
-                make_mailbox_router(self.mailbox, self.gate),
-                make_follow_up_router(FollowUpPage(self.mailbox, pages, POLICY), self.gate),
+                make_mailbox_router(self.mailbox, self.respondents, self.gate),
+                make_follow_up_router(follow_up, self.gate),
                 make_vault_router(self.reader, naming, self.gate, self.keys, roster.names_of),
                 make_outcome_router(self.outcomes, self.gate),
                 make_erasure_router(self.erasing, self.store, self.gate),

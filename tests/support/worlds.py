@@ -9,9 +9,10 @@ from fastapi import FastAPI
 
 from services.audit.record.leaf import Leaf, Place, write_seal
 from services.audit.record.log import SEALS
+from services.intake.report.receipt import respondent_receipt
 from services.notification.store import DeliveryPlace
 from shared.access.principal import Grant, Role
-from shared.events import CaseDecided, CheckInDue, FollowUpBegun, InformationRequested
+from shared.events import CaseDecided, CaseDisclosed, CheckInDue, FollowUpBegun, InformationRequested
 from shared.times import now, rfc3339
 from shared.web.paging import Cursors
 from tests.support import audit_rig, intake_rig, notification_rig, triage_rig
@@ -56,7 +57,11 @@ async def make_intake() -> World:
     decided = CaseDecided(previous="investigating", state="decided", outcome="advice", reason_id="r-1")
     begun = FollowUpBegun(previous="decided", state="following_up", consent="yes")
     due = CheckInDue(previous="following_up", state="following_up", number=1, due_at=intake_rig.START)
-    facts = enumerate((asked, decided, begun, due), 1)
+    await rig.mailbox.keep_statement(report_id, "told-1", "told", "You are said to have shouted.")
+    told = CaseDisclosed(
+        previous="following_up", state="following_up", party="7" * 32, disclosure="given", told_id="told-1"
+    )
+    facts = enumerate((asked, decided, begun, due, told), 1)
     await rig.mailbox.project([intake_rig.case_event(report_id, seq, fact) for seq, fact in facts])
     chief = person("c1", Grant(Role.COORDINATOR))
     COPIES.enrol(chief)
@@ -86,7 +91,9 @@ async def make_intake() -> World:
             return integrator
         return intake_rig.bearer(PURPOSES.get(operation) or PURPOSES.get(operation.partition(" ")[0], "review"))
 
-    return World(rig.app, caller, known, examples=40)
+    respondent = {"receipt": [respondent_receipt(intake_rig.SECRETS.pepper, report_id, "told-1")]}
+    doors = ("/v1/respondent", "/v1/respondent/replies", "/v1/respondent/appeals")
+    return World(rig.app, caller, known, examples=40, apart={f"POST {door}": respondent for door in doors})
 
 
 async def make_triage() -> World:

@@ -145,6 +145,7 @@ def emptied(report: StoredReport, fact: ReportErased, at: datetime, shut_out: tu
         source=None,
         shut_out=shut_out,
         follows=None,
+        doors=(),
         facts=replace(report.facts, occurred=None),
         erased=ErasureMark(at, fact.reason, fact.request_id),
     )

@@ -47,6 +47,10 @@ class ReplayBarrier:
         """See services.intake.store.ReportStore."""
         return await self._inside().find_by_receipt(receipt_hash)
 
+    async def find_by_respondent(self, receipt_hash: bytes) -> StoredReport | None:
+        """See services.intake.store.ReportStore."""
+        return await self._inside().find_by_respondent(receipt_hash)
+
     async def save(self, changes: Sequence[Change]) -> set[str]:
         """See services.intake.store.ReportStore."""
         return await self._inside().save(changes)

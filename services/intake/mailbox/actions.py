@@ -32,10 +32,20 @@ from services.intake.report.check_ins import (
     key_of,
     tells_of_bad_treatment,
 )
-from services.intake.report.receipt import hash_receipt
+from services.intake.report.receipt import TOLD, hash_receipt, respondent_receipt
 from services.intake.report.sealed import SealedAnswer, SealedStatement
 from services.intake.report.status import follow
-from services.intake.stored import INTAKE, REPORTER, SOURCE, Change, Secrets, Store, StoredReport, refuse_erased
+from services.intake.stored import (
+    INTAKE,
+    REPORTER,
+    SOURCE,
+    Change,
+    RespondentDoor,
+    Secrets,
+    Store,
+    StoredReport,
+    refuse_erased,
+)
 from services.intake.vault.cipher import Vault
 from shared.aggregates import change, change_together
 from shared.brake import Brake
@@ -244,6 +254,10 @@ class Mailbox:
                 at, cause = self._clock(), derive("statement", statement_id)
                 after = await self._mentions.noted(report, [text])
                 after = replace(after, statements={**report.statements, statement_id: statement})
+                if kind == TOLD:
+                    receipt = respondent_receipt(self._secrets.pepper, report_id, statement_id)
+                    door = RespondentDoor(hash_receipt(self._secrets.pepper, receipt), statement_id)
+                    after = replace(after, doors=(*report.doors, door))
                 return Change(report, after, self._mentions.told(report, after, INTAKE, at, cause), [cause])
             if known.kind != kind or self._vault.open(place, known) != text.encode():
                 raise Problem(409, "statement-differs", "Other words are stored under this id.")

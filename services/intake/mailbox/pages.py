@@ -7,6 +7,7 @@ from fastapi import APIRouter, Request, Response
 from services.intake.fields import ANSWER_LIMIT, RECEIPT_LIMIT
 from services.intake.mailbox.actions import Mailbox
 from services.intake.mailbox.check_ins import shown, take_check_in
+from services.intake.mailbox.respondent_page import RespondentPage
 from services.intake.mailbox.views import StatusView
 from services.intake.paths import FOLLOW_UP
 from services.intake.sources.form import Filled, fill
@@ -41,8 +42,9 @@ _NOT_SENT: Mapping[str, str] = {
 class FollowUpPage:
     """Shows what became of a report, and takes answers to questions, and appeals."""
 
-    def __init__(self, mailbox: Mailbox, pages: Pages, policy: Policy) -> None:
+    def __init__(self, mailbox: Mailbox, respondents: RespondentPage, pages: Pages, policy: Policy) -> None:
         self._mailbox = mailbox
+        self._respondents = respondents
         self._policy = policy
         self._pages = pages
 
@@ -55,9 +57,14 @@ class FollowUpPage:
         )
 
     async def show(self, request: Request) -> Response:
-        """The status behind the receipt in the body; takes an answer or an appeal first, if there is one."""
+        """The status behind the receipt in the body; takes an answer or an appeal first, if there is one.
+
+        The receipt of a respondent opens what is there for respondents.
+        """
         filled = fill(await read_form(request))
         try:
+            if await self._respondents.opens(filled):
+                return await self._respondents.show(request, filled)
             return await self._status(request, filled)
         except Problem as problem:
             if problem.code == "receipt-unknown":

@@ -3,6 +3,8 @@
 from services.intake.mailbox.actions import Mailbox
 from services.intake.mailbox.further import FurtherReports
 from services.intake.mailbox.pages import FollowUpPage, make_follow_up_router
+from services.intake.mailbox.respondent_page import RespondentPage
+from services.intake.mailbox.respondents import Respondents
 from services.intake.mailbox.routes import make_mailbox_router
 from services.intake.mentions import Mentions
 from services.intake.stored import Secrets, Store
@@ -29,5 +31,6 @@ def build(
     """Follows every case, and shows a reporter what became of a report, over HTTP and on a page."""
     mailbox = Mailbox(store, vault, secrets, mentions, further, policy)
     runtime.consume_facts("cases", [CaseFact], mailbox.project)
-    page = FollowUpPage(mailbox, pages, policy)
-    return Part([make_mailbox_router(mailbox, gate), make_follow_up_router(page, gate)])
+    respondents = Respondents(store, vault, secrets, mentions, policy)
+    page = FollowUpPage(mailbox, RespondentPage(respondents, pages, policy), pages, policy)
+    return Part([make_mailbox_router(mailbox, respondents, gate), make_follow_up_router(page, gate)])

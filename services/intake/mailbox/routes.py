@@ -1,4 +1,4 @@
-"""The reporter's mailbox over HTTP: for programs of reporters, and for the service that writes the handlers' words."""
+"""The mailbox over HTTP: for programs of reporters and respondents, and for the service that writes handlers' words."""
 
 import re
 from collections.abc import Mapping
@@ -8,10 +8,11 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Request, Response
 from pydantic import Field
 
-from services.intake.answers import AnswerTaken, AppealTaken, CheckInTaken
+from services.intake.answers import AnswerTaken, AppealTaken, CheckInTaken, ReplyTaken
 from services.intake.fields import ANSWER_LIMIT, PRIVATE, Body, Identifier, Receipt, Words
 from services.intake.mailbox.actions import Mailbox
-from services.intake.mailbox.views import StatusView
+from services.intake.mailbox.respondents import Respondents
+from services.intake.mailbox.views import RespondentView, StatusView
 from shared.input.texts import TypedText
 from shared.problems import FieldError, FieldsWrong
 from shared.web.bodies import gives, json_response, parse_body, takes
@@ -71,16 +72,23 @@ class Appeal(Body):
     text: Words
 
 
+class Reply(Body):
+    """POST /v1/respondent/replies."""
+
+    receipt: Receipt
+    text: Words
+
+
 class Statement(Body):
     """PUT /v1/vault/reports/{report_id}/statements/{statement_id}."""
 
     kind: Literal[
-        "question", "reason", "link", "referral", "note", "agreement", "party", "disclosure", "answer", "matter"
+        "question", "reason", "link", "referral", "note", "agreement", "party", "disclosure", "answer", "matter", "told"
     ]
     text: Words
 
 
-def make_mailbox_router(mailbox: Mailbox, gate: Gate) -> APIRouter:
+def make_mailbox_router(mailbox: Mailbox, respondents: Respondents, gate: Gate) -> APIRouter:
     """The routes."""
     router = gate.router(Callers.PROGRAMS)
 
@@ -125,6 +133,36 @@ def make_mailbox_router(mailbox: Mailbox, gate: Gate) -> APIRouter:
         """Take a reporter's appeal, against the decision or the lack of one. The request may be repeated."""
         body = parse_body(Appeal, await request.body())
         appeal_id = await mailbox.appeal(body.receipt, body.ground, body.text)
+        return json_response({"appeal_id": appeal_id}, 202, headers=PRIVATE)
+
+    @router.post("/v1/respondent", responses=gives(RespondentView), **does("report.follow_up", takes(FollowUp)))
+    async def follow_as_respondent(request: Request) -> Response:
+        """What a respondent may know of the case, by a receipt of their own."""
+        body = parse_body(FollowUp, await request.body())
+        view = await respondents.follow(body.receipt)
+        return json_response(asdict(view), headers=PRIVATE)
+
+    @router.post(
+        "/v1/respondent/replies",
+        status_code=202,
+        responses=gives(ReplyTaken, 202),
+        **does("report.follow_up", takes(Reply)),
+    )
+    async def reply(request: Request) -> Response:
+        """Take a respondent's reply. The request may be repeated."""
+        body = parse_body(Reply, await request.body())
+        return json_response({"reply_id": await respondents.reply(body.receipt, body.text)}, 202, headers=PRIVATE)
+
+    @router.post(
+        "/v1/respondent/appeals",
+        status_code=202,
+        responses=gives(AppealTaken, 202),
+        **does("report.follow_up", takes(Appeal)),
+    )
+    async def appeal_as_respondent(request: Request) -> Response:
+        """Take a respondent's appeal, against the decision or the lack of one. The request may be repeated."""
+        body = parse_body(Appeal, await request.body())
+        appeal_id = await respondents.appeal(body.receipt, body.ground, body.text)
         return json_response({"appeal_id": appeal_id}, 202, headers=PRIVATE)
 
     @router.put(

@@ -133,6 +133,30 @@ class StatusView:
     support_wanted: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class ReplyView:
+    """What a respondent wrote, at a UTC-aware time."""
+
+    at: datetime
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class RespondentView:
+    """Everything that the receipt of a respondent opens. Times are UTC-aware.
+
+    `told`: the handlers' words for this respondent. `outcome`: only where no other respondent is in the case.
+    """
+
+    told: str | None
+    told_at: datetime | None
+    replies: tuple[ReplyView, ...]
+    decided_at: datetime | None
+    outcome: str | None
+    appeals: tuple[AppealView, ...]
+    appeal: AppealWay
+
+
 def view_peer_support(found: Sequence[PeerSupport]) -> tuple[PeerSupportView, ...]:
     """What a reporter sees of peers to talk with."""
     return tuple(PeerSupportView(one.name, one.languages, one.region, one.email, one.url) for one in found)

@@ -28,6 +28,15 @@ def make_receipt(pepper: bytes, nonce: bytes) -> str:
     return "-".join([pairs[i] + pairs[i + 1] for i in range(0, len(pairs), 2)])
 
 
+TOLD = "told"
+"""As what a handler's words for a respondent stand among the statements of a report."""
+
+
+def respondent_receipt(pepper: bytes, report_id: str, told_id: str) -> str:
+    """The receipt by which a respondent opens the words of this id: always the same, and stored nowhere."""
+    return make_receipt(pepper, f"respondent\x1f{report_id}\x1f{told_id}".encode())
+
+
 def read_receipt(text: str) -> str:
     """The 20 letters of a receipt; ValueError otherwise.
 

@@ -43,12 +43,13 @@ class SealedSections:
 @dataclass(frozen=True, slots=True)
 class SealedStatement(Sealed):
     """Words about the case, kept at a UTC-aware time: a handler's, such as a `question` or a `reason`, or the
-    reporter's own `appeal`, which has a `ground`.
+    reporter's own `appeal`, which has a `ground`. `party`: the token of the respondent who wrote them.
     """
 
     kind: str = field(kw_only=True)
     at: datetime = field(kw_only=True)
     ground: str | None = field(default=None, kw_only=True)
+    party: str | None = field(default=None, kw_only=True)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,8 +3,8 @@
 Events come at least once and in the order of `case_seq`; an event that was seen before changes nothing.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from shared.events import (
@@ -15,7 +15,9 @@ from shared.events import (
     CaseAbsorbed,
     CaseAssigned,
     CaseDecided,
+    CaseDisclosed,
     CaseFact,
+    CaseOpened,
     CasePassedOn,
     CaseReleased,
     CaseReopened,
@@ -36,6 +38,7 @@ from shared.events import (
     InformationRequested,
     LaneLowered,
     LaneRaised,
+    PartyAdded,
     RecusalDeclared,
     RecusalLapsed,
     RecusalWithdrawn,
@@ -106,6 +109,8 @@ class Status:
     `before_merge`: the state that the reporter sees of a merged case, because the merging would tell of another report.
     `decided_at` and `appeal_until` (UTC-aware): when the decision was made that stands, and until when it can be
     appealed; None of a decision from before triage told it. `appeals`: those of the reporter, in their order.
+    `disclosed`: the ids of the words for each respondent, by the token of the case. `respondents`: how many there are.
+    `their_appeals`: those of respondents.
     """
 
     updated_at: datetime
@@ -126,6 +131,9 @@ class Status:
     decided_at: datetime | None = None
     appeal_until: datetime | None = None
     appeals: tuple[Appeal, ...] = ()
+    disclosed: Mapping[str, str] = field(default_factory=dict)
+    respondents: int = 0
+    their_appeals: tuple[Appeal, ...] = ()
 
 
 def follow(status: Status, event: Event) -> Status | None:
@@ -185,9 +193,22 @@ def follow(status: Status, event: Event) -> Status | None:
         case AppealLodged() if fact.party == "reporter":
             appeal = Appeal(fact.appeal_id, fact.appeal_ground, event.time)
             after = replace(after, appeals=(*status.appeals, appeal))
+        case AppealLodged():
+            appeal = Appeal(fact.appeal_id, fact.appeal_ground, event.time)
+            after = replace(after, their_appeals=(*status.their_appeals, appeal))
         case AppealRefused():
             appeal = Appeal(fact.appeal_id, fact.appeal_ground, event.time, refusal=fact.refusal)
-            after = replace(after, appeals=(*status.appeals, appeal))
+            if fact.party == "reporter":
+                after = replace(after, appeals=(*status.appeals, appeal))
+            else:
+                after = replace(after, their_appeals=(*status.their_appeals, appeal))
+        case CaseOpened():
+            after = replace(after, respondents=len(fact.subjects))
+        case PartyAdded() if fact.party_role == "respondent":
+            after = replace(after, respondents=status.respondents + 1)
+        case CaseDisclosed():
+            others = {party: told for party, told in status.disclosed.items() if party != fact.party}
+            after = replace(after, disclosed={**others, **({fact.party: fact.told_id} if fact.told_id else {})})
         case AppealDecided() | CaseReopened():
             after = _again(after, fact)
         case CheckInDue() if fact.attempt == 1 or status.check_in is None:
@@ -214,11 +235,14 @@ def follow(status: Status, event: Event) -> Status | None:
 def _again(status: Status, fact: AppealDecided | CaseReopened) -> Status:
     """The status after others have looked at the case again: of what is reopened no decision stands."""
     if isinstance(fact, AppealDecided):
-        appeals = tuple(
-            replace(one, verdict=fact.verdict, told_id=fact.told_id) if one.id == fact.appeal_id else one
-            for one in status.appeals
+        appeals, theirs = (
+            tuple(
+                replace(one, verdict=fact.verdict, told_id=fact.told_id) if one.id == fact.appeal_id else one
+                for one in some
+            )
+            for some in (status.appeals, status.their_appeals)
         )
-        status = replace(status, appeals=appeals)
+        status = replace(status, appeals=appeals, their_appeals=theirs)
     if fact.state != CaseState.REOPENED:
         return status
     return replace(status, outcome=None, reason_id=None, decided_at=None, appeal_until=None)

@@ -1,7 +1,7 @@
 """The vault as a part of intake."""
 
 from services.intake.mentions import Mentions, Naming
-from services.intake.stored import Store
+from services.intake.stored import Secrets, Store
 from services.intake.vault.cipher import Vault
 from services.intake.vault.identity import Identities
 from services.intake.vault.names import NameKeySource
@@ -26,7 +26,7 @@ def build(
     mentions: Mentions,
     policy: Policy,
     settings: ProverSettings,
-    pseudonym_key: bytes,
+    secrets: Secrets,
     gate: Gate,
     roster: Roster,
 ) -> Part:
@@ -35,9 +35,12 @@ def build(
     `roster` says in which reports a person is named, and with `policy` who is told who reported.
     """
     prover, uses = make_prover(settings, settings.public_url), MongoTicketUses(runtime.database["tickets"])
-    keys = NameKeySource(prover, listed(settings.sign_in_clients), settings.identity_key, pseudonym_key, roster, uses)
+    keys = NameKeySource(
+        prover, listed(settings.sign_in_clients), settings.identity_key, secrets.pseudonyms, roster, uses
+    )
     accesses = runtime.aggregates("accesses")
-    reader = VaultReader(store, vault, mentions, AccessLog("intake", accesses), Identities(policy, roster))
+    log = AccessLog("intake", accesses)
+    reader = VaultReader(store, vault, mentions, log, Identities(policy, roster), secrets.pepper)
     return Part(
         [make_vault_router(reader, Naming(store, mentions), gate, keys, roster.names_of)],
         indexes=[(accesses.collection, ACCESS_INDEXES), (uses.collection, [TICKETS_INDEX])],

@@ -8,6 +8,7 @@ from typing import Any, Literal
 import orjson
 
 from services.intake.mentions import Mentions
+from services.intake.report.receipt import respondent_receipt
 from services.intake.report.sealed import Sealed, SealedSections
 from services.intake.report.submission import Section
 from services.intake.stored import Store, StoredReport
@@ -45,6 +46,7 @@ class VaultReader:
         mentions: Mentions,
         accesses: AccessLog,
         identities: Identities,
+        pepper: bytes,
         clock: Callable[[], datetime] = now,
     ) -> None:
         self._store = store
@@ -52,6 +54,7 @@ class VaultReader:
         self._mentions = mentions
         self._accesses = accesses
         self._identities = identities
+        self._pepper = pepper
         self._clock = clock
 
     async def read(
@@ -159,8 +162,16 @@ class VaultReader:
         }
 
     def _statements(self, report: StoredReport, kind: str | None = None) -> list[dict[str, Any]]:
+        unopened = {door.told_id for door in report.doors if door.opened_at is None}
         return [
-            {"id": i, "kind": s.kind, "at": s.at, "text": self._words(report, "statements", i, s)}
+            {
+                "id": i,
+                "kind": s.kind,
+                "at": s.at,
+                "text": self._words(report, "statements", i, s),
+                # A handler passes it on; once the respondent has opened it, it is the respondent's alone.
+                **({"receipt": respondent_receipt(self._pepper, report.id, i)} if i in unopened else {}),
+            }
             for i, s in report.statements.items()
             if kind in (None, s.kind)
         ]

@@ -24,6 +24,7 @@ from services.triage.case.values import (
     Recusal,
     Referral,
     RefusedAppeal,
+    Reply,
     Snooze,
     Step,
 )
@@ -78,6 +79,7 @@ class Case:
     its own for other cases (see services.triage.case.tokens).
     `referrals`: the oldest first. `subjects`: tokens of the people reported, and `further_parties`: those that handlers
     added; `disclosures`: what respondents were told. `grouped`: it is one of many from few sources.
+    added; `disclosures`: what respondents were told, and `replies`: what they wrote.
     """
 
     id: str
@@ -136,6 +138,7 @@ class Case:
     disclosures: tuple[Disclosure, ...] = ()
     earlier_deadlines: tuple[Deadline, ...] = ()
     grouped: Grouped | None = None
+    replies: tuple[Reply, ...] = ()
 
     @property
     def seq(self) -> int:

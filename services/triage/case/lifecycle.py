@@ -91,6 +91,7 @@ TRANSITIONS: Mapping[str, Ways] = {
     "take_answer": {**_ANY, CaseState.AWAITING_INFORMATION: CaseState.INVESTIGATING},
     "add_party": _ANY,
     "disclose": _ANY,
+    "receive_reply": {**_ANY, CaseState.MERGED: CaseState.MERGED},
     "propose_decision": _staying(CaseState.INVESTIGATING),
     "second": _VOTING,
     "object": _VOTING,

@@ -206,12 +206,13 @@ class Appeal:
 
 @dataclass(frozen=True, slots=True)
 class RefusedAppeal:
-    """An appeal that the reporter sent, and why it could not be taken at `at`. The vault has the words under `id`."""
+    """An appeal that a direct party sent, and why it could not be taken at `at`. The vault has the words under `id`."""
 
     id: str
     ground: str
     at: datetime
     refusal: str
+    party: str = "reporter"
 
 
 @dataclass(frozen=True, slots=True)
@@ -283,6 +284,7 @@ class Disclosure:
     """What the respondent `party` (a token of the case) got of the particulars, and when (UTC-aware).
 
     `withheld_for`: the ground for which they are withheld. `reason_id`: the vault has the words.
+    `told_id`: it has others, which the respondent reads.
     """
 
     party: str
@@ -290,6 +292,16 @@ class Disclosure:
     at: datetime
     withheld_for: str | None = None
     reason_id: str | None = None
+    told_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What the respondent `party` (a token of the case) wrote at a UTC-aware time. The vault has the words."""
+
+    id: str
+    party: str
+    at: datetime
 
 
 @dataclass(frozen=True, slots=True)

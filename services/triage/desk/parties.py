@@ -13,7 +13,7 @@ from shared.clients.vault import Contents
 
 def parties_of(names: CaseNames, request: Request, case: Case, contents: Contents | None) -> list[dict[str, Any]]:
     """Each respondent of the report and each further party, by name where the reader may see it."""
-    said = words_in(contents)
+    said, receipts = words_in(contents), _receipts_in(contents)
     parties: list[dict[str, Any]] = []
     for token, role, name in _named(case, contents):
         told = case.disclosure_to(token)
@@ -27,9 +27,18 @@ def parties_of(names: CaseNames, request: Request, case: Case, contents: Content
             "at": told.at if told else None,
             "ground": names.code(request, "withheld-for", ground) if ground else None,
             "why": said.get(told.reason_id or "") if told else None,
+            "told": said.get(told.told_id or "") if told else None,
+            "receipt": receipts.get(told.told_id or "") if told else None,
+            "replies": [(reply.at, said.get(reply.id)) for reply in case.replies if reply.party == token],
         }
         parties.append(shown)
     return parties
+
+
+def _receipts_in(contents: Contents | None) -> dict[str, str]:
+    """The receipts that no respondent has used yet, by the ids of the words that they open."""
+    written = contents.sections.get("correspondence", {}) if contents else {}
+    return {one["id"]: one["receipt"] for one in written.get("statements", ()) if "receipt" in one}
 
 
 def respondents_of(case: Case, contents: Contents | None) -> list[tuple[str, str]]:

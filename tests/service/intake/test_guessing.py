@@ -17,6 +17,9 @@ DOORS: dict[str, dict[str, Any]] = {
     "/v1/follow-up/answers": {"question_id": "q-1", "text": "Yes."},
     "/v1/follow-up/check-ins": {"number": 1, "choice": "stop"},
     "/v1/follow-up/appeals": {"ground": "facts", "text": "No."},
+    "/v1/respondent": {},
+    "/v1/respondent/replies": {"text": "No."},
+    "/v1/respondent/appeals": {"ground": "facts", "text": "No."},
 }
 """Each address that takes a receipt from a program, and what is sent to it beside the receipt."""
 HTML = {"Accept": "text/html", **SAME_ORIGIN}
@@ -72,4 +75,5 @@ async def test_every_door_says_wrong_and_shuts_nobody_out_however_often(rig: Rig
 
 async def test_every_door_that_takes_a_receipt_is_tried(rig: Rig) -> None:
     paths = rig.app.openapi()["paths"]
-    assert set(DOORS) == {path for path, known in paths.items() if path.startswith("/v1/follow-up") and "post" in known}
+    doors = ("/v1/follow-up", "/v1/respondent")
+    assert set(DOORS) == {path for path, known in paths.items() if path.startswith(doors) and "post" in known}

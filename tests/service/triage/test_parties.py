@@ -5,10 +5,11 @@ from collections.abc import AsyncIterator
 import pytest
 
 from services.triage.case.case import Case
+from shared.events import ReportAppealed, ReportReplied
 from tests.service.triage.test_sight import naming
 from tests.support.forms import SAME_ORIGIN, hidden_fields
 from tests.support.people import sign_in
-from tests.support.triage_rig import ALICE, CORA, Rig, make_rig, reported
+from tests.support.triage_rig import ALICE, CORA, Rig, from_intake, make_rig, reported
 
 JANE = "7" * 32
 HTML = {"accept": "text/html", **SAME_ORIGIN}
@@ -51,6 +52,35 @@ async def test_what_a_respondent_was_told_is_recorded_with_its_reasons(rig: Rig)
     assert (party["disclosure"], party["withheld_for"]) == ("withheld", "danger")
     assert rig.vault.statements[(case.report_id, party["reason_id"])] == ("disclosure", "He has threatened her.")
     assert "threatened" not in f"{rig.cases.events} {rig.cases.stored}"
+
+
+async def test_a_respondent_is_told_words_of_their_own_and_replies(rig: Rig) -> None:
+    case = await opened(rig)
+    given = {"respondent": JANE, "disclosure": "given", "for_respondent": "You are said to have shouted."}
+    assert (await rig.order(case, "disclose", given)).status_code == 200
+    (party,) = (await rig.shown(case))["parties"]
+    assert rig.vault.statements[(case.report_id, party["told_id"])] == ("told", "You are said to have shouted.")
+    fact = ReportReplied(report_id=case.report_id, party=JANE, reply_id="reply-1")
+    for _ in range(2):
+        await rig.intake.take([from_intake(case.report_id, fact, 2)])
+    (party,) = (await rig.shown(case))["parties"]
+    assert [reply["reply_id"] for reply in party["replies"]] == ["reply-1"]
+    refused = {**given, "disclosure": "withheld", "withheld_for": "danger", "why": "A threat."}
+    answer = await rig.order(case, "disclose", refused)
+    assert [(e["pointer"], e["code"]) for e in answer.json()["errors"]] == [("/for_respondent", "withheld")]
+
+
+async def test_an_appeal_of_a_respondent_by_receipt_is_lodged_or_refused(rig: Rig) -> None:
+    case = await opened(rig)
+    early = ReportAppealed(report_id=case.report_id, appeal_id="a-1", appeal_ground="facts", party="respondent")
+    await rig.intake.take([from_intake(case.report_id, early, 2)])
+    assert rig.cases.stored[case.id].case.refused_appeals[0].party == "respondent"
+    for command, values in (("claim", None), ("start", None), ("decide", {"outcome": "advice", "reason": "Heard."})):
+        assert (await rig.order(case, command, values)).status_code == 200
+    await rig.intake.take([from_intake(case.report_id, early.model_copy(update={"appeal_id": "a-2"}), 3)])
+    appeal = rig.cases.stored[case.id].case.appeal
+    assert appeal is not None
+    assert (appeal.party, rig.cases.stored[case.id].case.state) == ("respondent", "appealed")
 
 
 async def test_all_faults_come_in_one_round_and_coordinators_do_neither(rig: Rig) -> None:

@@ -81,30 +81,31 @@ class LodgeAppeal(Command):
 
 @dataclass(frozen=True, slots=True)
 class ReceiveAppeal(Command):
-    """The reporter appeals. It is lodged, or refused with the reason; each appeal gets one of the two, and once."""
+    """A direct party appeals. It is lodged, or refused with the reason; each appeal gets one of the two, and once."""
 
     name = "receive_appeal"
     by_people = False
 
     appeal_id: str
     ground: str
+    party: str = REPORTER
 
     def leads(self, case: Case) -> CaseState:
         """The case is under appeal; where the appeal is refused, it stays."""
         return case.state if case.state in TAKES_NO_APPEAL else CaseState.APPEALED
 
     def decide(self, case: Case, state: CaseState, policy: Policy, now: datetime) -> list[CaseFact]:
-        """The appeal of the reporter, or why it cannot be taken."""
+        """The appeal, or why it cannot be taken."""
         if self.appeal_id in {*(one.id for one in case.appeals), *(one.id for one in case.refused_appeals)}:
             return []
-        fault = _against(case, REPORTER, self.ground, policy, now)
+        fault = _against(case, self.party, self.ground, policy, now)
         if fault or case.state in TAKES_NO_APPEAL:
             return [
                 AppealRefused(
                     previous=case.state,
                     state=case.state,
                     appeal_id=self.appeal_id,
-                    party=REPORTER,
+                    party=self.party,
                     appeal_ground=self.ground,
                     refusal=fault.code if fault else NOT_POSSIBLE if case.state is CaseState.MERGED else NOT_NOW,
                 )
@@ -114,7 +115,7 @@ class ReceiveAppeal(Command):
                 previous=case.state,
                 state=state,
                 appeal_id=self.appeal_id,
-                party=REPORTER,
+                party=self.party,
                 appeal_ground=self.ground,
                 reason_id=self.appeal_id,
                 outcome=case.outcome,

@@ -7,7 +7,8 @@ from typing import Annotated
 
 from services.triage.case.case import RESPONDENT, Case
 from services.triage.case.commands.command import ChoiceField, Command, NameField, PartyField, Words, WordsField
-from shared.events import CaseDisclosed, CaseFact, CaseState, PartyAdded
+from services.triage.case.waiting import woken
+from shared.events import CaseDisclosed, CaseFact, CaseState, PartyAdded, RespondentReplied
 from shared.policy import Policy
 from shared.problems import FieldError
 
@@ -39,7 +40,10 @@ class AddParty(Command):
 
 @dataclass(frozen=True, slots=True)
 class Disclose(Command):
-    """Record what a respondent was told of the particulars, and why no more."""
+    """Record what a respondent was told of the particulars, and why no more.
+
+    Words for the respondent make a receipt, by which the respondent reads them and replies.
+    """
 
     name = "disclose"
 
@@ -49,6 +53,7 @@ class Disclose(Command):
         str, ChoiceField(offers=lambda _policy: WITHHELD_FOR, said_as="withheld-for", optional=True)
     ]
     why: Annotated[Words | None, WordsField(kept_as="disclosure", optional=True)] = None
+    for_respondent: Annotated[Words | None, WordsField(kept_as="told", optional=True)] = None
 
     @classmethod
     def applies(cls, case: Case) -> bool:
@@ -66,6 +71,10 @@ class Disclose(Command):
             yield FieldError("/withheld_for", "missing", ChoiceField.missing)
         if self.disclosure not in ("", WITHHELD) and self.withheld_for:
             yield FieldError("/withheld_for", "not_withheld", "Only what is withheld has such a ground.")
+        if self.disclosure == WITHHELD and self.for_respondent:
+            yield FieldError(
+                "/for_respondent", "withheld", "Nothing is told to a respondent from whom all is withheld."
+            )
         if self.disclosure not in ("", DISCLOSURES[0]) and self.why is None:
             yield FieldError("/why", "missing", WordsField.missing)
 
@@ -73,7 +82,7 @@ class Disclose(Command):
         """The disclosure; none where the same was recorded before, and there are no new reasons."""
         before = case.disclosure_to(self.respondent)
         same = before and (before.disclosure, before.withheld_for) == (self.disclosure, self.withheld_for or None)
-        if same and self.why is None:
+        if same and self.why is None and self.for_respondent is None:
             return []
         return [
             CaseDisclosed(
@@ -84,5 +93,24 @@ class Disclose(Command):
                 previous_disclosure=before.disclosure if before else None,
                 withheld_for=self.withheld_for or None,
                 reason_id=self.why.id if self.why else None,
+                told_id=self.for_respondent.id if self.for_respondent else None,
             )
         ]
+
+
+@dataclass(frozen=True, slots=True)
+class ReceiveReply(Command):
+    """A respondent replied, by a receipt of their own. A reply is never refused, however late it comes."""
+
+    name = "receive_reply"
+    by_people = False
+
+    party: str
+    reply_id: str
+
+    def decide(self, case: Case, state: CaseState, policy: Policy, now: datetime) -> list[CaseFact]:
+        """The reply, once. Who waits for an answer sees the case again."""
+        if self.reply_id in {reply.id for reply in case.replies}:
+            return []
+        replied = RespondentReplied(previous=state, state=state, party=self.party, reply_id=self.reply_id)
+        return [replied, *([woken(case)] if case.snooze and case.snooze.until is None else [])]

@@ -24,7 +24,7 @@ def _lodged(case: Case, fact: AppealLodged, event: Event) -> Fields:
 
 
 def _refused(case: Case, fact: AppealRefused, event: Event) -> Fields:
-    refused = RefusedAppeal(fact.appeal_id, fact.appeal_ground, event.time, fact.refusal)
+    refused = RefusedAppeal(fact.appeal_id, fact.appeal_ground, event.time, fact.refusal, fact.party)
     return {"refused_appeals": (*case.refused_appeals, refused)}
 
 

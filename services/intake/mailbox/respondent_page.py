@@ -1,0 +1,70 @@
+"""The page that the receipt of a respondent opens: what they were told, their replies, the outcome, and an appeal."""
+
+from fastapi import Request, Response
+
+from services.intake.fields import ANSWER_LIMIT, RECEIPT_LIMIT
+from services.intake.mailbox.respondents import Respondents
+from services.intake.sources.form import Filled
+from shared.events import APPEAL_GROUNDS
+from shared.input.texts import is_blank, is_too_long
+from shared.policy import Policy
+from shared.problems import Problem
+from shared.web.pages import Pages
+
+_REFUSED = {"too-many-replies": "respondent-too-many", "not-appealable": "follow-up-not-appealable"}
+"""What the page says of words that are refused, by the code of the problem."""
+
+
+class RespondentPage:
+    """Shows a respondent what they may know, and takes replies and appeals."""
+
+    def __init__(self, respondents: Respondents, pages: Pages, policy: Policy) -> None:
+        self._respondents = respondents
+        self._pages = pages
+        self._policy = policy
+
+    async def opens(self, filled: Filled) -> bool:
+        """Whether the receipt of the form is one of a respondent."""
+        return await self._respondents.knows(filled.value("receipt")[:RECEIPT_LIMIT])
+
+    async def show(self, request: Request, filled: Filled) -> Response:
+        """The page; takes a reply or an appeal first, if there is one. Raises Problem."""
+        receipt = filled.value("receipt")[:RECEIPT_LIMIT]
+        replies, appeals = bool(filled.value("replying")), bool(filled.value("appealing"))
+        faults = await self._sent(receipt, filled, replies=replies) if replies or appeals else {}
+        view = await self._respondents.follow(receipt)
+        known = self._policy.bodies.get(view.appeal.next_body or "")
+        context = {
+            "view": view,
+            "receipt": receipt,
+            "replied": replies and not faults,
+            "appealed": appeals and not faults,
+            "reply": filled.value("reply") if faults else "",
+            "appeal": filled.value("appeal") if faults else "",
+            "appeal_ground": filled.value("appeal_ground") if faults else "",
+            "faults": {field: self._pages.message(request, key) for field, key in faults.items()},
+            "summary": [(field.replace("_", "-"), self._pages.message(request, key)) for field, key in faults.items()],
+            "next_body": self._pages.message(request, known.name_key) if known else None,
+        }
+        return self._pages.render(request, "respondent.html", context, 422 if faults else 200)
+
+    async def _sent(self, receipt: str, filled: Filled, *, replies: bool) -> dict[str, str]:
+        """Send a reply or an appeal. The messages of what is wrong with it, by field; none where it has arrived."""
+        field, ground = "reply" if replies else "appeal", filled.value("appeal_ground")
+        text = filled.value(field)
+        if is_blank(text):
+            return {field: "field-required"}
+        if is_too_long(text, ANSWER_LIMIT):
+            return {field: "report-too-long"}
+        if not replies and ground not in APPEAL_GROUNDS:
+            return {"appeal_ground": "field-required"}
+        try:
+            if replies:
+                await self._respondents.reply(receipt, text)
+            else:
+                await self._respondents.appeal(receipt, ground, text)
+        except Problem as problem:
+            if problem.code not in _REFUSED:
+                raise
+            return {field: _REFUSED[problem.code]}
+        return {}

@@ -1,0 +1,170 @@
+"""A respondent reads what handlers told them, replies and appeals, by a receipt of their own."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from services.intake.erasure.actions import Erasure
+from services.intake.vault.reads import Read
+from shared.access.purposes import PURPOSES
+from shared.events import (
+    AppealDecided,
+    AppealLodged,
+    CaseDecided,
+    CaseDisclosed,
+    CaseOpened,
+    ReportAppealed,
+    ReportReplied,
+)
+from tests.support.forms import SAME_ORIGIN, token_from
+from tests.support.intake_rig import RESPONDER, START, Rig, case_event
+
+JANE, OTHER = "a" * 32, "b" * 32
+INSIDE: dict[str, Any] = {"previous": "investigating", "state": "investigating"}
+TOLD = "You are said to have shouted at a person in room 3."
+
+
+@pytest.fixture
+def rig() -> Rig:
+    return Rig()
+
+
+def opening(report_id: str, *subjects: str) -> CaseOpened:
+    return CaseOpened(
+        previous=None, state="received", report_id=report_id, code_name="amber-harbour", community="enwiki",
+        category="unclassified", setting="online", language="en", privacy="confidential", contactable=False,
+        received_at=START, subjects=subjects,
+    )  # fmt: skip
+
+
+def disclosed(told_id: str | None, party: str = JANE) -> CaseDisclosed:
+    return CaseDisclosed(**INSIDE, party=party, disclosure="given", told_id=told_id)
+
+
+async def told(rig: Rig, *subjects: str) -> tuple[str, str]:
+    """The id of a report of which a respondent was told something, and the receipt that handlers pass on."""
+    report_id = (await rig.post(narrative="Sekretnarrative of the reporter."))["report_id"]
+    await rig.mailbox.keep_statement(report_id, "told-1", "told", TOLD)
+    events = [
+        case_event(report_id, 1, opening(report_id, *(subjects or (JANE,)))),
+        case_event(report_id, 2, disclosed("told-1")),
+    ]
+    await rig.mailbox.project(events)
+    receipt = await seen_by_handlers(rig, report_id)
+    assert receipt is not None
+    return report_id, receipt
+
+
+async def seen_by_handlers(rig: Rig, report_id: str) -> str | None:
+    """The receipt as the vault tells it to handlers."""
+    reads = [Read(report_id, ("correspondence",))]
+    (read,) = await rig.reader.read(reads, purpose=PURPOSES["review"], actor=RESPONDER)
+    statements = read["sections"]["correspondence"]["statements"]
+    return next((one["receipt"] for one in statements if "receipt" in one), None)
+
+
+async def ask(rig: Rig, receipt: str, what: str = "", **said: str) -> tuple[int, dict[str, Any]]:
+    async with rig.http() as http:
+        answer = await http.post(f"/v1/respondent{what}", json={"receipt": receipt, **said})
+    return answer.status_code, answer.json()
+
+
+async def test_handlers_see_the_receipt_until_the_respondent_has_opened_it(rig: Rig) -> None:
+    report_id, receipt = await told(rig)
+    assert receipt not in repr(rig.store.reports)
+    status, view = await ask(rig, receipt)
+    assert (status, view["told"], view["replies"], view["outcome"]) == (200, TOLD, [], None)
+    assert "Sekret" not in repr(view)
+    assert await seen_by_handlers(rig, report_id) is None
+    assert (await ask(rig, receipt))[0] == 200
+    async with rig.http() as http:
+        assert (await http.post("/v1/follow-up", json={"receipt": receipt})).status_code == 404
+
+
+async def test_a_new_disclosure_ends_the_receipt_before(rig: Rig) -> None:
+    report_id, receipt = await told(rig)
+    await rig.mailbox.keep_statement(report_id, "told-2", "told", "More of it.")
+    assert (await ask(rig, receipt))[0] == 200
+    await rig.mailbox.project([case_event(report_id, 3, disclosed("told-2"))])
+    assert (await ask(rig, receipt))[0] == 404
+    newer = await seen_by_handlers(rig, report_id)
+    assert newer
+    assert (await ask(rig, newer))[1]["told"] == "More of it."
+    await rig.mailbox.project([case_event(report_id, 4, disclosed(None))])
+    assert (await ask(rig, newer))[0] == 404
+
+
+async def test_a_reply_counts_once_and_its_words_stay_in_the_vault(rig: Rig) -> None:
+    report_id, receipt = await told(rig)
+    for _ in range(2):
+        status, taken = await ask(rig, receipt, "/replies", text="Sekretreply")
+        assert status == 202
+    (fact,) = [fact for fact in rig.store.events() if isinstance(fact, ReportReplied)]
+    assert (fact.report_id, fact.party, fact.reply_id) == (report_id, JANE, taken["reply_id"])
+    assert "Sekretreply" not in repr(rig.store.reports)
+    assert [reply["text"] for reply in (await ask(rig, receipt))[1]["replies"]] == ["Sekretreply"]
+    for number in range(19):
+        assert (await ask(rig, receipt, "/replies", text=f"Reply {number}"))[0] == 202
+    status, problem = await ask(rig, receipt, "/replies", text="One more")
+    assert (status, problem["type"]) == (409, "/errors/too-many-replies")
+
+
+async def test_a_respondent_appeals_within_the_window_and_reads_the_verdict(rig: Rig) -> None:
+    report_id, receipt = await told(rig)
+    assert (await ask(rig, receipt, "/appeals", ground="facts", text="No."))[0] == 409
+    decided = CaseDecided(
+        previous="investigating",
+        state="decided",
+        outcome="warning",
+        reason_id="r",
+        appeal_until=START + timedelta(days=9),
+    )
+    await rig.mailbox.project([case_event(report_id, 3, decided)])
+    view = (await ask(rig, receipt))[1]
+    assert (view["outcome"], "facts" in view["appeal"]["grounds"]) == ("warning", True)
+    for _ in range(2):
+        status, taken = await ask(rig, receipt, "/appeals", ground="facts", text="It was another person.")
+        assert status == 202
+    (fact,) = [fact for fact in rig.store.events() if isinstance(fact, ReportAppealed)]
+    assert (fact.party, fact.appeal_id) == ("respondent", taken["appeal_id"])
+    assert (await ask(rig, receipt))[1]["appeals"][0]["standing"] == "sent"
+    inside, later = {"appeal_id": fact.appeal_id, "party": "respondent"}, START + timedelta(days=1)
+    lodged = AppealLodged(previous="decided", state="appealed", appeal_ground="facts", reason_id="x", **inside)
+    verdict = AppealDecided(previous="appealed", state="decided", verdict="upheld", reason_id="y", **inside)
+    await rig.mailbox.project([case_event(report_id, 4, lodged, later), case_event(report_id, 5, verdict, later)])
+    view = (await ask(rig, receipt))[1]
+    assert [(a["standing"], a["verdict"]) for a in view["appeals"]] == [("decided", "upheld")]
+    assert view["appeal"]["barred"] == "once"
+
+
+async def test_of_several_respondents_none_reads_the_outcome_of_another(rig: Rig) -> None:
+    report_id, receipt = await told(rig, JANE, OTHER)
+    decided = CaseDecided(previous="investigating", state="decided", outcome="warning", reason_id="r")
+    await rig.mailbox.project([case_event(report_id, 3, decided)])
+    view = (await ask(rig, receipt))[1]
+    assert (view["outcome"], view["decided_at"] is not None) == (None, True)
+
+
+async def test_an_erased_report_opens_nothing_to_a_respondent(rig: Rig) -> None:
+    report_id, receipt = await told(rig)
+    await rig.erasing.erase([report_id], Erasure("r-1", "request", RESPONDER))
+    assert (await ask(rig, receipt))[0] == 404
+    assert (await ask(rig, receipt, "/replies", text="No."))[0] == 404
+
+
+async def test_the_follow_up_page_takes_the_receipt_of_a_respondent(rig: Rig) -> None:
+    _, receipt = await told(rig)
+    html = {"Accept": "text/html", **SAME_ORIGIN}
+    async with rig.http() as http:
+        token = await token_from(http, "/follow-up")
+        page = await http.post("/follow-up", data={**token, "receipt": receipt}, headers=html)
+        assert (page.status_code, TOLD in page.text, "Sekret" in page.text) == (200, True, False)
+        sent = {**token, "receipt": receipt, "replying": "1"}
+        empty = await http.post("/follow-up", data={**sent, "reply": " "}, headers=html)
+        assert (empty.status_code, "reply-error" in empty.text) == (422, True)
+        page = await http.post("/follow-up", data={**sent, "reply": "My side."}, headers=html)
+        assert (page.status_code, "Your reply has arrived." in page.text, "My side." in page.text) == (200, True, True)
+        appeal = {**token, "receipt": receipt, "appealing": "1", "appeal_ground": "facts", "appeal": "My words."}
+        page = await http.post("/follow-up", data=appeal, headers=html)
+        assert page.status_code == 422
