@@ -21,6 +21,7 @@ from services.triage.case.commands.linking import RELATIONS
 from services.triage.case.commands.notes import VISIBILITIES
 from services.triage.case.commands.parties import DISCLOSURES, ROLES
 from services.triage.case.commands.recusal import GROUNDS, WITHDRAWALS
+from services.triage.case.commands.returns import CONVERSATIONS
 from services.triage.case.forms import FORMS, Form
 from services.triage.desk.views import HERE
 from shared.access.principal import Role
@@ -48,6 +49,7 @@ SHOWN: dict[str, Collection[str]] = {
     "appeal_ground": APPEAL_GROUNDS,
     "category": POLICY.categories,
     "consent": ("yes", "no"),
+    "conversation": CONVERSATIONS,
     "deadline": POLICY.deadlines,
     "disclosure": DISCLOSURES,
     "ground": GROUNDS,
