@@ -15,6 +15,7 @@ from services.notification.routing.summary import CaseSummary, follow
 from services.triage.app import build_app
 from services.triage.case.case import Case
 from services.triage.case.timers.table import wakes_at
+from services.triage.desk.live import Live
 from services.triage.reports import ReportFollower
 from services.triage.stored import Staffing
 from services.triage.watch import CaseWatch
@@ -24,7 +25,10 @@ from shared.http import make_http
 from shared.parties import Parties
 from shared.times import now
 from tests.fakes.memory_entries import MemoryEntries
+from tests.fakes.memory_lookers import MemoryLookers
+from tests.fakes.memory_marks import MemoryMarks
 from tests.fakes.memory_parties import MemoryParties
+from tests.fakes.memory_recent_cases import MemoryRecentCases
 from tests.fakes.memory_registries import MemoryRegistries
 from tests.fakes.memory_sessions import MemorySessions
 from tests.support.audit_world import AuditWorld, leaf_of
@@ -149,7 +153,8 @@ async def four_services(staffing: Staffing) -> AsyncIterator[FourServices]:
             app = build_app(
                 settings_for(), cases=cases, intake=VaultClient(vault, signer("triage")), copies=COPIES,
                 sessions=sessions, entries=entries, parties=parties, staffing=staffing, registries=MemoryRegistries(),
-                measures=cases,
+                marks=MemoryMarks(parties), measures=cases, live=Live(cases, MemoryLookers(), 1.0),
+                recent=MemoryRecentCases(cases.stored),
             )  # fmt: skip
             desk_transport = httpx.ASGITransport(app, raise_app_exceptions=False)
             async with httpx.AsyncClient(transport=desk_transport, base_url="https://desk.example") as desk:
