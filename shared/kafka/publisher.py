@@ -54,7 +54,7 @@ class Publisher:
         """
         parted: dict[tuple[str, int], list[Message]] = {}
         topics = {self._prefix + message.topic for message in messages}
-        partitions = {topic: list(await producer.partitions_for(topic)) for topic in topics}
+        partitions = {topic: sorted(await producer.partitions_for(topic)) for topic in topics}
         for message in messages:
             topic = self._prefix + message.topic
             parted.setdefault((topic, partition_of(message.key, partitions[topic])), []).append(message)
