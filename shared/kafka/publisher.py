@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-import random
+import secrets
 from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
 
@@ -120,7 +120,7 @@ class Publisher:
 def partition_of(key: bytes | None, partitions: Sequence[int]) -> int:
     """The partition of a key, as every client of Kafka finds it; any where there is no key."""
     if key is None:
-        return random.choice(partitions)  # noqa: S311  # chance, not a secret
+        return secrets.choice(partitions)
     return partitions[(_hash_of(key) & 0x7FFFFFFF) % len(partitions)]
 
 
