@@ -30,7 +30,9 @@ from tests.support.worlds import WORLDS, World
 CHECKS = [not_a_server_error, content_type_conformance, response_schema_conformance]
 OPEN = {
     "POST /v1/reports", "GET /v1/policy", "POST /v1/follow-up", "POST /v1/follow-up/answers", "GET /v1/record/keys",
-    "POST /v1/follow-up/check-ins", "POST /v1/follow-up/appeals", "GET /v1/record/verify.py",
+    "POST /v1/follow-up/check-ins", "POST /v1/follow-up/appeals", "POST /v1/respondent",
+    "POST /v1/respondent/replies", "POST /v1/respondent/appeals",
+    "GET /v1/record/verify.py",
 } | {
     f"GET /scorecard{end}"
     for end in (

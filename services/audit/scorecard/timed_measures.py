@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, datetime, time, timedelta
 
 from services.audit.scorecard.rows import Step
 from shared.events import (
@@ -13,6 +13,7 @@ from shared.events import (
     MeasureExpired,
     MeasureLapsed,
 )
+from shared.times import parse_day
 
 _ENDS = frozenset(fact.name for fact in (MeasureEnded, MeasureExpired, MeasureLapsed))
 
@@ -43,4 +44,4 @@ def timed_measures_in(own: Sequence[Step]) -> tuple[TimedMeasure, ...]:
 
 
 def _end_of(day: str) -> datetime:
-    return datetime.combine(date.fromisoformat(day) + timedelta(days=1), time(), UTC)
+    return datetime.combine(parse_day(day) + timedelta(days=1), time(), UTC)

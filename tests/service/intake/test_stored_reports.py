@@ -154,7 +154,9 @@ async def test_a_new_document_has_the_fields_it_always_had_and_those_of_mentions
     document = rig.store.reports[accepted["report_id"]]
     before = rig.store.reports[REPORT_ID]
     assert before.keys() - document.keys() == {"outbox_due"}
-    assert document.keys() - before.keys() == {"mentioned", "cleared", "told_at"}
+    assert document.keys() - before.keys() == {
+        "mentioned", "cleared", "told_at", "follows", "pages", "source",
+    }  # fmt: skip
     assert set(document["vault"]) == {"content", "reported", "digest"}
     assert set(document["vault"]["content"]) == {"key_id", "key", "data"}
     assert set(document["vault"]["digest"]) == {"key_id", "key"}

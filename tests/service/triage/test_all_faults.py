@@ -26,6 +26,8 @@ OF_THE_ROSTER: list[tuple[str, dict[str, Any], set[str]]] = [
      {"/role", "/bodies/0", "/bodies/1", "/communities/0", "/expires_at", "/names"}),
     ("grant", {"role": "auditor", "bodies": ["u4c"], "scopes": ["everything"], "expires_at": "soon"},
      {"/bodies", "/scopes/0", "/expires_at", "/names"}),
+    ("enrol", {"bodies": ["nowhere"], "communities": ["utopia"], "modules": ["Z"], "agreement_until": PAST},
+     {"/bodies/0", "/communities/0", "/modules/0", "/agreement_until", "/names"}),
     ("revoke", {"role": "king", "body": "nowhere"}, {"/role", "/body"}),
     ("revoke", {"role": "auditor", "body": "nowhere", "more": 1}, {"", "/role", "/body"}),
     ("training", {"module": "Z", "completed_at": rfc3339(now() + timedelta(days=9)), "expires_at": PAST},

@@ -167,9 +167,9 @@ def findings(folder: Path) -> list[str]:
         ),
         (
             "peer_support.toml",
-            'communities = ["swwiki"]',
-            'communities = ["nowiki"]',
-            "peer_support east-africa",
+            'id = "peer-support-network"',
+            'communities = ["nowiki"]\nid = "peer-support-network"',
+            "peer_support peer-support-network",
             "communities.toml has no “nowiki”",
         ),
         ("peer_support.toml", '"desk"]', '"dusk"]', "", "offered"),
