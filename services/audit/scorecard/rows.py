@@ -22,7 +22,7 @@ from shared.events import FACTS, Event, Fact, RosterEntryChanged, RosterTokenCha
 from shared.events.baseline import BaselineFact, BaselineLinkChecked, LinkState
 from shared.events.cases import CaseFact
 from shared.problems import Malformed
-from shared.times import parse_rfc3339, read_isoformat
+from shared.times import parse_day, parse_rfc3339, read_isoformat
 
 TOPICS = frozenset({"reports", "cases", "erasures", "roster", "baseline"})
 """Scorecards are computed from the logs of these topics."""
@@ -243,6 +243,11 @@ def has_gap(steps: Iterable[Step], after: int = 0) -> bool:
 def read_time(text: str) -> datetime:
     """A time of a step, in UTC."""
     return parse_rfc3339(text)
+
+
+def read_day(text: str) -> date:
+    """A day of a step."""
+    return parse_day(text)
 
 
 def _decode(content: Mapping[str, Any]) -> Event | None:

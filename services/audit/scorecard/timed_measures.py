@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, time, timedelta
 
-from services.audit.scorecard.rows import Step
+from services.audit.scorecard.rows import Step, read_day
 from shared.events import (
     CaseDecided,
     EmergencyMeasureReviewed,
@@ -13,7 +13,6 @@ from shared.events import (
     MeasureExpired,
     MeasureLapsed,
 )
-from shared.times import parse_day
 
 _ENDS = frozenset(fact.name for fact in (MeasureEnded, MeasureExpired, MeasureLapsed))
 
@@ -44,4 +43,4 @@ def timed_measures_in(own: Sequence[Step]) -> tuple[TimedMeasure, ...]:
 
 
 def _end_of(day: str) -> datetime:
-    return datetime.combine(parse_day(day) + timedelta(days=1), time(), UTC)
+    return datetime.combine(read_day(day) + timedelta(days=1), time(), UTC)
