@@ -92,6 +92,17 @@ def test_who_is_no_party_does_not_appeal() -> None:
     assert after(accused(led(*DECIDED)), appeal("respondent"))[0].state is CaseState.APPEALED
 
 
+def test_an_appeal_by_a_receipt_of_who_is_no_party_is_refused_and_kept() -> None:
+    decided = led(*DECIDED)
+    welfare = replace(accused(decided), category="welfare.self_harm")
+    for case, party in ((decided, "respondent"), (welfare, "respondent"), (accused(decided), "witness")):
+        after_it, _ = after(case, ReceiveAppeal("p1", "facts", party))
+        assert (after_it.state, after_it.appeals) == (case.state, ())
+        assert [(one.id, one.refusal) for one in after_it.refused_appeals] == [("p1", "not_possible")]
+    case, _ = after(accused(decided), ReceiveAppeal("p1", "facts", "respondent"))
+    assert case.state is CaseState.APPEALED
+
+
 @pytest.mark.parametrize("ground", [ground for ground in APPEAL_GROUNDS if ground != "inaction"])
 def test_a_decision_is_appealed_within_the_window_once_by_each_party(ground: str) -> None:
     case = led(*DECIDED)

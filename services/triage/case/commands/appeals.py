@@ -59,7 +59,7 @@ class LodgeAppeal(Command):
 
     def faults(self, case: Case, policy: Policy, now: datetime) -> Iterable[FieldError]:
         """The person is no party, there is nothing to appeal against, it is too late, or it was appealed before."""
-        if self.party == RESPONDENT and not _has_respondent(case, policy):
+        if self.party in PARTIES and not _is_party(case, self.party, policy):
             yield FieldError("/party", "no_party", "The case has no such party.")
         if self.ground and (fault := _against(case, self.party, self.ground, policy, now)):
             yield fault
@@ -99,7 +99,8 @@ class ReceiveAppeal(Command):
         if self.appeal_id in {*(one.id for one in case.appeals), *(one.id for one in case.refused_appeals)}:
             return []
         fault = _against(case, self.party, self.ground, policy, now)
-        if fault or case.state in TAKES_NO_APPEAL:
+        never = case.state is CaseState.MERGED or not _is_party(case, self.party, policy)
+        if fault or never or case.state in TAKES_NO_APPEAL:
             return [
                 AppealRefused(
                     previous=case.state,
@@ -107,7 +108,7 @@ class ReceiveAppeal(Command):
                     appeal_id=self.appeal_id,
                     party=self.party,
                     appeal_ground=self.ground,
-                    refusal=fault.code if fault else NOT_POSSIBLE if case.state is CaseState.MERGED else NOT_NOW,
+                    refusal=fault.code if fault else NOT_POSSIBLE if never else NOT_NOW,
                 )
             ]
         return [
@@ -198,10 +199,14 @@ def appealable_until(policy: Policy, decided_at: datetime, body: str | None) -> 
     return policy.deadline(WINDOW, decided_at, body).due_at if WINDOW in policy.deadlines else None
 
 
-def _has_respondent(case: Case, policy: Policy) -> bool:
-    """Whether the case accuses a person: the report names one, or a handler has added one as a party."""
+def _is_party(case: Case, party: str, policy: Policy) -> bool:
+    """Whether the case has this direct party: a reporter always, and a respondent where it accuses a person.
+
+    It does so where the report names one, or a handler has added one as a party.
+    """
     category = policy.categories.get(case.category)
-    return bool(case.respondents) and (category is None or category.accuses)
+    accuses = bool(case.respondents) and (category is None or category.accuses)
+    return party == REPORTER or (party == RESPONDENT and accuses)
 
 
 def _was_missed(deadline: Deadline) -> bool:
