@@ -17,7 +17,7 @@ from shared.policy.retention import Retention
 Lane = Literal["standard", "emergency", "child_protection"]
 CommunityKind = Literal["wiki", "affiliate", "event", "technical_space", "global"]
 Consent = Literal["alone", "four_eyes", "two_thirds"]
-ClockStart = Literal["received", "referred", "last_update", "emergency_measure", "decided", "event_ended", "closed"]
+ClockStart = Literal["received", "referred", "last_update", "emergency_measure", "decided"]
 
 EVERYWHERE = Calendar()
 """The calendar of a handling body that names none."""

@@ -18,7 +18,6 @@ BY_CLOCK: Mapping[str, str] = {
     "first_response": "respond",
     "update": "update",
     "decision": "decide",
-    "event_report": "report-event",
 }
 """What keeps each clock, where the state of the case asks for nothing else."""
 FIRST = frozenset({"emergency_measure_review"})

@@ -1,6 +1,7 @@
 """follow_up.toml says when people are asked how it goes; the loader refuses what could never hold."""
 
 from datetime import timedelta
+from itertools import product
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,12 @@ def test_a_row_for_an_outcome_goes_before_the_one_for_every_case(tmp_path: Path)
     policy = load_policy(policy_with(tmp_path, own + LAST))
     assert policy.check_ins("mediation", "online") == (timedelta(days=1),)
     assert policy.check_ins("warning", "in_person") == (timedelta(days=7), timedelta(days=30))
+
+
+def test_every_case_that_is_followed_up_has_a_check_in_after_30_days() -> None:
+    policy = load_policy(None)
+    for outcome, setting in product(policy.outcomes, policy.settings):
+        assert timedelta(days=30) in policy.check_ins(outcome, setting), (outcome, setting)
 
 
 @pytest.mark.parametrize(
