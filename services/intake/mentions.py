@@ -159,12 +159,16 @@ class Mentions:
         return replace(people, mentioned=mentioned, pages=report.pages, source=report.source)
 
     def _words_of(self, report: StoredReport) -> Iterator[str]:
-        """All texts of a stored report and of what was written since; none of an erased one."""
+        """All texts of a stored report and of what was written since; none of an erased one.
+
+        Without those of respondents: the accused would choose who judges.
+        """
         if report.vault is None:
             return
         for name in get_args(Section):
             yield from _texts_in(self._section(report.id, report.vault, name), names=name == "unknown")
-        for kind, sealed in (("statements", report.statements), ("answers", report.answers)):
+        said = {key: words for key, words in report.statements.items() if words.party is None}
+        for kind, sealed in (("statements", said), ("answers", report.answers)):
             for key, words in sealed.items():
                 if not is_code(key):
                     yield self._vault.open(f"{report.id}/{kind}/{key}", words).decode()

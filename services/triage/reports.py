@@ -13,6 +13,7 @@ from services.triage.case.commands.appeals import ReceiveAppeal
 from services.triage.case.commands.check_ins import ReceiveCheckIn
 from services.triage.case.commands.command import Command
 from services.triage.case.commands.inquiry import ReceiveAnswer
+from services.triage.case.commands.linking import SPLIT
 from services.triage.case.commands.opening import Open
 from services.triage.case.commands.parties import ReceiveReply
 from services.triage.case.commands.table import carry_out, carry_out_other
@@ -35,7 +36,7 @@ from shared.events import (
     ReportReplied,
     parties_of,
 )
-from shared.ids import case_id_of
+from shared.ids import case_id_of, derive
 from shared.parties import Parties
 from shared.policy import Policy
 from shared.problems import Malformed
@@ -131,7 +132,10 @@ class ReportFollower:
         await change(self._cases, by_case, decide, PORTION, self._count)
 
     async def _open_after(self, event: Event, report: ReportReceived, first_id: str, people: People) -> None:
-        """Open a case that follows the case of an earlier report, and link both."""
+        """Open a case that follows the case of an earlier report.
+
+        After bad treatment the new case alone has the link. Of a split both have one.
+        """
         case_id, attempts = _case_id(event), dict[str, int]()
 
         async def decide(found: Mapping[str, StoredCase]) -> Sequence[CaseChange]:
@@ -139,15 +143,17 @@ class ReportFollower:
                 return []
             first, at, code_name = found.get(first_id), self._clock(), await self._name_for(case_id, attempts)
             refs = self._tokens.ref_of(case_id, first_id), self._tokens.ref_of(first_id, case_id)
-            opening = Open(code_name, report, people, first.case if first else None, *refs)
+            opening = Open(code_name, report, people, first.case if first else None, first is None, *refs)
             told: dict[str, Any] = {"actor": TRIAGE, "cause": event.id, "trace": event.trace}
             case, events = carry_out(None, opening, self._policy, people, at, case_id=case_id, **told)
             assert case is not None  # noqa: S101  # a case that is opened is there
             changes = [CaseChange(case, None, events, [event.id])]
-            if first:
+            if first and opening.relation == SPLIT:
+                # Nothing in the events of the one case leads to those of the other without the key of the tokens.
+                told |= {"cause": derive("linked", opening.own_ref), "trace": None}
                 theirs = self._tokens.people(first.case, people.staff, await self._sight.names_of(first.case))
                 after, events = carry_out_other(first.case, case, opening, self._policy, theirs, at, **told)
-                changes.append(CaseChange(after, first, events, [event.id]))
+                changes.append(CaseChange(after, first, events, [told["cause"]]))
             return changes
 
         for done in await change_together(self._cases, [case_id, first_id], decide):

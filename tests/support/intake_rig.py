@@ -299,7 +299,7 @@ class Rig:
         )
         self.further = FurtherReports(self.submissions, self.vault, roster)
         self.mailbox = Mailbox(self.store, self.vault, SECRETS, self.mentions, self.further, POLICY, self.clock)
-        self.respondents = Respondents(self.store, self.vault, SECRETS, self.mentions, POLICY, self.clock)
+        self.respondents = Respondents(self.store, self.vault, SECRETS, POLICY, self.clock)
         self.access_log = AccessLog("intake", self.accesses or _Accesses(self.store))
         self.identities = Identities(POLICY, self.roster)
         self.reader = VaultReader(

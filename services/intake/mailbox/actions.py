@@ -181,7 +181,9 @@ class Mailbox:
             known = self._said(report, answer_id)
             further = stored.get(opened.report_id) if opened else None
             if is_repeated(kept, known) and (
-                opened is None or self._further.is_opened(report, answer_id, entries, further)
+                self._further.is_opened(report, answer_id, entries, further)
+                if opened
+                else answer_id not in report.opened or entries == {CHOICE: STOP}
             ):
                 return []
             stops_alone = entries == {CHOICE: STOP}

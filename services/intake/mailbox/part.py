@@ -31,6 +31,6 @@ def build(
     """Follows every case, and shows a reporter what became of a report, over HTTP and on a page."""
     mailbox = Mailbox(store, vault, secrets, mentions, further, policy)
     runtime.consume_facts("cases", [CaseFact], mailbox.project)
-    respondents = Respondents(store, vault, secrets, mentions, policy)
+    respondents = Respondents(store, vault, secrets, policy)
     page = FollowUpPage(mailbox, RespondentPage(respondents, pages, policy), pages, policy)
     return Part([make_mailbox_router(mailbox, respondents, gate), make_follow_up_router(page, gate)])

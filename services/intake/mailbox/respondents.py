@@ -10,7 +10,6 @@ from datetime import datetime
 
 from services.intake.mailbox.appeals import way_to_appeal
 from services.intake.mailbox.views import AppealStanding, AppealView, AppealWay, ReplyView, RespondentView
-from services.intake.mentions import Mentions
 from services.intake.report.receipt import hash_receipt
 from services.intake.report.sealed import SealedStatement
 from services.intake.report.status import Appeal
@@ -52,14 +51,12 @@ class Respondents:
         store: Store,
         vault: Vault,
         secrets: Secrets,
-        mentions: Mentions,
         policy: Policy,
         clock: Callable[[], datetime] = now,
     ) -> None:
         self._store = store
         self._vault = vault
         self._secrets = secrets
-        self._mentions = mentions
         self._policy = policy
         self._clock = clock
         self._brake = Brake("receipt")
@@ -84,9 +81,7 @@ class Respondents:
             async def decide(_: str, report: StoredReport | None) -> Change | None:
                 if report is None or (behind := _behind(report, receipt_hash)) is None or behind.door.opened_at:
                     return None
-                opened = replace(behind.door, opened_at=self._clock())
-                doors = tuple(opened if door == behind.door else door for door in report.doors)
-                return Change(report, replace(report, doors=doors), [], [derive("opened", opened.told_id)])
+                return Change(report, _opened(behind, self._clock()), [], [derive("opened", behind.door.told_id)])
 
             await change(self._store, [found.report.id], decide)
         return self._view(found)
@@ -111,7 +106,7 @@ class Respondents:
                 raise Problem(409, "too-many-replies", "So many replies are enough; the handlers have them all.")
             reply_id = derive("reply", behind.report.id, behind.party, str(len(said)))
             fact = ReportReplied(report_id=behind.report.id, party=behind.party, reply_id=reply_id)
-            return await self._kept(behind, fact, reply_id, REPLY, text)
+            return self._kept(behind, fact, reply_id, REPLY, text)
 
         await change(self._store, [found.report.id], decide)
         return reply_id
@@ -133,7 +128,7 @@ class Respondents:
                 fact = ReportAppealed(
                     report_id=behind.report.id, appeal_id=appeal_id, appeal_ground=ground, party="respondent"
                 )
-                return await self._kept(behind, fact, appeal_id, APPEAL, text, ground)
+                return self._kept(behind, fact, appeal_id, APPEAL, text, ground)
             newest = next(reversed(sent), None)
             if newest is None or sent[newest].ground != ground or self._words(behind.report, newest) != text:
                 error = FieldError("/ground", "not_now", "This cannot be appealed now.")
@@ -156,7 +151,7 @@ class Respondents:
             raise _unknown()
         return found, receipt_hash
 
-    async def _kept(
+    def _kept(
         self, found: _Found, fact: Fact, statement_id: str, kind: str, text: str, ground: str | None = None
     ) -> Change:
         report, at = found.report, self._clock()
@@ -168,14 +163,13 @@ class Respondents:
             last_seq=report.seq,
             trace=current_traceparent(),
         )
-        after = await self._mentions.noted(report, [text])
         words = self._vault.seal(f"{report.id}/statements/{statement_id}", text.encode())
         statement = SealedStatement(
             words.key_id, words.key, words.data, kind=kind, at=at, ground=ground, party=found.party
         )
-        after = replace(after, statements={**report.statements, statement_id: statement})
-        events += self._mentions.told(report, after, RESPONDENT, at, statement_id)
-        return Change(report, after, events, [statement_id])
+        # The words shut nobody out: else the accused would choose who judges.
+        statements = {**report.statements, statement_id: statement}
+        return Change(report, replace(_opened(found, at), statements=statements), events, [statement_id])
 
     def _way(self, found: _Found) -> AppealWay:
         status = found.report.status
@@ -235,6 +229,12 @@ def _behind(report: StoredReport | None, receipt_hash: bytes) -> _Found | None:
     holding = {told_id: party for party, told_id in report.status.disclosed.items()}
     door = next((door for door in report.doors if door.receipt == receipt_hash and door.told_id in holding), None)
     return _Found(report, door, holding[door.told_id]) if door else None
+
+
+def _opened(found: _Found, at: datetime) -> StoredReport:
+    """The report, whose receipt the respondent has used: handlers do not see it any more."""
+    used = replace(found.door, opened_at=found.door.opened_at or at)
+    return replace(found.report, doors=tuple(used if door == found.door else door for door in found.report.doors))
 
 
 def _there(report: StoredReport | None, receipt_hash: bytes) -> _Found:

@@ -52,9 +52,13 @@ def tells_of_bad_treatment(entries: Mapping[str, str]) -> bool:
 
 
 def kept_of(entries: Mapping[str, str]) -> dict[str, str]:
-    """What of these entries stays with the report. Of bad treatment nothing does: people who did not decide read it."""
+    """What of these entries stays with the report. Of bad treatment nothing does: people who did not decide read it.
+
+    Where nothing else was answered, there stands what a reporter leaves who declines: the same, to the letter.
+    """
     hidden = (BAD_TREATMENT, WORDS) if tells_of_bad_treatment(entries) else ()
-    return {name: given for name, given in entries.items() if name not in hidden}
+    kept = {name: given for name, given in entries.items() if name not in hidden}
+    return kept if is_answered(kept) or kept.get(CHOICE) == STOP else {**kept, CHOICE: DECLINE}
 
 
 def is_repeated(entries: Mapping[str, str], known: Mapping[str, str]) -> bool:

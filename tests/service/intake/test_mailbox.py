@@ -658,6 +658,27 @@ async def test_bad_treatment_for_a_report_becomes_a_report_of_its_own(rig: Rig) 
     assert new["sections"]["reported"]["people"][0]["name"] == "Mallory"
 
 
+async def test_an_answer_about_bad_treatment_alone_leaves_what_a_decline_leaves(rig: Rig) -> None:
+    left = []
+    for said in ({**BADLY, "answers": {"treated_badly": "yes"}}, {"number": 1, "choice": "decline"}):
+        made = await rig.post()
+        await rig.mailbox.project([case_event(made["report_id"], 1, BEGUN), case_event(made["report_id"], 2, ASKED)])
+        assert (await check_in(rig, made["receipt"], said))[0] == 202
+        reads = [Read(made["report_id"], ("correspondence",))]
+        (read,) = await rig.reader.read(reads, purpose=PURPOSES["review"], actor=RESPONDER)
+        answers = read["sections"]["correspondence"]["answers"]
+        left.append([(one["question_id"].rpartition("-")[2], one["text"]) for one in answers])
+    assert left == [[("choice", "decline")]] * 2
+
+
+async def test_the_rest_of_an_answer_about_bad_treatment_is_no_retry_of_it(rig: Rig) -> None:
+    made = await rig.post()
+    await rig.mailbox.project([case_event(made["report_id"], 1, BEGUN), case_event(made["report_id"], 2, ASKED)])
+    assert (await check_in(rig, made["receipt"], BADLY))[0] == 202
+    assert (await check_in(rig, made["receipt"], {**BADLY, "answers": {"safe": "no"}, "text": ""}))[0] == 409
+    assert (await check_in(rig, made["receipt"], BADLY))[0] == 202
+
+
 async def test_a_report_of_bad_treatment_is_erased_by_itself(rig: Rig, accepted: dict[str, str]) -> None:
     first = accepted["report_id"]
     await rig.mailbox.project([case_event(first, 1, BEGUN), case_event(first, 2, ASKED)])

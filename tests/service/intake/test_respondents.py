@@ -6,7 +6,9 @@ from typing import Any
 import pytest
 
 from services.intake.erasure.actions import Erasure
+from services.intake.report.pseudonym import pseudonyms_for
 from services.intake.vault.reads import Read
+from shared.access.principal import Grant, Role
 from shared.access.purposes import PURPOSES
 from shared.events import (
     AppealDecided,
@@ -18,7 +20,8 @@ from shared.events import (
     ReportReplied,
 )
 from tests.support.forms import SAME_ORIGIN, token_from
-from tests.support.intake_rig import RESPONDER, START, Rig, case_event
+from tests.support.intake_rig import RESPONDER, SECRETS, START, Rig, case_event
+from tests.support.people import COPIES, person
 
 JANE, OTHER = "a" * 32, "b" * 32
 INSIDE: dict[str, Any] = {"previous": "investigating", "state": "investigating"}
@@ -108,6 +111,20 @@ async def test_a_reply_counts_once_and_its_words_stay_in_the_vault(rig: Rig) -> 
         assert (await ask(rig, receipt, "/replies", text=f"Reply {number}"))[0] == 202
     status, problem = await ask(rig, receipt, "/replies", text="One more")
     assert (status, problem["type"]) == (409, "/errors/too-many-replies")
+
+
+async def test_the_words_of_a_respondent_shut_nobody_out(rig: Rig) -> None:
+    report_id, receipt = await told(rig)
+    keys = pseudonyms_for(SECRETS.pseudonyms, ["Example Responder"], [])
+    COPIES.enrol(person("acc05ed", Grant(Role.RESPONDER, ("enwiki_arbcom",)), pseudonyms=keys))
+    assert (await ask(rig, receipt, "/replies", text="Example Responder hates me."))[0] == 202
+    assert not (await rig.store.load([report_id]))[report_id].mentioned
+
+
+async def test_a_respondent_who_only_writes_has_used_the_receipt(rig: Rig) -> None:
+    report_id, receipt = await told(rig)
+    assert (await ask(rig, receipt, "/replies", text="It was not me."))[0] == 202
+    assert await seen_by_handlers(rig, report_id) is None
 
 
 async def test_a_respondent_appeals_within_the_window_and_reads_the_verdict(rig: Rig) -> None:

@@ -1,6 +1,7 @@
 """A reporter who was treated badly for a report gets a case with people who did not decide in the first one."""
 
 from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
 
 import pytest
 
@@ -61,13 +62,15 @@ async def test_the_new_case_is_linked_and_shut_to_the_people_who_decided(rig: Ri
         "case.opened", "case.recusal_declared", "case.triaged", "case.linked", "deadline.met",
     ]  # fmt: skip
     assert (await rig.http.get(f"/v1/cases/{case.id}", headers=bearer(ALICE))).status_code == 404
+    stored = rig.cases.stored[first.id].case
+    assert (stored.seq, stored.links) == (first.seq, ())
     shown = await rig.shown(first)
     assert (shown["links"], case.code_name in str(shown)) == ([], False)
     assert "linked" not in str(shown["history"])
     theirs = await rig.shown(case, OTHERS[0])
     assert [(link["relation"], link["id"]) for link in theirs["links"]] == [("retaliation", first.id)]
     linked = [event for event in rig.cases.events if isinstance(event.fact, CaseLinked)]
-    assert len(linked) == 2
+    assert [event.case_id for event in linked] == [case.id]
     assert not any(case.id in event.fact.model_dump_json() for event in linked)
 
 
@@ -80,13 +83,22 @@ async def test_a_case_goes_to_the_stand_in_where_too_few_did_not_decide(rig: Rig
     assert not any(step.fact == "case.passed_on" for step in case.history)
 
 
-async def test_a_case_opens_also_where_the_first_one_is_not_there(rig: Rig) -> None:
+async def test_people_who_were_recused_without_a_ground_are_carried_over(rig: Rig) -> None:
+    first = await decided(rig)
+    stored = rig.cases.stored[first.id]
+    rig.cases.stored[first.id] = replace(stored, case=replace(first, recused=(OTHERS[0].ref,)))
+    assert set((await opened(rig, first)).recused) == {ALICE.ref, OTHERS[0].ref}
+
+
+async def test_a_case_whose_first_one_is_lost_goes_to_the_last_stand_in(rig: Rig) -> None:
     received, named = told_badly(await rig.open())
     gone = named.fact.model_copy(update={"follows": case_id_of(new_id())})
     await rig.parties.follow([from_intake(received.fact.report_id, gone, 1)])  # type: ignore[attr-defined]
     await rig.intake.take([received])
     case = rig.cases.stored[received.case_id].case
     assert (case.links, case.recused) == ((), ())
+    assert case.body == case.own_body == POLICY.stand_ins("enwiki_arbcom")[-1]
+    assert (await rig.http.get(f"/v1/cases/{case.id}", headers=bearer(ALICE))).status_code == 404
 
 
 async def test_a_flag_alone_links_nothing(rig: Rig) -> None:

@@ -52,6 +52,8 @@ async def test_the_new_case_goes_where_the_policy_sends_its_matter_and_both_are_
     assert part.body != case.body
     assert [link.relation for link in part.links] == ["split"]
     assert [link.relation for link in rig.cases.stored[case.id].case.links] == ["split"]
+    theirs, own = ({e.cause for e in rig.cases.events if e.case_id == i} for i in (case.id, part.id))
+    assert theirs.isdisjoint(own)
     # Nothing says that the people of the first case have a conflict.
     assert part.recused == ()
 

@@ -7,7 +7,7 @@ from services.triage.case.attendance import NOBODY, People, choose_body
 from services.triage.case.case import Case
 from services.triage.case.commands.command import Command
 from services.triage.case.commands.linking import SPLIT
-from services.triage.case.commands.recusal import DECIDED_BEFORE, NAMED
+from services.triage.case.commands.recusal import DECIDED_BEFORE, NAMED, OTHER
 from services.triage.case.values import Flood
 from shared.events import (
     RETALIATION,
@@ -33,7 +33,8 @@ class Open(Command):
     A body that cannot look after it is passed over: see choose_body. `first`: the case of an earlier report of which
     this one is a part, or for which the reporter of this one was treated badly. The people who are recused from the
     first are recused before anybody hears of the new one. After bad treatment, so are those who had the first or
-    decided in it.
+    decided in it. `first_lost`: there is such a case, but triage does not have it. Nobody can tell who has to be
+    recused, so the case goes to the last stand-in, and does not come back.
     """
 
     name = "open"
@@ -43,6 +44,7 @@ class Open(Command):
     report: ReportReceived
     people: People = NOBODY
     first: Case | None = None
+    first_lost: bool = False
     other_ref: str = ""
     own_ref: str = ""
     floods: tuple[Flood, ...] = ()
@@ -52,9 +54,10 @@ class Open(Command):
         report = self.report
         way = policy.triage(ReportFacts(report.community, report.category, frozenset(report.flags), report.setting))
         apart = self._apart(self.first) if self.first else {}
-        body = choose_body(way.body, report.community, self.people, policy, now, frozenset(apart))
+        own = (way.body, *policy.stand_ins(way.body))[-1 if self.first_lost else 0]
+        body = choose_body(own, report.community, self.people, policy, now, frozenset(apart))
         # No report comes from the future: two clocks that disagree must not give the handlers more time.
-        deadlines = policy.deadlines_for(way.lane, min(report.received_at, now), way.body)
+        deadlines = policy.deadlines_for(way.lane, min(report.received_at, now), own)
         opened = CaseOpened(
             previous=None,
             state=CaseState.RECEIVED,
@@ -82,7 +85,7 @@ class Open(Command):
             rule=way.rule,
             deadlines=tuple(DeadlineSet(**d._asdict()) for d in deadlines),
             deadlines_told=True,
-            own_body=way.body,
+            own_body=own,
         )
         recused = [
             RecusalDeclared(previous=CaseState.RECEIVED, state=CaseState.RECEIVED, person=person, ground=ground)
@@ -90,6 +93,11 @@ class Open(Command):
         ]
         linked = [self._linked(state, self.other_ref)] if self.first else []
         return [opened, *recused, triaged, *linked, *self._grouped(state, way.lane)]
+
+    @property
+    def relation(self) -> str:
+        """What the new case has to do with the first one."""
+        return RETALIATION if RETALIATION in self.report.flags else SPLIT
 
     def _grouped(self, state: CaseState, lane: str) -> list[CaseFact]:
         """That the case is part of a flood, if it is; a rule by which it ranks behind goes before others."""
@@ -100,19 +108,24 @@ class Open(Command):
         return []
 
     def decide_other(self, other: Case, case: Case, policy: Policy, now: datetime) -> list[CaseFact]:
-        """The first case has to do with the new one. Only those who may see the new one are shown so."""
+        """The first case has to do with the new one. Triage asks for this of a split alone."""
         return [self._linked(other.state, self.own_ref)]
 
     def _linked(self, state: CaseState, ref: str) -> CaseLinked:
-        relation = RETALIATION if RETALIATION in self.report.flags else SPLIT
-        return CaseLinked(previous=state, state=state, other_case=ref, relation=relation)
+        return CaseLinked(previous=state, state=state, other_case=ref, relation=self.relation)
 
     def _apart(self, first: Case) -> dict[str, str]:
         """The people (references) who have nothing to do with the case, each with the ground."""
         # Who is named stands beside the case, and not in it. What one person alone has said may still lapse.
         standing = (one for one in first.recusals if one.ground != NAMED and one.confirm_by is None)
-        before = _judges_of(first) if RETALIATION in self.report.flags else ()
-        return {**dict.fromkeys(before, DECIDED_BEFORE), **{one.person: one.ground for one in standing}}
+        before = _judges_of(first) if self.relation == RETALIATION else ()
+        # Older cases have people who are recused without a ground.
+        bare = set(first.recused).difference(one.person for one in first.recusals)
+        return {
+            **dict.fromkeys(sorted(bare), OTHER),
+            **dict.fromkeys(before, DECIDED_BEFORE),
+            **{one.person: one.ground for one in standing},
+        }
 
 
 def _judges_of(first: Case) -> list[str]:

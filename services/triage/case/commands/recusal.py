@@ -30,7 +30,8 @@ NAMED = "named"
 """The ground of a person that the case is about."""
 DECIDED_BEFORE = "prior_knowledge"
 """The ground of a person who decided in an earlier case that this one follows."""
-GROUNDS = (NAMED, "involved", "related", "same_employer", DECIDED_BEFORE, "other")
+OTHER = "other"
+GROUNDS = (NAMED, "involved", "related", "same_employer", DECIDED_BEFORE, OTHER)
 """Why a person is recused: the conflicts that handling bodies' manuals name."""
 WITHDRAWALS = ("mistaken", "unfounded", "resolved")
 """Why a recusal is taken back."""
