@@ -223,8 +223,8 @@ def ranges_of(query: CaseQuery) -> list[list[QueueRange]]:
 
     Then the same of the cases that are referred to these bodies.
 
-    MongoDB reads each range in the order of the index, so it examines no more cases than it returns. For this a range
-    is not sorted by what is the same in all of it.
+    MongoDB reads each range in the order of the index, so it sorts nothing, and without a lane and a second facet it
+    examines no more cases than it returns. For this a range is not sorted by what is the same in all of it.
     """
     states = list({state.value for state in query.states or CaseState})
     of_states: Document = {"state": {"$in": states}}

@@ -78,8 +78,8 @@ class Case:
     `merge_note_id`: the vault has the reasons; `absorbed`: the cases that are part of this one. The case has names of
     its own for other cases (see services.triage.case.tokens).
     `referrals`: the oldest first. `subjects`: tokens of the people reported, and `further_parties`: those that handlers
-    added; `disclosures`: what respondents were told. `grouped`: it is one of many from few sources.
-    added; `disclosures`: what respondents were told, and `replies`: what they wrote.
+    added; `disclosures`: what respondents were told, and `replies`: what they wrote. `grouped`: it is one of many from
+    few sources.
     """
 
     id: str

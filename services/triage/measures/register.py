@@ -159,7 +159,7 @@ class MeasureRegister:
         return found, after
 
     def communities(self, who: Principal) -> tuple[str, ...]:
-        """The communities whose measures `who` may list, by their ids."""
+        """The communities of which `who` may list the measures, by their ids."""
         reached = reaches(who, "measure.list", self._clock())
         return tuple(name for name in self.policy.communities if any(self._reaches(reach, name) for reach in reached))
 

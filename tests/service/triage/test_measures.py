@@ -84,7 +84,7 @@ async def test_each_community_sees_its_own_measures_and_those_that_hold_everywhe
     assert await listed(rig, query="?kind=permanent_ban") == []
 
 
-async def test_whom_a_measure_is_about_is_read_in_the_vault_for_one_purpose(rig: Rig) -> None:
+async def test_the_people_of_a_measure_are_read_in_the_vault_for_one_purpose(rig: Rig) -> None:
     case = await restricted(rig)
     answer = await rig.http.get(f"/v1/measures/{measure_of(case)}", headers=bearer(EVE))
     assert (answer.json()["names"], answer.json()["erased"]) == (["Zebedee"], False)
@@ -98,7 +98,7 @@ async def test_whom_a_measure_is_about_is_read_in_the_vault_for_one_purpose(rig:
     assert (answer.json()["names"], answer.json()["erased"]) == ([], True)
 
 
-async def test_a_person_whom_the_case_is_about_or_recused_sees_nothing_of_it(rig: Rig) -> None:
+async def test_a_person_who_is_named_or_recused_sees_nothing_of_a_measure(rig: Rig) -> None:
     about = person("e4f0ace4", *EVE.grants)
     case = await restricted(rig, names=about.pseudonyms)
     answer = await rig.order(case, "recuse", {"person": EVE.ref, "ground": "involved"}, CORA)

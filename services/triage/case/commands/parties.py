@@ -73,7 +73,7 @@ class Disclose(Command):
             yield FieldError("/withheld_for", "not_withheld", "Only what is withheld has such a ground.")
         if self.disclosure == WITHHELD and self.for_respondent:
             yield FieldError(
-                "/for_respondent", "withheld", "Nothing is told to a respondent from whom all is withheld."
+                "/for_respondent", "withheld", "All is withheld from this respondent, so nothing can be told."
             )
         if self.disclosure not in ("", DISCLOSURES[0]) and self.why is None:
             yield FieldError("/why", "missing", WordsField.missing)

@@ -41,7 +41,7 @@ def _paused(case: Case, fact: DeadlinePaused, _event: Event) -> Fields:
 
 
 def _moved(deadline: Deadline, due_at: datetime, at: datetime) -> tuple[Move, ...]:
-    """The moves of a deadline whose clock goes on `at` this time, to be due then."""
+    """The moves of a deadline of which the clock goes on `at` this time, to be due then."""
     if deadline.stopped_for is None or due_at == deadline.due_at:
         return deadline.moves
     return (*deadline.moves, Move(deadline.stopped_for, at, deadline.due_at, due_at))
