@@ -129,6 +129,19 @@ class KeptPolicy:
         return f"{self._settings.database_prefix}{self._service}"
 
 
+async def keep_folder(service: str, settings: Settings, folder: Path) -> None:
+    """Keep the files of a folder. One that this service does not use may be unreadable, and stops nothing."""
+    try:
+        texts = texts_in(folder)
+    except (OSError, ValueError) as error:
+        reason = type(error).__name__
+        log.warning(
+            "the policy folder cannot be read whole and is not kept", extra={"event": "policy", "reason": reason}
+        )
+        return
+    await KeptPolicy(service, settings).keep(texts)
+
+
 def fall_back(service: str, settings: Settings) -> Path | None:
     """A folder with the copy, where the service has one.
 

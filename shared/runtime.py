@@ -18,7 +18,7 @@ from shared.kafka.publisher import Publisher
 from shared.kafka.records import Record
 from shared.kafka.replay import read_to_end
 from shared.kafka.topics import RESTRICTED
-from shared.kept_policy import KeptPolicy, PolicyState, fall_back, texts_in
+from shared.kept_policy import PolicyState, fall_back, keep_folder
 from shared.lifecycle import Lifecycle, Readiness
 from shared.mongo import Collection, IndexModel, connect, trace_commands
 from shared.outbox import Relay
@@ -195,8 +195,7 @@ def _build(service: str, settings: S, build: Callable[[S], FastAPI]) -> tuple[Fa
     try:
         app, tasks = build(settings), Tasks()
         if folder:
-            texts, version = texts_in(folder), load_policy(folder).version
-            tasks = [KeptPolicy(service, settings).keep(texts), state.watch(folder, version)]
+            tasks = [keep_folder(service, settings, folder), state.watch(folder, load_policy(folder).version)]
     except PolicyError as error:
         found = _fall_back(service, settings, build, state, error)
         if found is None:

@@ -248,7 +248,8 @@ def _check_policy(directory: Path | None) -> Finding:
         return Finding("policy", True, f"Version {policy.version}, baseline {baseline.version}.")
     except PolicyError as error:
         found = count(len(error.findings), "finding")
-        return Finding("policy", False, f"{found}; services go on with the policy before: see `hearth policy check`.")
+        stands = "A service that has started with a good policy goes on with that one; a first start is refused."
+        return Finding("policy", False, f"{found}: see `hearth policy check`. {stands}")
 
 
 def check_settings() -> list[Finding]:

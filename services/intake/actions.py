@@ -156,7 +156,7 @@ class Submissions:
         return Accepted(self._id_of(scope, key), make_receipt(self._secrets.pepper, nonce))
 
     async def prepare(self, arrival: Arrival, follows: str, shut_out: tuple[str, ...]) -> Change:
-        """A new report as it is to be written, of what was done to a reporter for the report of the case `follows`.
+        """A new report as it is to be written, from that of the case `follows`: of bad treatment, or a part of it.
 
         `shut_out`: references of people who may not see it. Raises Unavailable before the roster was ever read.
         """

@@ -84,10 +84,10 @@ class StoredReport(ReportOutline):
     people on the roster in an erased report. `further`: references of people that handlers name, by the token that the
     case has for each; they are shut out while the case has the token among its recusals. `remarks`: what was odd about
     the submission, and did not cost it. `follows`: the case of an earlier report, for which the reporter was treated
-    badly; an erasure removes it. `opened`: the check-ins, by what the keys of their answers begin with, at which the
-    reporter told so; each became a report of its own. `parts`: the words of handlers, by id, that became reports of
-    their own. `doors`: for respondents. `version`, `seq`, `outbox` and `told_at` (when it was told last who is named;
-    UTC-aware) belong to the store; in a new report they are 0 or empty.
+    badly or of which this one is a part; an erasure removes it. `opened`: the check-ins, by what the keys of their
+    answers begin with, at which the reporter told so; each became a report of its own. `parts`: the words of handlers,
+    by id, that became reports of their own. `doors`: for respondents. `version`, `seq`, `outbox` and `told_at` (when it
+    was told last who is named; UTC-aware) belong to the store; in a new report they are 0 or empty.
     """
 
     case_id: str

@@ -11,11 +11,11 @@ APPEAL_GROUNDS = (INACTION, "facts", "procedure", "proportion", "conflict", "new
 TAKES_NO_APPEAL = (CaseState.REFERRED, CaseState.APPEALED, CaseState.MERGED)
 """The states after the opening in which a case takes no appeal."""
 NOT_NOW = "not_now"
-"""Why an appeal of the reporter is refused in a state that takes none, and that ends."""
+"""Why an appeal is refused in a state that takes none, and that ends."""
 NOT_POSSIBLE = "not_possible"
-"""Why an appeal of the reporter is refused in a merged case. It tells nothing of the merging."""
+"""Why an appeal is refused in a merged case. It tells nothing of the merging."""
 REFUSALS = ("too_late", "not_decided", "not_overdue", "appealed_before", NOT_NOW, NOT_POSSIBLE)
-"""Why an appeal of the reporter is refused."""
+"""Why an appeal is refused."""
 
 
 class AppealLodged(CaseFact):

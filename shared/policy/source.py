@@ -87,6 +87,9 @@ def read_source(path: Path) -> Source:
         text = path.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
         raise PolicyError([Finding(path.name, 1, "", "the file is missing")]) from None
+    except OSError as error:
+        reason = f"the file cannot be read: {error.strerror}"
+        raise PolicyError([Finding(path.name, 1, "", reason)]) from None
     except UnicodeDecodeError as error:
         line = path.read_bytes()[: error.start].count(b"\n") + 1
         raise PolicyError([Finding(path.name, line, "", "not UTF-8 text")]) from None

@@ -70,7 +70,7 @@ class Case:
     `unasked_for`: why the reporter is never asked again, `stopped` or `no_answer`.
     `proposal`: the decision that is proposed, and not made yet. `objections`: to outcomes, also to those that are not
     proposed any more: each stands until its maker agrees, or the outcome is decided on.
-    `appeals`: all of them, the newest last; `refused_appeals`: those of the reporter that could not be taken.
+    `appeals`: all of them, the newest last; `refused_appeals`: those of a party that could not be taken.
     `appeal_until`: until when the decision can be appealed, as was told with it; None where nothing told it.
     `unattended`: no handling body could look after it when that was last judged. `category_confirmed`: a person said
     that it has this category. `watchers`: references of the people who follow it.

@@ -36,10 +36,14 @@ class MeasureList(TypedDict):
 
 
 class MeasureAbout(MeasureInForce):
-    """A measure, and the people it is about: the names as people gave them. `erased`: no name is left."""
+    """A measure, and the people it is about: the names as people gave them. `erased`: no name is left.
+
+    `ask_handlers`: the case is about several people, so no name is given: its handlers know who is meant.
+    """
 
     names: Sequence[str]
     erased: bool
+    ask_handlers: bool
 
 
 class MeasureExport(TypedDict):
@@ -51,7 +55,7 @@ class MeasureExport(TypedDict):
 
 COLUMNS = (
     "id", "kind", "scope", "community", "everywhere", "body", "begun_at", "until", "emergency", "review_by", "names",
-    "erased",
+    "erased", "ask_handlers",
 )  # fmt: skip
 
 
@@ -74,7 +78,7 @@ def show_entry(entry: Entry) -> MeasureInForce:
 
 def show_about(entry: Entry, about: About) -> MeasureAbout:
     """The same, and the people it is about."""
-    return {**show_entry(entry), "names": list(about.names), "erased": about.erased}
+    return {**show_entry(entry), "names": list(about.names), "erased": about.erased, "ask_handlers": about.ask_handlers}
 
 
 def write_csv(items: Sequence[MeasureAbout]) -> bytes:

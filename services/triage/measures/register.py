@@ -57,10 +57,14 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class About:
-    """The people a measure is about. `names` is empty where nobody has one; `erased`: nothing is left of the report."""
+    """The people a measure is about. `names` is empty where nobody has one; `erased`: nothing is left of the report.
+
+    `ask_handlers`: the case is about several people, and only its handlers know for which of them the measure holds.
+    """
 
     names: tuple[str, ...] = ()
     erased: bool = False
+    ask_handlers: bool = False
 
 
 class MeasureRegister:
@@ -209,7 +213,10 @@ class MeasureRegister:
 
 
 def _about(entry: Entry, contents: Contents | None) -> About:
-    """The names of the respondents, as far as the vault hands them out."""
+    """The name of the respondent, as far as the vault hands it out."""
+    # A measure does not say for which respondent it holds, and an absorbed report may name more of them.
+    if len(set(entry.case.respondents)) > 1 or entry.case.absorbed:
+        return About(ask_handlers=True)
     if contents is None or contents.erased:
         return About(erased=contents is not None)
     people = contents.sections.get("names", {}).get("people", ())

@@ -19,7 +19,9 @@ def floods(own: Marks, others: Iterable[Marks], rules: Sequence[MassRule]) -> tu
         before = [m for m in earlier if own.reported_at - m.reported_at <= rule.within and own.shares(rule.about, m)]
         sources = {marks.source for marks in (own, *before)}
         if len(before) + 1 >= rule.reports and len(sources) <= rule.sources:
-            # Reports that tell nothing of their source count as one, or a flood without names would be none.
+            # Reports that tell nothing of their source count as one source, or a flood without names would be none. But
+            # one of them may be genuine, and nobody can tell which, so none of them ranks behind.
             of_source = sum(marks.source == own.source for marks in before)
-            found.append(Flood(rule.id, rule.lanes if of_source >= rule.keeps else frozenset()))
+            is_behind = own.source is not None and of_source >= rule.keeps
+            found.append(Flood(rule.id, rule.lanes if is_behind else frozenset()))
     return tuple(found)

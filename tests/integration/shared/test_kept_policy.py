@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from shared.kept_policy import KeptPolicy, PolicyState, texts_in
+from shared.kept_policy import KeptPolicy, PolicyState, keep_folder, texts_in
 from shared.mongo import connect
 from shared.policy import load_policy
 from shared.policy.loader import PACKAGED
@@ -34,6 +34,16 @@ async def test_a_kept_folder_comes_back_as_it_was(mongo_uri: str, database_prefi
         await kept.keep(texts)
         assert await kept.find() == texts
     assert len(texts) == 3
+
+
+async def test_a_folder_with_a_file_that_cannot_be_read_stops_nothing(
+    mongo_uri: str, database_prefix: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "baseline").mkdir()
+    (tmp_path / "baseline" / "2027-01-01.toml").write_bytes(b"\xff")
+    await keep_folder("triage", settings_for(mongo=mongo_uri, database_prefix=database_prefix), tmp_path)
+    assert "is not kept" in caplog.text
+    assert await kept_at(mongo_uri, database_prefix).find() is None
 
 
 async def test_a_folder_that_is_too_large_is_not_kept(mongo_uri: str, database_prefix: str) -> None:

@@ -6,6 +6,7 @@ import io
 from collections.abc import AsyncIterator, Iterable
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -142,6 +143,26 @@ async def test_the_export_names_people_and_holds_no_formula(rig: Rig) -> None:
     assert {purpose for _, purpose, _ in rig.vault.reads} == {"enforce"}
     rig.vault.away = True
     assert (await rig.http.get("/v1/measures/export", headers=bearer(EVE))).status_code == 503
+
+
+@pytest.mark.parametrize(
+    "changed", [{"subjects": (JANE, "8" * 32)}, {"absorbed": ("case-2",)}], ids=["two", "absorbed"]
+)
+async def test_where_several_people_may_be_meant_the_handlers_are_to_be_asked(
+    rig: Rig, changed: dict[str, Any]
+) -> None:
+    case = await restricted(rig)
+    stored = rig.cases.stored[case.id]
+    rig.cases.stored[case.id] = replace(stored, case=replace(case, **changed))
+    item = (await rig.http.get(f"/v1/measures/{measure_of(case)}", headers=bearer(EVE))).json()
+    assert (item["names"], item["ask_handlers"]) == ([], True)
+    table = (await rig.http.get("/v1/measures/export.csv", headers=bearer(EVE))).text
+    (row,) = csv.DictReader(io.StringIO(table))
+    assert (row["names"], row["ask_handlers"].lower()) == ("", "true")
+    await sign_in(rig.http, rig.sessions, "/desk", EVE)
+    page = (await rig.http.get(f"/desk/measures/{measure_of(case)}", headers=HTML)).text
+    assert "Ask the handlers who is meant" in page
+    assert "Zebedee" not in f"{page} {table} {item}"
 
 
 async def test_the_pages_list_what_is_in_force_and_name_people_on_a_page_of_their_own(rig: Rig) -> None:

@@ -398,6 +398,11 @@ def test_everything_wrong_is_reported_at_once(tmp_path: Path) -> None:
     assert [re.sub(r":\d+:.*", "", one) for one in found] == ["deadlines.toml", "policy.toml", "policy.toml"]
 
 
+def test_what_cannot_be_read_as_a_file_is_named(tmp_path: Path) -> None:
+    (tmp_path / "policy.toml").mkdir()
+    assert findings(tmp_path) == ["policy.toml:1: the file cannot be read: Is a directory"]
+
+
 def test_a_file_of_another_name_is_refused_rather_than_ignored(tmp_path: Path) -> None:
     assert findings(write(tmp_path, "routings.toml", ROUTING))[0].startswith("routings.toml:1: not a policy file")
 

@@ -40,8 +40,9 @@ def test_the_first_reports_of_each_source_keep_their_place_in_a_flood() -> None:
     assert floods(report(23, "a"), before, [PERSON]) == (Flood("person", LANES),)
 
 
-def test_reports_that_tell_nothing_of_their_source_count_as_one_source() -> None:
-    assert floods(report(20, None), flood(20, None), [PERSON]) == (Flood("person", LANES),)
+def test_a_report_that_tells_nothing_of_its_source_is_marked_and_never_ranks_behind() -> None:
+    assert floods(report(20, None), flood(20, None), [PERSON]) == (Flood("person", frozenset()),)
+    assert floods(report(20, None), flood(20, "a", None), [PERSON]) == (Flood("person", frozenset()),)
     assert floods(report(20, "named"), flood(20, None), [PERSON]) == (Flood("person", frozenset()),)
 
 
