@@ -190,7 +190,7 @@ class ReportFollower:
             case ReportCheckedIn() as told:
                 command = ReceiveCheckIn(told.number, told.due_at, told.answer, told.stop, told.answer_id)
             case ReportAppealed() as appeal:
-                command = ReceiveAppeal(appeal.appeal_id, appeal.appeal_ground, appeal.party)
+                command = ReceiveAppeal(appeal.appeal_id, appeal.appeal_ground, appeal.party, appeal.respondent)
             case ReportReplied() as reply:
                 command = ReceiveReply(reply.party, reply.reply_id)
             case other:

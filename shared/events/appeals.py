@@ -22,9 +22,11 @@ class AppealLodged(CaseFact):
     """A direct party appeals against the decision, or against the lack of one; the words stay in the vault.
 
     `party`: `reporter` or `respondent`. `outcome`: the decision that is appealed; None where there is none.
+    `respondent`: the token of the respondent who appealed; None where a handler took the appeal down.
     """
 
     name: ClassVar[str] = "appeal.lodged"
+    version: ClassVar[str] = "1.1"
     follows_policy: ClassVar[bool] = True
     shows: ClassVar[str | None] = "appeal_ground"
 
@@ -33,6 +35,7 @@ class AppealLodged(CaseFact):
     appeal_ground: str
     reason_id: str
     outcome: str | None = None
+    respondent: str | None = None
 
 
 class AppealRefused(CaseFact):
@@ -40,9 +43,11 @@ class AppealRefused(CaseFact):
 
     `refusal` says why: `too_late`, `not_decided`, `not_overdue`, `appealed_before`, `not_now` where the case was in a
     state that takes no appeal, or `not_possible` where nothing is done on the case by itself any more.
+    `respondent`: the token of the respondent who appealed.
     """
 
     name: ClassVar[str] = "appeal.refused"
+    version: ClassVar[str] = "1.1"
     follows_policy: ClassVar[bool] = True
     shows: ClassVar[str | None] = "refusal"
 
@@ -50,6 +55,7 @@ class AppealRefused(CaseFact):
     party: str
     appeal_ground: str
     refusal: str
+    respondent: str | None = None
 
 
 class AppealDecided(CaseFact):

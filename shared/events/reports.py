@@ -102,14 +102,16 @@ class ReportReplied(Fact):
 class ReportAppealed(Fact):
     """A direct party appeals, against the decision or the lack of one; the words stay in the vault under `appeal_id`.
 
-    `party`: `reporter` or `respondent`. Triage answers each with `appeal.lodged` or `appeal.refused`.
+    `party`: `reporter` or `respondent`; `respondent`: the token of which. Triage answers each with `appeal.lodged` or
+    `appeal.refused`.
     """
 
     topic: ClassVar[str] = "reports"
     name: ClassVar[str] = "report.appealed"
-    version: ClassVar[str] = "1.1"
+    version: ClassVar[str] = "1.2"
 
     report_id: str
     appeal_id: str
     appeal_ground: str
     party: str = "reporter"
+    respondent: str | None = None

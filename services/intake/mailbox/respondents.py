@@ -126,7 +126,11 @@ class Respondents:
             if ground in self._way(behind).grounds:
                 appeal_id = derive("appeal", behind.report.id, behind.party, str(len(sent)))
                 fact = ReportAppealed(
-                    report_id=behind.report.id, appeal_id=appeal_id, appeal_ground=ground, party="respondent"
+                    report_id=behind.report.id,
+                    appeal_id=appeal_id,
+                    appeal_ground=ground,
+                    party="respondent",
+                    respondent=behind.party,
                 )
                 return self._kept(behind, fact, appeal_id, APPEAL, text, ground)
             newest = next(reversed(sent), None)
@@ -172,14 +176,16 @@ class Respondents:
         return Change(report, replace(_opened(found, at), statements=statements), events, [statement_id])
 
     def _way(self, found: _Found) -> AppealWay:
-        status = found.report.status
-        answered = {appeal.id for appeal in status.their_appeals}
+        status, sent = found.report.status, found.said(APPEAL)
+        # Of the appeals of other respondents nothing is told.
+        own = tuple(appeal for appeal in status.their_appeals if appeal.id in sent)
+        answered = {appeal.id for appeal in own}
         others = self._policy.stand_ins(status.body) if status.body else ()
         return way_to_appeal(
-            replace(status, appeals=status.their_appeals),
+            replace(status, appeals=own),
             others[0] if others else None,
             self._clock(),
-            is_sent=any(sent not in answered for sent in found.said(APPEAL)),
+            is_sent=any(one not in answered for one in sent),
         )
 
     def _view(self, found: _Found) -> RespondentView:

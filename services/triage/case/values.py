@@ -188,8 +188,8 @@ class Measure:
 class Appeal:
     """An appeal of a direct party, that `by` (a reference) took down. The vault has the words under `reason_id`.
 
-    `state`: where the case was. `verdict`, `decided_by` and `verdict_id` (the words of the verdict) are None while it
-    waits.
+    `respondent`: the token of the respondent who sent it. `state`: where the case was. `verdict`, `decided_by` and
+    `verdict_id` (the words of the verdict) are None while it waits.
     """
 
     id: str
@@ -202,6 +202,7 @@ class Appeal:
     verdict: str | None = None
     decided_by: str | None = None
     verdict_id: str | None = None
+    respondent: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -113,6 +113,29 @@ async def test_a_reply_counts_once_and_its_words_stay_in_the_vault(rig: Rig) -> 
     assert (status, problem["type"]) == (409, "/errors/too-many-replies")
 
 
+async def test_the_appeal_of_one_respondent_is_none_of_another(rig: Rig) -> None:
+    report_id, receipt = await told(rig, JANE, OTHER)
+    decided = CaseDecided(
+        previous="investigating", state="decided", outcome="warning", reason_id="r",
+        appeal_until=START + timedelta(days=30),
+    )  # fmt: skip
+    lodged = AppealLodged(
+        previous="decided", state="appealed", appeal_id="other", party="respondent", appeal_ground="facts",
+        reason_id="other", respondent=OTHER,
+    )  # fmt: skip
+    await rig.mailbox.project([case_event(report_id, 3, decided), case_event(report_id, 4, lodged)])
+    view = (await ask(rig, receipt))[1]
+    assert (view["appeals"], view["appeal"]["barred"]) == ([], "busy")
+    upheld = AppealDecided(
+        previous="appealed", state="decided", appeal_id="other", party="respondent", verdict="upheld", reason_id="v",
+        outcome="warning",
+    )  # fmt: skip
+    await rig.mailbox.project([case_event(report_id, 5, upheld)])
+    assert (await ask(rig, receipt, "/appeals", ground="facts", text="I did not."))[0] == 202
+    fact = next(fact for fact in rig.store.events() if isinstance(fact, ReportAppealed))
+    assert fact.respondent == JANE
+
+
 async def test_the_words_of_a_respondent_shut_nobody_out(rig: Rig) -> None:
     report_id, receipt = await told(rig)
     keys = pseudonyms_for(SECRETS.pseudonyms, ["Example Responder"], [])

@@ -103,6 +103,15 @@ def test_an_appeal_by_a_receipt_of_who_is_no_party_is_refused_and_kept() -> None
     assert case.state is CaseState.APPEALED
 
 
+def test_the_appeal_of_one_respondent_takes_none_from_another() -> None:
+    case, _ = after(accused(led(*DECIDED)), ReceiveAppeal("p1", "facts", "respondent", "a" * 32), AT + DAY)
+    case, _ = after(case, verdict("upheld"), AT + 2 * DAY)
+    again, _ = after(case, ReceiveAppeal("p2", "facts", "respondent", "a" * 32), AT + 3 * DAY)
+    assert [one.refusal for one in again.refused_appeals] == ["appealed_before"]
+    other, _ = after(case, ReceiveAppeal("p3", "facts", "respondent", "b" * 32), AT + 3 * DAY)
+    assert [one.respondent for one in other.appeals] == ["a" * 32, "b" * 32]
+
+
 @pytest.mark.parametrize("ground", [ground for ground in APPEAL_GROUNDS if ground != "inaction"])
 def test_a_decision_is_appealed_within_the_window_once_by_each_party(ground: str) -> None:
     case = led(*DECIDED)

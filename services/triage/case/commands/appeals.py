@@ -89,6 +89,7 @@ class ReceiveAppeal(Command):
     appeal_id: str
     ground: str
     party: str = REPORTER
+    respondent: str | None = None
 
     def leads(self, case: Case) -> CaseState:
         """The case is under appeal; where the appeal is refused, it stays."""
@@ -98,7 +99,7 @@ class ReceiveAppeal(Command):
         """The appeal, or why it cannot be taken."""
         if self.appeal_id in {*(one.id for one in case.appeals), *(one.id for one in case.refused_appeals)}:
             return []
-        fault = _against(case, self.party, self.ground, policy, now)
+        fault = _against(case, self.party, self.ground, policy, now, self.respondent)
         never = case.state is CaseState.MERGED or not _is_party(case, self.party, policy)
         if fault or never or case.state in TAKES_NO_APPEAL:
             return [
@@ -120,6 +121,7 @@ class ReceiveAppeal(Command):
                 appeal_ground=self.ground,
                 reason_id=self.appeal_id,
                 outcome=case.outcome,
+                respondent=self.respondent,
             )
         ]
 
@@ -214,9 +216,11 @@ def _was_missed(deadline: Deadline) -> bool:
     return deadline.breached_at is not None or (deadline.met_at is not None and deadline.met_at > deadline.due_at)
 
 
-def _against(case: Case, party: str, ground: str, policy: Policy, now: datetime) -> FieldError | None:
-    """What is wrong with an appeal of this party on this ground."""
-    before = max((appeal.at for appeal in case.appeals if appeal.party == party), default=None)
+def _against(
+    case: Case, party: str, ground: str, policy: Policy, now: datetime, respondent: str | None = None
+) -> FieldError | None:
+    """What is wrong with an appeal of this party on this ground. The appeal of one respondent is none of another."""
+    before = max((a.at for a in case.appeals if (a.party, a.respondent) == (party, respondent)), default=None)
     decided = case.decided_at
     until = case.appeal_until or (appealable_until(policy, decided, case.body) if decided else None)
     # What was missed before a decision cannot be appealed for longer than the decision.

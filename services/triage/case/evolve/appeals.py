@@ -19,6 +19,7 @@ def _lodged(case: Case, fact: AppealLodged, event: Event) -> Fields:
         at=event.time,
         reason_id=fact.reason_id,
         state=case.state,
+        respondent=fact.respondent,
     )
     return {"appeals": (*case.appeals, appeal)}
 
