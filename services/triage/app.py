@@ -14,7 +14,7 @@ from services.triage.baseline.store import MongoRegistries
 from services.triage.baseline.stored import RegistryStore
 from services.triage.case.tokens import Tokens
 from services.triage.desk.live import Live
-from services.triage.desk.lookers import LOOKER_INDEXES, MongoLookers
+from services.triage.desk.lookers import MongoLookers
 from services.triage.desk.names import CaseNames
 from services.triage.desk.part import build as build_desk
 from services.triage.desk.people import PeopleNames
@@ -23,7 +23,7 @@ from services.triage.desk.search import Search
 from services.triage.desk.views import load_pages
 from services.triage.measures.part import build as build_measures
 from services.triage.measures.register import MeasureRegister
-from services.triage.measures.store import IN_FORCE_INDEXES, InForceStore, MongoMeasures
+from services.triage.measures.store import InForceStore, MongoMeasures
 from services.triage.paths import HOME
 from services.triage.patterns.actions import Patterns
 from services.triage.patterns.arrivals import Arrivals
@@ -91,8 +91,7 @@ def build_app(
     """The application of triage; nothing is connected before it starts. Tests hand in what is beside it."""
     runtime = Runtime("triage", settings)
     aggregates, kept, said = (runtime.aggregates(name) for name in ("cases", "roster", "baseline"))
-    found = MongoMeasures(aggregates.collection)
-    in_force: InForceStore = measures or found
+    in_force: InForceStore = measures or MongoMeasures(aggregates.collection)
     cases = cases or MongoCases(aggregates)
     policy = load_policy(settings.policy_dir)
     http = make_http(settings.intake_url)
@@ -137,12 +136,18 @@ def build_app(
     parts = [
         Part(
             [make_router(desk, queue, gate, people)],
-            indexes=[(aggregates.collection, (*CASE_INDEXES, *IN_FORCE_INDEXES)), (looking, LOOKER_INDEXES)],
-            prepare=[replay.run, found.place_measures],
+            indexes=[(aggregates.collection, CASE_INDEXES)],
+            prepare=[replay.run],
             tasks=[watch.run, watch.run_timers],
         ),
-        build_desk(desk, queue, Search(cases, queue, intake, policy), gate, pages, people, flow.drafts, live),
-        build_measures(MeasureRegister(in_force, sight, intake, policy, settings.form_key), gate, pages, people),
+        build_desk(desk, queue, Search(cases, queue, intake, policy), gate, pages, people, flow.drafts, live, looking),
+        build_measures(
+            MeasureRegister(in_force, sight, intake, policy, settings.form_key),
+            gate,
+            pages,
+            people,
+            aggregates.collection,
+        ),
         build_patterns(kept_marks),
         build_roster(
             editor,

@@ -3,6 +3,7 @@
 from services.triage.actions import Desk
 from services.triage.desk.live import Live
 from services.triage.desk.live_pages import make_live_router
+from services.triage.desk.lookers import LOOKER_INDEXES
 from services.triage.desk.names import CaseNames
 from services.triage.desk.pages import make_page_router
 from services.triage.desk.people import PeopleNames
@@ -10,6 +11,7 @@ from services.triage.desk.queue import Queue
 from services.triage.desk.queue_pages import make_queue_router
 from services.triage.desk.search import Search
 from services.triage.desk.views import HERE
+from shared.mongo import Collection
 from shared.parts import Part
 from shared.sign_in.drafts import FormDrafts
 from shared.web.gate import Gate
@@ -25,6 +27,7 @@ def build(
     people: PeopleNames,
     drafts: FormDrafts,
     live: Live,
+    looking: Collection,
 ) -> Part:
     """The pages of the queue and of cases, and what they load."""
     names = CaseNames(pages, desk.policy, people)
@@ -34,4 +37,4 @@ def build(
         make_page_router(desk, queue, gate, pages, names, drafts),
         make_asset_router(gate, HERE / "static"),
     ]
-    return Part(routers)
+    return Part(routers, indexes=[(looking, LOOKER_INDEXES)])

@@ -5,12 +5,19 @@ from services.triage.desk.people import PeopleNames
 from services.triage.measures.pages import make_measure_pages
 from services.triage.measures.register import MeasureRegister
 from services.triage.measures.routes import make_measures_router
+from services.triage.measures.store import IN_FORCE_INDEXES, MongoMeasures
+from shared.mongo import Collection
 from shared.parts import Part
 from shared.web.gate import Gate
 from shared.web.pages import Pages
 
 
-def build(register: MeasureRegister, gate: Gate, pages: Pages, people: PeopleNames) -> Part:
+def build(register: MeasureRegister, gate: Gate, pages: Pages, people: PeopleNames, cases: Collection) -> Part:
     """Shows what is in force, over HTTP and on pages."""
     names = CaseNames(pages, register.policy, people)
-    return Part([make_measures_router(register, gate), make_measure_pages(register, gate, pages, names)])
+    routers = [make_measures_router(register, gate), make_measure_pages(register, gate, pages, names)]
+    return Part(
+        routers,
+        indexes=[(cases, IN_FORCE_INDEXES)],
+        prepare=[MongoMeasures(cases).place_measures],
+    )
