@@ -12,10 +12,8 @@ from fastapi import FastAPI
 from services.notification.delivery import Delivery
 from services.notification.routing.plan import plan
 from services.notification.routing.summary import CaseSummary, follow
-from services.triage.app import build_app
 from services.triage.case.case import Case
 from services.triage.case.timers.table import wakes_at
-from services.triage.desk.live import Live
 from services.triage.reports import ReportFollower
 from services.triage.stored import Staffing
 from services.triage.watch import CaseWatch
@@ -26,9 +24,7 @@ from shared.parties import Parties
 from shared.times import now
 from tests.fakes.memory_entries import MemoryEntries
 from tests.fakes.memory_lookers import MemoryLookers
-from tests.fakes.memory_marks import MemoryMarks
 from tests.fakes.memory_parties import MemoryParties
-from tests.fakes.memory_recent_cases import MemoryRecentCases
 from tests.fakes.memory_registries import MemoryRegistries
 from tests.fakes.memory_sessions import MemorySessions
 from tests.support.audit_world import AuditWorld, leaf_of
@@ -39,7 +35,7 @@ from tests.support.people import COPIES, auditor, bearer
 from tests.support.rosters import refresh_rosters
 from tests.support.service_keys import signer
 from tests.support.travel import Travel, travelling
-from tests.support.triage_rig import POLICY, TOKENS, MemoryCases, settings_for
+from tests.support.triage_rig import POLICY, TOKENS, MemoryCases, build_triage
 
 
 class _Now(Clock):
@@ -150,11 +146,9 @@ async def four_services(staffing: Staffing) -> AsyncIterator[FourServices]:
             make_http("https://intake.example", transport=transport) as vault,
             httpx.AsyncClient(transport=transport, base_url="https://intake.example") as reporter,
         ):
-            app = build_app(
-                settings_for(), cases=cases, intake=VaultClient(vault, signer("triage")), copies=COPIES,
-                sessions=sessions, entries=entries, parties=parties, staffing=staffing, registries=MemoryRegistries(),
-                marks=MemoryMarks(parties), measures=cases, live=Live(cases, MemoryLookers(), 1.0),
-                recent=MemoryRecentCases(cases.stored),
+            app = build_triage(
+                cases, VaultClient(vault, signer("triage")), sessions, entries, parties, staffing, MemoryRegistries(),
+                MemoryLookers(), 1.0,
             )  # fmt: skip
             desk_transport = httpx.ASGITransport(app, raise_app_exceptions=False)
             async with httpx.AsyncClient(transport=desk_transport, base_url="https://desk.example") as desk:

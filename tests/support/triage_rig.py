@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 from fastapi import FastAPI
 
-from services.triage.app import build_app
+from services.triage.app import Intake, build_app
 from services.triage.baseline.scorecards import Scorecards
 from services.triage.case.case import ENDED, Case
 from services.triage.case.facets import facets_of
@@ -331,12 +331,9 @@ async def make_rig(
         COPIES.enrol(one)
     cases, vault, sessions, entries = MemoryCases(), MemoryVault(), MemorySessions(), MemoryEntries()
     parties, registries, lookers = MemoryParties(), MemoryRegistries(), MemoryLookers()
-    app = build_app(
-        settings_for(), cases=cases, intake=vault, copies=COPIES, sessions=sessions, entries=entries, parties=parties,
-        marks=MemoryMarks(parties),
-        staffing=staffing, registries=registries, catalogues=catalogues, scorecards=scorecards, measures=cases,
-        live=Live(cases, lookers, live_seconds),
-        recent=MemoryRecentCases(cases.stored),
+    app = build_triage(
+        cases, vault, sessions, entries, parties, staffing, registries, lookers, live_seconds,
+        catalogues=catalogues, scorecards=scorecards,
     )  # fmt: skip
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="https://desk.example") as http:
@@ -349,6 +346,26 @@ async def make_rig(
             arrivals=Arrivals(MemoryMarks(parties), POLICY),
         )
         yield Rig(cases, vault, intake, app, http, sessions, entries, parties, registries, lookers)
+
+
+def build_triage(
+    cases: MemoryCases,
+    intake: Intake,
+    sessions: MemorySessions,
+    entries: MemoryEntries,
+    parties: MemoryParties,
+    staffing: Staffing,
+    registries: MemoryRegistries,
+    lookers: MemoryLookers,
+    live_seconds: float,
+    **given: Any,
+) -> FastAPI:
+    """The application of triage with everything that it would reach over the network in memory."""
+    return build_app(
+        settings_for(), cases=cases, intake=intake, copies=COPIES, sessions=sessions, entries=entries, parties=parties,
+        marks=MemoryMarks(parties), staffing=staffing, registries=registries, measures=cases,
+        live=Live(cases, lookers, live_seconds), recent=MemoryRecentCases(cases.stored), **given,
+    )  # fmt: skip
 
 
 def settings_for(**given: Any) -> TriageSettings:
