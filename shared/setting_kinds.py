@@ -154,14 +154,6 @@ def _load_chain(context: ssl.SSLContext, path: Path) -> None:
     context.load_cert_chain(path, password="")  # nosec B106  # no password is what is meant
 
 
-def _folder(path: Path) -> Path:
-    try:
-        next(path.iterdir(), None)
-    except OSError as error:
-        raise ValueError(f"{path} cannot be read as a folder ({error.strerror})") from None
-    return path
-
-
 KEY_BYTES = 32
 _LONGEST_PREFIX = 100
 """Characters; Kafka takes 249 in all."""
@@ -171,8 +163,6 @@ File = Annotated[Path, AfterValidator(_file)]
 """A file that can be read at the start."""
 Authorities = Annotated[File, AfterValidator(_loads(_load_authorities, "certificates of an authority in PEM"))]
 Certificate = Annotated[File, AfterValidator(_loads(_load_chain, "a key without password and its certificate in PEM"))]
-Folder = Annotated[Path, AfterValidator(_folder)]
-"""A folder that can be read at the start."""
 Address = Annotated[str, AfterValidator(check_address)]
 """An address of a host, without a path and without a slash at the end."""
 Endpoint = Annotated[str, AfterValidator(partial(check_address, path=True))]

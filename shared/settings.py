@@ -24,7 +24,6 @@ from shared.setting_kinds import (
     Certificate,
     DatabasePrefix,
     Endpoint,
-    Folder,
     Hosts,
     Key,
     Listening,
@@ -168,7 +167,8 @@ class Settings(Connections):
         "Unset: none.",
     )
     form_key: Key = Field(description="Secret that signs the forms of pages; 32 bytes in base64.")
-    policy_dir: Folder | None = Field(None, description="Folder with policy files that replace the packaged ones.")
+    # A folder that is gone is a mistake in the policy, for which the one before stays in force.
+    policy_dir: Path | None = Field(None, description="Folder with policy files that replace the packaged ones.")
     otlp_endpoint: Endpoint | None = Field(
         None, description="OpenTelemetry collector (OTLP over HTTP); unset: no export."
     )
