@@ -4,10 +4,11 @@ Where the person has to sign in first, the sealed draft stands in the sign-in pa
 the form can use it. After the sign-in it waits under the new session. Where the person is refused, for a leave, for a
 training that is missing, or because what it was about is hidden from them now, it waits under their session, and goes
 on to the next session at the same browser. The person gets it back at the address to which the form was sent, until
-the form is sent with success.
+the form is sent with success. Only a form is kept that a page there gives back (shared.web.gate.GIVEN_BACK).
 """
 
 import hmac
+import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -26,6 +27,7 @@ from shared.sign_in.cookies import Cookies
 from shared.sign_in.sessions import Session, Sessions
 from shared.web.csrf import COOKIE, FORM_GUARD, OWNER
 from shared.web.forms import FIELDS
+from shared.web.gate import is_given_back
 
 DRAFT_LIFE = timedelta(minutes=10)
 """How long a draft waits after the sign-in. Until then the page can be loaded again."""
@@ -34,6 +36,7 @@ REFUSED_LIFE = timedelta(days=14)
 LONGEST_DRAFT = 200_000
 """Characters of a sealed draft; every form within its limits has less."""
 _NONCE = 12
+_CODE = re.compile(r"[A-Za-z0-9_.:-]*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +46,15 @@ class Draft:
     path: str
     owner: str
     fields: Mapping[str, Sequence[str]]
+
+    def gives_way_to(self, waiting: "Draft") -> bool:
+        """Whether the other one waits on: it has words, and this one was sent elsewhere and has choices alone."""
+        return self.path != waiting.path and waiting.has_words and not self.has_words
+
+    @property
+    def has_words(self) -> bool:
+        """Whether anything in it is more than the code of a choice."""
+        return not all(_CODE.fullmatch(value) for values in self.fields.values() for value in values)
 
 
 class Drafts:
@@ -89,9 +101,14 @@ class FormDrafts:
         return self.drafts.open(sealed, request.cookies.get(COOKIE, "")) if sealed else None
 
     async def keep(self, request: Request, person: str) -> bool:
-        """Have the form that was sent wait for a person who is refused. False if it is not theirs, or too long."""
+        """Have the form that was sent wait for a person who is refused. False if it is not theirs, or too long, or if
+        words of theirs wait elsewhere and it has none.
+        """
         secret, draft = self.cookies.read_session(request), _draft_in(request)
         if not is_secret(secret) or draft is None or not _is_of(request, draft, person):
+            return False
+        waiting = await self._waiting(request)
+        if waiting and _is_of(request, waiting[0], person) and draft.gives_way_to(waiting[0]):
             return False
         sealed = self.drafts.seal(draft, secret)
         if sealed:
@@ -110,10 +127,13 @@ class FormDrafts:
     async def take_along(self, request: Request, sealed: str, session: Session, secret: str) -> str | None:
         """Have the draft that came with a sign-in wait under its session, or else the one that waited at this browser.
 
-        Only if the form was made for the person of the session. Returns the path of a draft that had waited.
+        One without words does not replace one with words. Only if the form was made for the person of the session.
+        Returns the path of a draft that had waited.
         """
         draft, until = self.opened(request, sealed), self.sessions.clock() + DRAFT_LIFE
-        waited = None if draft else await self._waiting(request)
+        waited = await self._waiting(request)
+        if waited and draft and not (_is_of(request, waited[0], session.person) and draft.gives_way_to(waited[0])):
+            waited = None
         if waited:
             draft, until = waited
         if draft is None or not _is_of(request, draft, session.person):
@@ -152,9 +172,11 @@ class FormDrafts:
 
 
 def _draft_in(request: Request) -> Draft | None:
-    """The form that was sent, if it was made for a person."""
+    """The form that was sent, if it was made for a person and a page gives it back."""
     owner = request.scope.get(OWNER)
-    return Draft(request.scope["path"], owner, request.scope[FIELDS]) if owner and FIELDS in request.scope else None
+    if not owner or FIELDS not in request.scope or not is_given_back(request):
+        return None
+    return Draft(request.scope["path"], owner, request.scope[FIELDS])
 
 
 def _is_of(request: Request, draft: Draft, person: str) -> bool:

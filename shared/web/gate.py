@@ -237,6 +237,16 @@ def does(action: str, extra: Mapping[str, object] | None = None) -> dict[str, An
     return {"openapi_extra": {**(extra or {}), DECLARED: action}}
 
 
+GIVEN_BACK: Mapping[str, object] = {"x-hearth-given-back": True}
+"""The `extra` of a route that takes a form, where a page at the same address gives back what was typed into it."""
+
+
+def is_given_back(request: Request) -> bool:
+    """Whether a page gives back what was typed into the form that this request sends."""
+    declared = getattr(request.scope.get("route"), "openapi_extra", None) or {}
+    return GIVEN_BACK.items() <= declared.items()
+
+
 def principal_of(request: Request) -> Principal:
     """The caller, as the gate found it. NOBODY before the gate has looked."""
     who: Principal = request.scope.get(_PRINCIPAL, NOBODY)

@@ -29,7 +29,7 @@ from shared.times import now
 from shared.web.app import make_app
 from shared.web.bodies import json_response
 from shared.web.forms import read_form
-from shared.web.gate import Callers, Gate, does, principal_of
+from shared.web.gate import GIVEN_BACK, Callers, Gate, does, principal_of
 from shared.web.pages import TEMPLATES, make_asset_router, make_pages
 from tests.fakes.memory_sessions import MemorySessions
 from tests.stand_ins import oidc as oidc_stand_in
@@ -183,7 +183,7 @@ def _desk(flow: SignInFlow, gate: Gate) -> APIRouter:
     async def show_words(request: Request) -> Response:
         return json_response(await flow.drafts.find(request))
 
-    @router.post(f"{flow.home}/words", **does("roster.read"))
+    @router.post(f"{flow.home}/words", **does("roster.read", GIVEN_BACK))
     async def take_words(request: Request) -> Response:
         return json_response(await read_form(request))
 

@@ -196,8 +196,8 @@ class Respondents:
             told_at=told.at if told else None,
             replies=tuple(ReplyView(s.at, self._words(report, i) or "") for i, s in found.said(REPLY).items()),
             decided_at=status.decided_at,
-            # Where there are several, the outcome may be that of another one.
-            outcome=status.outcome if status.respondents <= 1 else None,
+            # Where there are several, or nobody knows how many, the outcome may be that of another one.
+            outcome=status.outcome if status.respondents == 1 else None,
             appeals=tuple(self._appeals(found)),
             appeal=self._way(found),
         )

@@ -145,7 +145,8 @@ class ReplyView:
 class RespondentView:
     """Everything that the receipt of a respondent opens. Times are UTC-aware.
 
-    `told`: the handlers' words for this respondent. `outcome`: only where no other respondent is in the case.
+    `told`: the handlers' words for this respondent. `outcome`: only where it is known that no other respondent is in
+    the case.
     """
 
     told: str | None

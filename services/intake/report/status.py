@@ -109,7 +109,8 @@ class Status:
     `before_merge`: the state that the reporter sees of a merged case, because the merging would tell of another report.
     `decided_at` and `appeal_until` (UTC-aware): when the decision was made that stands, and until when it can be
     appealed; None of a decision from before triage told it. `appeals`: those of the reporter, in their order.
-    `disclosed`: the ids of the words for each respondent, by the token of the case. `respondents`: how many there are.
+    `disclosed`: the ids of the words for each respondent, by the token of the case. `respondents`: how many there are;
+    0: it is not known, because nothing told it of older cases, or nobody was named at first.
     `their_appeals`: those of respondents.
     """
 
@@ -204,7 +205,8 @@ def follow(status: Status, event: Event) -> Status | None:
                 after = replace(after, their_appeals=(*status.their_appeals, appeal))
         case CaseOpened():
             after = replace(after, respondents=len(fact.subjects))
-        case PartyAdded() if fact.party_role == "respondent":
+        case PartyAdded() if fact.party_role == "respondent" and status.respondents:
+            # To an unknown number nothing can be added.
             after = replace(after, respondents=status.respondents + 1)
         case CaseDisclosed():
             others = {party: told for party, told in status.disclosed.items() if party != fact.party}

@@ -21,7 +21,7 @@ from shared.problems import NotFound, Problem
 from shared.sign_in.drafts import FormDrafts
 from shared.web.bodies import parse_change
 from shared.web.forms import read_form
-from shared.web.gate import Callers, Gate, does, principal_of
+from shared.web.gate import GIVEN_BACK, Callers, Gate, does, principal_of
 from shared.web.idempotency import cause_of, checked_key, version_in
 from shared.web.pages import Pages
 
@@ -59,7 +59,7 @@ def make_baseline_pages(
         stale = None if seen == str(registry.seq) else RegistryConflict(registry)
         return await view.community(request, known, registry, SentForm(change, form, stale))
 
-    @router.post(f"{BASELINE}/{{community}}/{{change}}", **does("baseline.read"))
+    @router.post(f"{BASELINE}/{{community}}/{{change}}", **does("baseline.read", GIVEN_BACK))
     async def make_change(request: Request, community: str, change: str) -> Response:
         who, kind = principal_of(request), CHANGES.get(change)
         if kind is None:

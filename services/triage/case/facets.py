@@ -5,7 +5,7 @@ A store keeps the facets of a case beside it, under one index. A case that has e
 
 from collections.abc import Iterator
 
-from services.triage.case.case import ENDED, Case
+from services.triage.case.case import ENDED, RESPONDENT, Case
 from shared.events import CaseState, CaseUnwatched, CaseWatched
 
 UNASSIGNED = "unassigned"
@@ -13,7 +13,7 @@ UNASSIGNED = "unassigned"
 WAITING = "waiting"
 """It waits for others: for the reporter, for another body, or until a pause is over."""
 ANSWERED = "answered"
-"""The reporter has written since a person last did something with it."""
+"""The reporter or a respondent has written since a person last did something with it."""
 _WAITS = frozenset({CaseState.AWAITING_INFORMATION, CaseState.REFERRED})
 _NO_WORK = frozenset({CaseWatched.name, CaseUnwatched.name})
 
@@ -51,4 +51,4 @@ def _facets(case: Case) -> Iterator[str]:
 def _is_answered(case: Case) -> bool:
     steps = (step for step in reversed(case.history) if step.role != "service" and step.fact not in _NO_WORK)
     last = next(steps, None)
-    return last is not None and last.role == "reporter"
+    return last is not None and last.role in ("reporter", RESPONDENT)

@@ -21,7 +21,7 @@ from shared.ids import derive
 from shared.problems import NotFound, Problem, Unavailable
 from shared.sign_in.drafts import FormDrafts
 from shared.web.forms import read_form
-from shared.web.gate import Callers, Gate, does, principal_of
+from shared.web.gate import GIVEN_BACK, Callers, Gate, does, principal_of
 from shared.web.idempotency import cause_of, checked_key, version_in
 from shared.web.pages import Pages
 
@@ -53,7 +53,7 @@ def make_page_router(
         stale = None if seen == str(case.seq) else await desk.conflict(principal, case, version_in(seen, "case"))
         return await case_view.show(request, principal, case, SentForm(command, _values(command, form), stale))
 
-    @router.post(f"{HOME}/cases/{{code_name}}/{{command}}", **does("case.read"))
+    @router.post(f"{HOME}/cases/{{code_name}}/{{command}}", **does("case.read", GIVEN_BACK))
     async def give_command(request: Request, code_name: str, command: str) -> Response:
         principal = principal_of(request)
         case = await desk.find_by_code_name(principal, code_name)

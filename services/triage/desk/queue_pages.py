@@ -3,6 +3,7 @@
 from urllib.parse import parse_qsl, urlencode
 
 from fastapi import APIRouter, Request, Response
+from starlette.responses import RedirectResponse
 
 from services.triage.actions import Desk
 from services.triage.desk.bulk import Bulk
@@ -38,6 +39,11 @@ def make_queue_router(
         who, form = principal_of(request), await read_form(request)
         shown = filter_of(dict(parse_qsl(form.get("back", [""])[-1])), queue.bodies(who), desk.policy)
         return await bulk.give(request, who, form, urlencode(address_of(shown)))
+
+    @router.get(f"{HOME}/bulk", **does("case.list"))
+    async def leave_bulk() -> Response:
+        # A sign-in leads back to where the form was sent; the cases are ticked anew.
+        return RedirectResponse(HOME, 303)
 
     @router.get(SEARCH, **does("case.list"))
     async def show_search(request: Request) -> Response:

@@ -33,7 +33,7 @@ from shared.sign_in.flow import SignInFlow
 from shared.times import now
 from shared.web.bodies import parse_change
 from shared.web.forms import read_form
-from shared.web.gate import Callers, Gate, does, principal_of
+from shared.web.gate import GIVEN_BACK, Callers, Gate, does, principal_of
 from shared.web.idempotency import cause_of, checked_key, version_in
 from shared.web.pages import Pages
 
@@ -95,7 +95,7 @@ def make_roster_pages(desk: RosterDesk, gate: Gate, pages: Pages, drafts: FormDr
         stale = None if seen == str(kept.version) else EntryConflict(kept)
         return await view.person(request, kept, SentForm(change, form, stale))
 
-    @router.post(f"{ROSTER}/{{person}}/{{change}}", **does("roster.read"))
+    @router.post(f"{ROSTER}/{{person}}/{{change}}", **does("roster.read", GIVEN_BACK))
     async def make_change(request: Request, person: str, change: str) -> Response:
         who, ref, kind = principal_of(request), reference_of(person), CHANGES.get(change)
         if kind is None:

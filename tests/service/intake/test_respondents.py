@@ -16,6 +16,7 @@ from shared.events import (
     CaseDecided,
     CaseDisclosed,
     CaseOpened,
+    PartyAdded,
     ReportAppealed,
     ReportReplied,
 )
@@ -182,6 +183,19 @@ async def test_of_several_respondents_none_reads_the_outcome_of_another(rig: Rig
     report_id, receipt = await told(rig, JANE, OTHER)
     decided = CaseDecided(previous="investigating", state="decided", outcome="warning", reason_id="r")
     await rig.mailbox.project([case_event(report_id, 3, decided)])
+    view = (await ask(rig, receipt))[1]
+    assert (view["outcome"], view["decided_at"] is not None) == (None, True)
+
+
+@pytest.mark.parametrize("more", [0, 1], ids=["stored before", "one more since"])
+async def test_where_nobody_knows_how_many_there_are_no_outcome_is_told(rig: Rig, more: int) -> None:
+    report_id, receipt = await told(rig, JANE, OTHER)
+    # A document from before respondents were counted.
+    del rig.store.reports[report_id]["status"]["respondents"]
+    added = PartyAdded(**INSIDE, party="c" * 32, party_role="respondent")
+    decided = CaseDecided(previous="investigating", state="decided", outcome="warning", reason_id="r")
+    facts = [added] * more + [decided]
+    await rig.mailbox.project([case_event(report_id, seq, fact) for seq, fact in enumerate(facts, start=3)])
     view = (await ask(rig, receipt))[1]
     assert (view["outcome"], view["decided_at"] is not None) == (None, True)
 

@@ -168,3 +168,22 @@ async def test_an_auditor_who_asks_for_a_case_finds_the_way_to_the_baseline(rig:
     assert answer.status_code == 403
     assert 'href="/desk/baseline"' in answer.text
     assert "Auditor" in answer.text
+
+
+async def test_a_sign_in_after_several_cases_were_ticked_leads_to_the_queue(rig: Rig) -> None:
+    await sign_in(rig.http, rig.sessions, "/desk", ALICE)
+    ticked = await rig.http.get("/desk/bulk")
+    assert (ticked.status_code, ticked.headers["location"]) == (303, "/desk")
+
+
+async def test_a_form_without_words_takes_no_words_away(rig: Rig) -> None:
+    case, kept = await open_question_form(rig)
+    COPIES.enrol(replace(ALICE, leaves=(Leave(LONG_AGO, BACK),)))
+    await refresh_rosters(rig.app)
+    form = f"/desk/cases/{case.code_name}/ask"
+    await rig.http.post(form, data={**kept, "question": "When was it, and where?"})
+    COPIES.enrol(ALICE)
+    await refresh_rosters(rig.app)
+    claimed = await rig.http.post("/desk/cases/never-there/assign", data={**kept, "assignee": ALICE.ref})
+    assert claimed.status_code == 404
+    assert "When was it, and where?" in (await rig.http.get(form)).text

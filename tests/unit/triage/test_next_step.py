@@ -9,6 +9,7 @@ from services.triage.case.commands.command import Command, Words
 from services.triage.case.commands.decision import Decide
 from services.triage.case.commands.handling import Assign, Claim, Close, Start
 from services.triage.case.commands.inquiry import Ask, ReceiveAnswer
+from services.triage.case.commands.parties import ReceiveReply
 from services.triage.case.commands.waiting import Pause
 from services.triage.case.facets import ANSWERED, UNASSIGNED, WAITING, facets_of
 from services.triage.desk.next_step import STEPS, next_step, time_left
@@ -20,6 +21,7 @@ from tests.support.case_steps import open_case, step
 AT = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
 ALICE = Actor("person:a11ce0de00000000", "responder")
 REPORTER = Actor("reporter", "reporter")
+RESPONDENT = Actor("respondent", "respondent")
 ASK = Ask(Words("q-1", "When?"))
 DECIDE = Decide("advice", Words("r-1", "So."))
 BEGUN = (Claim(ALICE), Start())
@@ -85,4 +87,7 @@ def test_facets_say_who_has_a_case_and_what_it_waits_for() -> None:
 def test_a_case_is_answered_until_a_person_does_something_with_it() -> None:
     case = after(ReceiveAnswer("q-1", "a-1"), by=REPORTER, case=after(*BEGUN, ASK))
     assert ANSWERED in facets_of(case)
-    assert ANSWERED not in facets_of(after(Assign("person:b0b0b0b000000000"), case=case))
+    replied = after(ReceiveReply("7" * 32, "r-1"), by=RESPONDENT, case=case)
+    assert ANSWERED in facets_of(replied)
+    assert ANSWERED not in facets_of(after(Assign("person:b0b0b0b000000000"), case=replied))
+    assert ANSWERED in facets_of(after(ReceiveReply("7" * 32, "r-1"), by=RESPONDENT, case=after(*BEGUN)))
