@@ -342,7 +342,7 @@ async def test_the_reporter_appeals_on_the_page_and_reads_the_verdict_there(rig:
     step = {"previous": "investigating", "state": "decided"}
     await tell(triaged, CaseDecided(**step, outcome="advice", reason_id="r-1", appeal_until=until))
     page = (await sent())[1]
-    assert "People who took no part in the decision look at your report again." in page
+    assert "People who took no part in the decision look at the case again." in page
     assert "Nothing was done in time" not in page
     status, page = await sent(appealing="1", appeal=" ")
     assert (status, "Why you appeal: " in page, "What should be looked at again: " in page) == (422, True, True)
