@@ -679,6 +679,20 @@ async def test_the_rest_of_an_answer_about_bad_treatment_is_no_retry_of_it(rig: 
     assert (await check_in(rig, made["receipt"], BADLY))[0] == 202
 
 
+async def test_a_hundred_answers_of_bad_treatment_at_once_become_one_report(rig: Rig, accepted: dict[str, str]) -> None:
+    first = accepted["report_id"]
+    await rig.mailbox.project([case_event(first, 1, BEGUN), case_event(first, 2, ASKED)])
+    said = [{**BADLY, "text": f"Words {number % 2}."} for number in range(100)]
+    async with rig.http() as http:
+        doors = (http.post("/v1/follow-up/check-ins", json={"receipt": accepted["receipt"], **one}) for one in said)
+        answers = await asyncio.gather(*doors)
+    assert {answer.status_code for answer in answers} == {202, 409}
+    assert len({answer.json()["opened"] for answer in answers if answer.status_code == 202}) == 1
+    assert len(rig.store.reports) == 2
+    told = [fact for fact in rig.store.events() if isinstance(fact, (ReportCheckedIn, ReportReceived))]
+    assert len(told) == 3
+
+
 async def test_a_report_of_bad_treatment_is_erased_by_itself(rig: Rig, accepted: dict[str, str]) -> None:
     first = accepted["report_id"]
     await rig.mailbox.project([case_event(first, 1, BEGUN), case_event(first, 2, ASKED)])

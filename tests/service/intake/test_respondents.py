@@ -99,6 +99,33 @@ async def test_a_new_disclosure_ends_the_receipt_before(rig: Rig) -> None:
     assert (await ask(rig, newer))[0] == 404
 
 
+async def test_a_receipt_opens_no_door_but_that_of_its_person(rig: Rig) -> None:
+    report_id, stale = await told(rig, JANE, OTHER)
+    reporter = (await rig.post(narrative="Another report."))["receipt"]
+    await rig.mailbox.keep_statement(report_id, "told-2", "told", "More of it.")
+    await rig.mailbox.project([case_event(report_id, 3, disclosed("told-2"))])
+    newer = await seen_by_handlers(rig, report_id)
+    assert newer is not None
+    # What another respondent is told ends no receipt but that one's own.
+    await rig.mailbox.keep_statement(report_id, "told-3", "told", "For the other.")
+    await rig.mailbox.project([case_event(report_id, 4, disclosed("told-3", OTHER))])
+    words = {"": {}, "/replies": {"text": "No."}, "/appeals": {"ground": "facts", "text": "No."}}
+    for receipt in (stale, reporter):
+        assert [(await ask(rig, receipt, door, **said))[0] for door, said in words.items()] == [404] * 3
+    doors: dict[str, dict[str, Any]] = {
+        "": {},
+        "/answers": {"question_id": "q-1", "text": "No."},
+        "/check-ins": {"number": 1, "choice": "stop"},
+        "/appeals": {"ground": "facts", "text": "No."},
+    }
+    async with rig.http() as http:
+        for door, body in doors.items():
+            answer = await http.post(f"/v1/follow-up{door}", json={"receipt": newer, **body})
+            assert (door, answer.status_code) == (door, 404)
+    assert (await ask(rig, newer))[1]["told"] == "More of it."
+    assert not [fact for fact in rig.store.events() if isinstance(fact, (ReportReplied, ReportAppealed))]
+
+
 async def test_a_reply_counts_once_and_its_words_stay_in_the_vault(rig: Rig) -> None:
     report_id, receipt = await told(rig)
     for _ in range(2):

@@ -289,6 +289,7 @@ async def test_a_bound_coordinator_changes_nothing_of_an_entry_without_a_role(ri
 async def test_nobody_changes_their_own_entry_but_for_leave_that_others_can_end(rig: Rig) -> None:
     for name, body in (
         ("grant", {"role": "auditor"}), ("revoke", {"role": "coordinator"}), ("training", {"module": "A"}),
+        ("enrol", {"bodies": ["enwiki_arbcom"], "modules": ["A"], "agreement_until": rfc3339(SOON)}),
         ("agreement", {"until": rfc3339(SOON)}), ("sign_out", {}),
     ):  # fmt: skip
         answer = await change(rig, CHIEF.ref, name, body)
