@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from services.triage.case.case import Case
+from services.triage.case.values import Measure
 from shared.events import CaseSplit, CaseState, Event
 from shared.problems import Malformed
 from shared.times import now
@@ -113,13 +114,12 @@ async def test_things_of_another_case_are_unknown_at_their_field(rig: Rig) -> No
     question = rig.cases.stored[other.id].case.questions[0].id
     given = {"question": question, "answer_given": "On Monday."}
     assert pointers(await rig.order(first, "take_answer", given)) == (422, ["/question"])
-    measure = {"outcome": "restriction", "scope": "pages", "why": "Danger."}
-    await rig.order(other, "start")
-    taken = await rig.order(other, "act_in_emergency", {**measure, "until": f"{now() + timedelta(days=3):%Y-%m-%d}"})
-    measures = rig.cases.stored[other.id].case.measures
-    theirs = measures[0].id if measures else "00000000-0000-4000-8000-000000000000"
-    noted = await rig.order(first, "note_return", {"measure_id": theirs, "conversation": "held"})
-    assert (pointers(noted), taken.status_code) == ((422, ["/measure_id"]), taken.status_code)
+    soon = now() + timedelta(days=3)
+    measure = Measure("m-1", "temporary_suspension", "project", now(), soon, ALICE.ref, "r-1", return_at=soon)
+    put(rig, other, measures=(replace(measure, id=question),))
+    noted = {"measure_id": question, "conversation": "held"}
+    assert pointers(await rig.order(first, "note_return", noted)) == (422, ["/measure_id"])
+    assert (await rig.order(other, "note_return", noted)).status_code == 200
 
 
 async def test_a_split_with_one_key_is_one_and_with_other_words_refused(rig: Rig) -> None:
