@@ -17,7 +17,7 @@ from services.triage.case.forms import FORMS, Form, read, resource_of
 from services.triage.case.lifecycle import FieldsRefused, NotPermitted, Taken, cannot_have
 from services.triage.case.outline import outline_of
 from services.triage.case.tokens import Tokens
-from services.triage.case.values import Note
+from services.triage.case.values import Grouped, Note
 from services.triage.case.voting import Tally, count_votes
 from services.triage.notes import notes_for, without_hidden_notes
 from services.triage.others import Beside, Others
@@ -235,10 +235,6 @@ class Desk:
         staff = await self._staffing.staff()
         return list({person.ref: person for body in bodies for person in staff.get(body, ())}.values())
 
-    async def loads(self, people: Collection[str]) -> dict[str, int]:
-        """How many open cases each of these people (references) has; without those who have none."""
-        return await self._cases.loads(people)
-
     async def beside(self, principal: Principal, case: Case) -> Beside:
         """The other cases of a case that the principal may see."""
         return await self._others.beside(principal, case)
@@ -246,6 +242,10 @@ class Desk:
     async def similar(self, principal: Principal, case: Case) -> Similar:
         """The similar cases that the principal may see. Raises Unavailable."""
         return await self._patterns.similar(principal, case)
+
+    async def grouped(self, principal: Principal, cases: Sequence[Case]) -> Mapping[str, Grouped]:
+        """Those of the cases of which the principal may know that they are part of a flood. Raises Unavailable."""
+        return await self._patterns.grouped(principal, cases)
 
     async def conflict(self, principal: Principal, case: Case, seen: int) -> VersionConflict:
         """That a case is no longer what the principal saw, with the steps since then as far as they may be seen."""

@@ -16,7 +16,7 @@ from services.triage.stored import CaseStore, StoredCase
 from shared.access.authorization import is_permitted
 from shared.access.principal import Principal
 from shared.clients.vault import Contents
-from shared.events import CaseMerged, InformationReceived
+from shared.events import CaseGrouped, CaseMerged, InformationReceived
 from shared.policy import Policy
 from shared.problems import FieldError
 from shared.times import now
@@ -44,8 +44,12 @@ class Beside:
         return [(self.cases[ref], _answers_since(self.cases[ref])) for ref in case.absorbed if ref in self.cases]
 
     def steps(self, steps: Sequence[Step]) -> list[Step]:
-        """The steps that tell of no other case, or of one that the person may see."""
-        return [step for step in steps if step.other_case is None or step.other_case in self.cases]
+        """The steps that tell of no other case, or of one that the person may see.
+
+        That a case is part of a flood tells of others: the page says it to those who may see these.
+        """
+        told = [step for step in steps if step.fact != CaseGrouped.name]
+        return [step for step in told if step.other_case is None or step.other_case in self.cases]
 
     def contents(self, case: Case, contents: Contents) -> Contents:
         """The contents, without the words of links to cases that the person may not see, or of links that ended."""

@@ -118,12 +118,6 @@ class MongoCases:
         with reaching():
             return [case_of(document) async for document in found]
 
-    async def loads(self, people: Collection[str]) -> dict[str, int]:
-        """How many open cases each of these people (references) has; without those who have none."""
-        with reaching():
-            found = await self._aggregates.collection.aggregate(load_of(people)).to_list(None)
-        return {one["_id"]: one["cases"] for one in found}
-
     async def called_like(self, names: Sequence[str], limit: int) -> list[Case]:
         """At most `limit` cases of which the code name begins with one of these, by code name."""
         wanted = called_like(names)
@@ -201,12 +195,6 @@ def due_by(at: datetime) -> Document:
     """What MongoDB is asked for: the cases of which a timer is due by that time (UTC-aware)."""
     # Without the type it does not see that the index has all of them, and reads every case.
     return {"wakes_at": {"$lte": at, "$type": "date"}}
-
-
-def load_of(people: Collection[str]) -> list[Document]:
-    """What MongoDB is asked for: how many open cases each of these people has. It reads no case, only an index."""
-    wanted: Document = {"assignee": {"$in": sorted(people), "$type": "string"}, **_OPEN}
-    return [{"$match": wanted}, {"$group": {"_id": "$assignee", "cases": {"$sum": 1}}}]
 
 
 def where_of(those: Whereabouts) -> Document:

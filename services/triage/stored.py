@@ -152,10 +152,6 @@ class CaseStore(Protocol):
         """Emergencies first, then by the next deadline, then by id."""
         ...
 
-    async def loads(self, people: Collection[str]) -> dict[str, int]:
-        """How many open cases each of these people (references) has; without those who have none."""
-        ...
-
     async def called_like(self, names: Sequence[str], limit: int) -> list[Case]:
         """At most `limit` cases of which the code name begins with one of these, by code name."""
         ...

@@ -434,13 +434,6 @@ class TestCases:
         assert case.received_at.microsecond == 123_000
 
 
-async def test_a_store_counts_the_open_cases_of_each_person(cases: CaseStore) -> None:
-    first, second = await opened_two(cases)
-    await cases.save([commanded(first, Assign(ALICE.ref)), commanded(second, Assign(ALICE.ref))])
-    assert await cases.loads([ALICE.ref, "person:00000000000000ee"]) == {ALICE.ref: 2}
-    assert await cases.loads([]) == {}
-
-
 async def test_a_store_tells_versions_and_who_made_them(cases: CaseStore) -> None:
     first, second = await opened_two(cases)
     await cases.save([commanded(first, Assign(ALICE.ref))])

@@ -141,11 +141,6 @@ class MemoryCases:
         ]
         return sorted(fitting, key=lambda case: case.place_for(query.viewer))[: query.limit]
 
-    async def loads(self, people: Collection[str]) -> dict[str, int]:
-        self._reach()
-        having = (s.case.assignee or "" for s in self.stored.values() if s.case.state not in ENDED)
-        return dict(Counter(person for person in having if person in people))
-
     async def called_like(self, names: Sequence[str], limit: int) -> list[Case]:
         self._reach()
         found = (s.case for s in self.stored.values() if s.case.code_name.startswith(tuple(names)))

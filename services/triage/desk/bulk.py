@@ -64,7 +64,7 @@ class Bulk:
         at, own = now(), self._queue.bodies(principal)
         people = await self._desk.staff_of(own)
         serving = {one.ref: one for one in people if any(serves(one, body, at) for body in own)}
-        loads = await self._desk.loads(serving)
+        loads = await self._queue.loads(principal, serving)
         return {
             "people": picks(self._names, request, principal, serving.values(), loads, at),
             "relations": self._names.options(request, "relation", RELATIONS),

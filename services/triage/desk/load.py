@@ -1,6 +1,5 @@
 """How many cases each person has: for coordinators, who hand cases over before a person leaves or goes on leave."""
 
-import asyncio
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -10,7 +9,7 @@ from fastapi import Request, Response
 
 from services.triage.actions import Desk
 from services.triage.desk.names import CaseNames
-from services.triage.desk.queue import OPEN_STATES, Count, Queue, QueueFilter
+from services.triage.desk.queue import Load, Queue
 from services.triage.paths import HOME
 from services.triage.rooms import rooms_of
 from shared.access.principal import Leave, Principal, has_ended, serves
@@ -32,7 +31,8 @@ class LoadView:
         """The people of the reader's handling bodies, who has the most open cases first."""
         at, own = now(), self._queue.bodies(principal)
         people = await self._desk.staff_of(own)
-        rows = await asyncio.gather(*(self._row(request, principal, person, own, at) for person in people))
+        loads = await self._queue.loads(principal, [person.ref for person in people])
+        rows = [self._row(request, person, loads[person.ref], own, at) for person in people]
         shown = [row for row in rows if row["serves"] or row["open"].number]
         context = {
             "rows": sorted(shown, key=lambda row: (-row["open"].number, row["name"])),
@@ -41,16 +41,15 @@ class LoadView:
         }
         return self._pages.render(request, "load.html", context)
 
-    async def _row(
-        self, request: Request, reader: Principal, person: Principal, own: tuple[str, ...], at: datetime
+    def _row(
+        self, request: Request, person: Principal, load: Load, own: tuple[str, ...], at: datetime
     ) -> dict[str, Any]:
-        mine, more = await self._queue.glimpses(reader, QueueFilter(states=OPEN_STATES, assignee=person.ref))
         serving = [body for body in own if serves(person, body, at)]
         return {
             "name": self._names.name(person.ref),
             "person": person.ref,
-            "open": Count(len(mine), more),
-            "overdue": sum(one.due < at for one in mine),
+            "open": load.open,
+            "overdue": load.overdue,
             "bodies": [self._names.body(request, body) for body in serving],
             "serves": bool(serving),
             "away": self._away(request, person, at),

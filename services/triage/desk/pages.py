@@ -31,7 +31,7 @@ def make_page_router(
 ) -> APIRouter:
     """The pages below /desk/cases. `drafts`: what was typed and had to wait."""
     router = gate.router(Callers.PEOPLE, include_in_schema=False)
-    case_view = CaseView(desk, pages, names)
+    case_view = CaseView(desk, queue, pages, names)
 
     @router.get(f"{HOME}/cases/{{code_name}}", **does("case.read"))
     async def show_case(request: Request, code_name: str) -> Response:

@@ -12,6 +12,7 @@ from services.triage.case.case import Case
 from services.triage.case.commands.command import ReferenceField
 from services.triage.case.forms import Form
 from services.triage.desk.names import CaseNames
+from services.triage.desk.queue import Load, Queue
 from shared.access.principal import Principal, has_ended, serves
 from shared.i18n.messages import write_day
 from shared.policy import Policy
@@ -21,7 +22,14 @@ LEAVE_TOLD = timedelta(days=30)
 
 
 async def picks_of(
-    desk: Desk, names: CaseNames, request: Request, reader: Principal, case: Case, forms: Iterable[Form], at: datetime
+    desk: Desk,
+    queue: Queue,
+    names: CaseNames,
+    request: Request,
+    reader: Principal,
+    case: Case,
+    forms: Iterable[Form],
+    at: datetime,
 ) -> dict[str, list[tuple[str, Any]]]:
     """The people that each field of these forms can mean, by the name of the field. Raises Unavailable."""
     fields = (field for form in forms for field in form.fields)
@@ -33,8 +41,11 @@ async def picks_of(
         name: _able(case, people, desk.policy, at) if gets_case else _serving(case, people, at, reader)
         for name, gets_case in wanted.items()
     }
-    loads = await desk.loads({person.ref for group in found.values() for person in group})
-    return {name: picks(names, request, reader, group, loads, at) for name, group in found.items()}
+    able = {person.ref for name, group in found.items() if wanted[name] for person in group}
+    loads = await queue.loads(reader, able)
+    return {
+        name: picks(names, request, reader, group, loads if wanted[name] else {}, at) for name, group in found.items()
+    }
 
 
 def picks(
@@ -42,24 +53,29 @@ def picks(
     request: Request,
     reader: Principal,
     people: Iterable[Principal],
-    loads: Mapping[str, int],
+    loads: Mapping[str, Load],
     at: datetime,
 ) -> list[tuple[str, Any]]:
     """These people as the options of a choice: who has the fewest open cases (`loads`, by reference) comes first.
 
-    Each with load, trainings, and a leave that begins soon. `at` is UTC-aware.
+    Each with load, where `loads` has it, trainings, and a leave that begins soon. `at` is UTC-aware.
     """
 
     def told(person: Principal) -> str:
         name = names.said(request, "desk-you") if person.ref == reader.ref else names.name(person.ref)
         trained = sorted(t.module for t in person.trainings if not has_ended(t.expires_at, at))
-        said = [names.said(request, "desk-pick", name, loads.get(person.ref, 0))]
+        said = [_loaded(names, request, name, loads[person.ref]) if person.ref in loads else name]
         said += [names.said(request, "desk-pick-trained", ", ".join(trained))] if trained else []
         said += [_away(names, request, person, at)]
         return " · ".join(part for part in said if part)
 
-    ordered = sorted(people, key=lambda person: (loads.get(person.ref, 0), names.name(person.ref)))
+    ordered = sorted(people, key=lambda person: (loads.get(person.ref, Load()).open, names.name(person.ref)))
     return [(person.ref, told(person)) for person in ordered]
+
+
+def _loaded(names: CaseNames, request: Request, name: str, load: Load) -> str:
+    key = "desk-pick-many" if load.open.more else "desk-pick"
+    return names.said(request, key, name, load.open.number)
 
 
 def _away(names: CaseNames, request: Request, person: Principal, at: datetime) -> str:

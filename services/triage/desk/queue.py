@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
 from typing import Annotated, Literal, NamedTuple, get_args
@@ -20,7 +20,7 @@ from shared.access.principal import Principal, Resource
 from shared.events import CaseState
 from shared.policy import Policy
 from shared.times import Utc, now
-from shared.web.paging import Cursors
+from shared.web.paging import MOST_LOOKED_AT, Cursors
 
 Tab = Literal["mine", "unassigned", "waiting", "answered", "overdue", "all"]
 TABS: tuple[Tab, ...] = get_args(Tab)
@@ -83,6 +83,13 @@ class Count(NamedTuple):
 
     number: int
     more: bool = False
+
+
+class Load(NamedTuple):
+    """How many open cases a person has, and how many of these are overdue."""
+
+    open: Count = Count(0)
+    overdue: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,10 +155,32 @@ class Queue:
             )
         return Counts(tabs, {name: _count_by(name, here, wanted) for name in CHOICES}, more)
 
+    async def loads(self, reader: Principal, people: Collection[str]) -> dict[str, Load]:
+        """How many open cases each of these people (references) has, as far as the reader may see them."""
+        looks = await asyncio.gather(
+            *(self.glimpses(reader, QueueFilter(states=OPEN_STATES, assignee=person)) for person in people)
+        )
+        at = self._clock()
+        return {
+            person: Load(Count(len(seen), more), sum(one.due < at for one in seen))
+            for person, (seen, more) in zip(people, looks, strict=True)
+        }
+
     async def glimpses(self, principal: Principal, wanted: QueueFilter) -> tuple[list[Glimpse], bool]:
-        """At most COUNTED of the cases that the principal may see there, and whether there are more."""
-        query = replace(self._query(principal, wanted), limit=COUNTED + 1)
-        found = await self._cases.glimpses(query) if query.bodies else []
+        """At most COUNTED of the cases that the principal may see there, and whether the principal may see more."""
+        query = self._query(principal, wanted)
+        seen: list[Glimpse] = []
+        limit = COUNTED + 1
+        # Where cases are hidden it reads on: else a number below COUNTED with more would tell how many are hidden.
+        while query.bodies and limit <= MOST_LOOKED_AT:
+            found = await self._cases.glimpses(replace(query, limit=limit))
+            seen = await self._seen_of(principal, found)
+            if len(found) < limit or len(seen) > COUNTED:
+                break
+            limit *= 2
+        return seen[:COUNTED], len(seen) > COUNTED
+
+    async def _seen_of(self, principal: Principal, found: Sequence[Glimpse]) -> list[Glimpse]:
         known, at = await self._sight.shut_out_of_each(found, principal.ref), self._clock()
         reach: dict[tuple[str | None, str], bool] = {}
 
@@ -168,7 +197,7 @@ class Queue:
             in_reach = may(one.body, one.community) or may(one.referred_to, one.community)
             return in_reach and not is_shut_out(principal, Resource(parties=shut_out, recused=shut_out))
 
-        return [one for one in found if sees(one)][:COUNTED], len(found) > COUNTED
+        return [one for one in found if sees(one)]
 
     def _query(self, principal: Principal, wanted: QueueFilter) -> CaseQuery:
         bodies = tuple(body for body in self.bodies(principal) if not wanted.bodies or body in wanted.bodies)

@@ -28,7 +28,7 @@ def make_queue_router(
     names = CaseNames(pages, desk.policy, people)
     bulk, load = Bulk(desk, queue, pages, names, gate), LoadView(desk, queue, pages, names)
     found = SearchView(search, queue, pages, names, desk.policy)
-    view = QueueView(queue, bulk, pages, names, desk.policy)
+    view = QueueView(desk, queue, bulk, pages, names)
 
     @router.get(HOME, **does("case.list"))
     async def show_queue(request: Request) -> Response:

@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 
 from fastapi import Request, Response
 
+from services.triage.actions import Desk
 from services.triage.case.case import Case
 from services.triage.case.forms import FORMS
 from services.triage.desk.bulk import MOST, Bulk
@@ -82,12 +83,13 @@ def address_of(wanted: QueueFilter, **more: str) -> dict[str, str]:
 class QueueView:
     """The page of the queue."""
 
-    def __init__(self, queue: Queue, bulk: Bulk, pages: Pages, names: CaseNames, policy: Policy) -> None:
+    def __init__(self, desk: Desk, queue: Queue, bulk: Bulk, pages: Pages, names: CaseNames) -> None:
+        self._desk = desk
         self._queue = queue
         self._bulk = bulk
         self._pages = pages
         self._names = names
-        self._policy = policy
+        self._policy = desk.policy
 
     async def show(self, request: Request, principal: Principal, given: Mapping[str, str]) -> Response:
         """The queue, filtered; a filter that does not exist is left out. Without a state only open cases are shown."""
@@ -99,6 +101,7 @@ class QueueView:
         at = now()
         context = {
             "cases": [self.row(request, case, own, at) for case in cases],
+            "grouped": await self._desk.grouped(principal, cases),
             "state_name": partial(self._names.state, request),
             "tabs": self._tabs(request, wanted, counts),
             "tab": wanted.tab,

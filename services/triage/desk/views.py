@@ -34,6 +34,7 @@ from services.triage.desk.people import PeopleNames
 from services.triage.desk.picker import picks_of
 from services.triage.desk.playbooks import begun_by, playbook_of, replies_of
 from services.triage.desk.proposals import appeals_of, measures_of, proposal_of
+from services.triage.desk.queue import Queue
 from services.triage.desk.referrals import asked_of, referral_of
 from services.triage.desk.similar import similar_of
 from services.triage.others import Beside
@@ -71,8 +72,9 @@ def load_pages(policy_dir: Path | None = None, people: PeopleNames | None = None
 class CaseView:
     """The page of a case."""
 
-    def __init__(self, desk: Desk, pages: Pages, names: CaseNames) -> None:
+    def __init__(self, desk: Desk, queue: Queue, pages: Pages, names: CaseNames) -> None:
         self._desk = desk
+        self._queue = queue
         self._pages = pages
         self._names = names
 
@@ -112,7 +114,7 @@ class CaseView:
 
         problem = sent.problem if sent else None
         steps = problem.steps if isinstance(problem, VersionConflict) else ()
-        picks = await picks_of(self._desk, names, request, principal, case, forms, at)
+        picks = await picks_of(self._desk, self._queue, names, request, principal, case, forms, at)
         meant, beside = await self._desk.named_in(case), await self._desk.beside(principal, case)
         context = {
             "case": case,
@@ -157,6 +159,7 @@ class CaseView:
             "flags_set": any(step.fact == FlagsSet.name for step in case.history),
             "recusals": [self._recusal(request, principal, case, recusal, meant, at) for recusal in case.recusals],
             **self._others(request, principal, case, beside, contents, at),
+            "grouped": (await self._desk.grouped(principal, [case])).get(case.id),
             "similar": similar_of(
                 names,
                 request,

@@ -1,14 +1,17 @@
 """Finds what a case has in common with others, as far as one person may know."""
 
 import asyncio
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from services.triage.case.case import Case
 from services.triage.case.forms import resource_of
+from services.triage.case.values import Grouped
+from services.triage.patterns.arrivals import Arrivals
 from services.triage.patterns.likeness import REASONS, likenesses
 from services.triage.patterns.marks import MarkStore
+from services.triage.patterns.mass import floods
 from services.triage.sight import Sight
 from services.triage.stored import CaseStore
 from shared.access.authorization import is_permitted
@@ -18,6 +21,8 @@ from shared.times import now
 
 LOOKED_AT = 50
 """So many reports that have one thing in common are looked at, the newest first."""
+FLOOD_LOOKED_AT = 100
+"""The same, to find whether the reader sees a flood: of a larger one the oldest cases bear no mark in the queue."""
 SHOWN = 10
 _ALWAYS = datetime(1, 1, 1, tzinfo=UTC), datetime(9999, 1, 1, tzinfo=UTC)
 
@@ -84,6 +89,35 @@ class Patterns:
         elsewhere = self._elsewhere(reader, case, [other for other, _ in visible], hidden)
         # Of those that were not looked at, nobody knows whether the person may see one: that is never told.
         return Similar(visible[:SHOWN], len(visible) > SHOWN, elsewhere)
+
+    async def grouped(self, reader: Principal, cases: Sequence[Case]) -> Mapping[str, Grouped]:
+        """Those of the cases, by id, of which the reader may know that they are part of a flood, and how.
+
+        Only where the cases that the reader may see are a flood by themselves. Raises Unavailable.
+        """
+        marked = {case.id: case for case in cases if case.grouped}
+        alike = await Arrivals(self._marks, self._policy).alike(marked, FLOOD_LOOKED_AT)
+        found = await self._cases.load({marks.id for _, others in alike for marks in others})
+        seen = {one.id: one for one in await self._seen(reader, [stored.case for stored in found.values()])}
+        told: dict[str, Grouped] = {}
+        for own, others in alike:
+            case = marked[own.id]
+            # As with similar cases, of two levels of privacy nothing is told of the source.
+            near = [marks for marks in others if marks.id in seen and seen[marks.id].privacy == case.privacy]
+            by = floods(own, near, self._policy.patterns.mass)
+            if case.grouped and by:
+                behind = case.grouped.behind and any(flood.behind_in for flood in by)
+                told[case.id] = replace(case.grouped, behind=behind)
+        return told
+
+    async def _seen(self, reader: Principal, cases: Sequence[Case]) -> list[Case]:
+        shut_out, at = await self._sight.shut_out_of_each(cases, reader.ref), self._clock()
+        return [
+            case
+            for case in cases
+            if case.id in shut_out
+            and is_permitted(reader, "case.read", resource_of(case, self._policy, shut_out[case.id]), at)
+        ]
 
     def _elsewhere(self, reader: Principal, case: Case, visible: Sequence[Case], hidden: Sequence[Case]) -> int | None:
         """In how many communities, of which the reader sees no case, the person is reported."""

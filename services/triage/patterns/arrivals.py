@@ -22,10 +22,16 @@ class Arrivals:
 
     async def floods(self, case_ids: Collection[str]) -> Mapping[str, tuple[Flood, ...]]:
         """By which rules of the policy the reports of these new cases are part of a flood. Raises Unavailable."""
+        alike = await self.alike(case_ids, MOST)
+        rules = self._policy.patterns.mass
+        return {own.id: found for own, others in alike if (found := floods(own, others, rules))}
+
+    async def alike(self, case_ids: Collection[str], most: int) -> list[tuple[Marks, list[Marks]]]:
+        """Each of these reports that has others by which it may be part of a flood, and these; `most` of each kind."""
         rules = self._policy.patterns.mass
         own = await self._marks.load(case_ids) if rules and case_ids else {}
         if not own:
-            return {}
+            return []
         longest: dict[About, timedelta] = {}
         for rule in rules:
             longest[rule.about] = max(rule.within, longest.get(rule.about, rule.within))
@@ -33,12 +39,11 @@ class Arrivals:
         alike: dict[tuple[About, str], list[Marks]] = defaultdict(list)
         for about, within in longest.items():
             keys = {key for marks in own.values() for key in marks.keys(about)}
-            for marks in await self._marks.sharing(about, keys, first - within, last, MOST):
+            for marks in await self._marks.sharing(about, keys, first - within, last, most):
                 for key in keys.intersection(marks.keys(about)):
                     alike[about, key].append(marks)
-        return {
-            case_id: found
-            for case_id, marks in own.items()
+        return [
+            (marks, others)
+            for marks in own.values()
             if (others := [m for about in longest for key in marks.keys(about) for m in alike.get((about, key), ())])
-            and (found := floods(marks, others, rules))
-        }
+        ]

@@ -21,7 +21,7 @@ from services.triage.reports import ReportFollower
 from services.triage.requests import CommandRequest, VersionConflict
 from services.triage.shadow.store import SHADOW_INDEXES, received_since
 from services.triage.sight import Sight
-from services.triage.store import MOST_SCANS, MongoCases, called_like, case_of, due_by, load_of, ranges_of, where_of
+from services.triage.store import MOST_SCANS, MongoCases, called_like, case_of, due_by, ranges_of, where_of
 from services.triage.stored import CaseQuery
 from shared.access.roster import Roster
 from shared.aggregates import Aggregates
@@ -94,14 +94,6 @@ async def test_the_queue_is_read_from_its_indexes(cases: MongoCases, database: D
         assert "SORT_MERGE" in stages
         assert f"'indexName': '{index}'" in stages
         assert "COLLSCAN" not in stages
-
-
-async def test_what_people_have_is_counted_from_an_index_alone(cases: MongoCases, database: Database) -> None:
-    plan = await database.command(
-        "explain", {"aggregate": "cases", "pipeline": load_of([ALICE.ref, "person:1"]), "cursor": {}}
-    )
-    assert "'indexName': 'assignee'" in str(plan)
-    assert "FETCH" not in str(plan)
 
 
 async def test_each_tab_of_the_queue_is_read_in_order_from_an_index(cases: MongoCases, database: Database) -> None:

@@ -642,6 +642,19 @@ def picks_in(page: str, field: str) -> dict[str, str]:
     return dict(re.findall(r'<option value="(person:\w+)"[^>]*>([^<]*)', select))
 
 
+async def test_a_choice_of_people_counts_no_case_that_the_reader_may_not_see() -> None:
+    async with make_rig(Staffed([ALICE, COLLEAGUE])) as rig:
+        for _ in range(2):
+            other = await rig.open()
+            await rig.order(other, "assign", {"assignee": COLLEAGUE.ref})
+        case = await rig.open()
+        await rig.order(other, "recuse", {"ground": "related"})
+        await signed_in(rig)
+        told = f"{person_name(COLLEAGUE.ref)} · 1 open case · "
+        assert picks_in(await page_of(rig, case), "assign-assignee")[COLLEAGUE.ref].startswith(told)
+        assert told in (await rig.http.get("/desk")).text
+
+
 async def test_a_case_is_given_to_a_person_who_is_chosen_and_not_typed() -> None:
     soon = replace(BOB, leaves=(Leave(now() + timedelta(days=3)),), grants=ALICE.grants)
     untrained = replace(responder("0a0a0a0a", "enwiki_arbcom"), trainings=())

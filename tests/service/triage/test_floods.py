@@ -11,7 +11,7 @@ from shared.events import CaseGrouped
 from shared.times import now
 from tests.service.triage.test_similar import VIC, open_case
 from tests.support.people import bearer, responder
-from tests.support.triage_rig import Rig, make_rig
+from tests.support.triage_rig import ALICE, Rig, make_rig
 
 MALLORY, ANN = "0d" * 16, "0e" * 16
 EVE = responder("e0e0e0e0", "trust_safety")
@@ -76,3 +76,18 @@ async def test_a_flood_in_the_standard_lane_keeps_the_order_of_its_clocks(rig: R
     grouped = [rig.cases.stored[case.id].case.grouped for case in flood]
     assert [one is not None for one in grouped] == [False] * 9 + [True] * 3
     assert max(rig.cases.stored[case.id].case.place for case in flood) < later.place
+
+
+async def test_only_who_sees_a_flood_hears_of_it(rig: Rig) -> None:
+    """Ten reports in another community, which ALICE may not see, make a case of her own one of many."""
+    for number in range(10):
+        await open_case(rig, VIC, hours=1 - number / 60, source=MALLORY, community="swwiki")
+    case = await open_case(rig, VIC, source=MALLORY)
+    assert rig.cases.stored[case.id].case.grouped
+    everybody = responder("e0e0e0e0", "trust_safety", "enwiki_admins", "swwiki_admins")
+    for who, told in ((ALICE, False), (everybody, True)):
+        page = (await rig.http.get("/desk", headers=bearer(who))).text
+        assert ("One of many" in page) is told
+        page = (await rig.http.get(f"/desk/cases/{case.code_name}", headers=bearer(who))).text
+        assert ("This is one of many reports" in page) is told
+        assert "case.grouped" not in str(await rig.shown(case, who))

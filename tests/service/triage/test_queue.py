@@ -119,6 +119,19 @@ async def test_more_than_can_be_counted_is_said_to_be_more(rig: Rig, monkeypatch
     assert "2+" in await page_of(rig)
 
 
+async def test_a_count_tells_nothing_of_cases_that_are_hidden(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    await sign_in(rig.http, rig.sessions, "/desk", ALICE)
+    monkeypatch.setattr(queue, "COUNTED", 2)
+    hidden = [await rig.open() for _ in range(3)]
+    for case in hidden:
+        await rig.order(case, "recuse", {"ground": "related"})
+    await rig.open()
+    assert (await counts_for(rig))["tabs"]["all"] == {"number": 1, "more": False}
+    for _ in range(2):
+        await rig.open()
+    assert (await counts_for(rig))["tabs"]["all"] == {"number": 2, "more": True}
+
+
 async def test_a_filter_that_does_not_exist_is_left_out(rig: Rig) -> None:
     await sign_in(rig.http, rig.sessions, "/desk", ALICE)
     case = await rig.open()
