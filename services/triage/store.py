@@ -146,7 +146,9 @@ class MongoCases:
 
     async def versions(self, ids: Collection[str]) -> dict[str, Version]:
         """The versions of these cases, and who made them so, by id."""
-        found = self._aggregates.collection.find({"_id": {"$in": sorted(ids)}}, {"history": {"$slice": -1}, "_id": 1})
+        # A slice alone leaves nothing else out: only with a field that is asked for does MongoDB not send whole cases.
+        last: Document = {"history": {"$slice": -1}, "version": 1}
+        found = self._aggregates.collection.find({"_id": {"$in": sorted(ids)}}, last)
         with reaching():
             steps = {document["_id"]: document["history"][-1] async for document in found}
         return {case_id: Version(step["seq"], step["actor"], step["role"]) for case_id, step in steps.items()}

@@ -1,6 +1,5 @@
 """Triage without Kafka and MongoDB: a store and a vault in memory, proved by the same tests as the real ones."""
 
-from collections import Counter
 from collections.abc import AsyncIterator, Collection, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace

@@ -82,7 +82,8 @@ class Bulk:
         fields = FORMS[command].fields if command in COMMANDS else ()
         values = {field.name: form[field.name][-1] for field in fields if field.name in form}
         key = checked_key(form.get("key", [""])[-1] or None)
-        ticked = list(dict.fromkeys(form.get("case", ())))[:MOST]
+        all_ticked = list(dict.fromkeys(form.get("case", ())))
+        ticked = all_ticked[:MOST]
         outcomes = [
             await self._give(request, principal, command, values, key, one, alone=len(ticked) == 1)
             for one in (ticked if command in COMMANDS else ())
@@ -91,6 +92,8 @@ class Bulk:
             "outcomes": sorted(outcomes, key=lambda one: one.why is None),
             "command": command if command in COMMANDS else None,
             "done": sum(one.why is None for one in outcomes),
+            "dropped": len(all_ticked) - len(ticked),
+            "most": MOST,
             "back": back,
             "rooms": rooms_of(principal),
         }

@@ -93,16 +93,25 @@ class Live:
     async def _run(self) -> None:
         beats = round(TELL_EVERY / LOOK_EVERY)
         beat = 0
-        while self._pages:
-            await asyncio.sleep(LOOK_EVERY)
-            beat = (beat + 1) % beats
-            try:
-                await self._look(self._pages)
-                if beat == 0:
-                    await self._tell(self._pages)
-            except Unavailable as error:
-                log.warning("open pages hear nothing", extra={"reason": str(error)})
-        self._looking = None
+        try:
+            while self._pages:
+                await asyncio.sleep(LOOK_EVERY)
+                beat = (beat + 1) % beats
+                try:
+                    await self._look(self._pages)
+                    if beat == 0:
+                        await self._tell(self._pages)
+                except Unavailable as error:
+                    log.warning("open pages hear nothing", extra={"reason": str(error)})
+        finally:
+            # However it ends, the next page that opens begins it anew.
+            self._looking = None
+
+    async def stop(self) -> None:
+        """End what looks for the pages."""
+        if self._looking:
+            self._looking.cancel()
+            await asyncio.wait([self._looking])
 
     async def _look(self, pages: Iterable[OpenPage]) -> None:
         pages = list(pages)

@@ -1,7 +1,7 @@
 """The route by which open pages of the desk hear of changes, as server-sent events without any content of a case."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
 from time import monotonic
 
@@ -12,11 +12,12 @@ from fastapi.sse import EventSourceResponse, format_sse_event
 from services.triage.actions import Desk
 from services.triage.case.case import Case
 from services.triage.case.forms import resource_of
+from services.triage.case.values import Step
 from services.triage.desk.live import TELL_EVERY, Live, OpenPage
 from services.triage.desk.names import CaseNames
 from services.triage.paths import HOME
 from shared.access.authorization import is_permitted
-from shared.access.principal import Principal, Role
+from shared.access.principal import Principal
 from shared.problems import Problem, Unavailable
 from shared.times import now
 from shared.web.gate import Callers, Gate, does, principal_of
@@ -45,13 +46,18 @@ def make_live_router(desk: Desk, live: Live, gate: Gate, names: CaseNames) -> AP
             async with live.open(principal.ref, {case.id: seen}) as page:
                 while True:
                     page.woken.clear()
-                    try:
-                        # With each change the case may have gone to others, or hide from the person.
-                        case = await desk.find(principal, case.id) if page.changed else case
-                    except Problem:
-                        yield _told("gone", {})
-                        return
-                    for told in _news(request, principal, case, page):
+                    steps: list[Step] = []
+                    if page.changed.pop(case.id, None):
+                        try:
+                            # With each change the case may have gone to others, or hide from the person.
+                            case = await desk.find(principal, case.id)
+                        except Problem:
+                            yield _told("gone", {})
+                            return
+                        beside = await desk.beside(principal, case)
+                        steps = [step for step in beside.steps(case.history) if step.seq > seen]
+                        seen = max(seen, case.seq)
+                    for told in _news(request, principal, case, steps, page):
                         yield told
                     left = until - monotonic()
                     if left <= 0 or await request.is_disconnected():
@@ -60,17 +66,19 @@ def make_live_router(desk: Desk, live: Live, gate: Gate, names: CaseNames) -> AP
                         async with asyncio.timeout(min(left, TELL_EVERY)):
                             await page.woken.wait()
 
-    def _news(request: Request, principal: Principal, case: Case, page: OpenPage) -> list[bytes]:
+    def _news(request: Request, principal: Principal, case: Case, steps: Sequence[Step], page: OpenPage) -> list[bytes]:
+        """`steps`: the new ones that the person may see; of others, which tell of hidden cases, nothing is said."""
         reads = is_permitted(principal, "case.read", resource_of(case, desk.policy), now())
         told = []
-        if changed := page.changed.pop(case.id, None):
+        if steps:
+            changed = steps[-1]
             by_another = reads and changed.actor != principal.ref
             who = names.person(request, principal, changed.role, changed.actor) if by_another else ""
             key = "desk-live-changed-by" if who else "desk-live-changed"
             told.append(_told("changed", {"text": names.said(request, key, who), "version": changed.seq}))
         if reads and page.others is not None and page.others != page.told:
             page.told = page.others
-            people = sorted(names.person(request, principal, Role.RESPONDER, ref) for ref in page.others)
+            people = sorted(names.name(ref) for ref in page.others)
             text = names.said(request, "desk-live-looking", ", ".join(people)) if people else ""
             told.append(_told("looking", {"text": text}))
         return told

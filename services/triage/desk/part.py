@@ -37,4 +37,4 @@ def build(
         make_page_router(desk, queue, gate, pages, names, drafts),
         make_asset_router(gate, HERE / "static"),
     ]
-    return Part(routers, indexes=[(looking, LOOKER_INDEXES)])
+    return Part(routers, indexes=[(looking, LOOKER_INDEXES)], stops=[live.stop])

@@ -9,7 +9,7 @@ from services.triage.case.case import Case
 from services.triage.case.forms import resource_of
 from services.triage.case.values import Grouped
 from services.triage.patterns.arrivals import Arrivals
-from services.triage.patterns.likeness import REASONS, likenesses
+from services.triage.patterns.likeness import REASONS, Likeness, likenesses
 from services.triage.patterns.marks import MarkStore
 from services.triage.patterns.mass import floods
 from services.triage.sight import Sight
@@ -74,18 +74,20 @@ class Patterns:
         others = await self._cases.load([one.case_id for one in alike])
         near = [others[one.case_id].case for one in alike if one.case_id in others]
         shut_out, at = await self._sight.shut_out_of_each(near, reader.ref), self._clock()
-        visible: list[tuple[Case, tuple[str, ...]]] = []
+        ranked: list[tuple[Likeness, Case]] = []
         hidden: list[Case] = []
-        for other, reasons in ((others[one.case_id].case, one.reasons) for one in alike if one.case_id in others):
+        for one, other in ((one, others[one.case_id].case) for one in alike if one.case_id in others):
             names = shut_out.get(other.id)
             if names is None:
                 continue
             if not is_permitted(reader, "case.read", resource_of(other, self._policy, names), at):
                 # Nobody may learn that there is a report that names the person.
-                if REASONS["person"] in reasons and not names.intersection((reader.ref, *reader.pseudonyms)):
+                if REASONS["person"] in one.reasons and not names.intersection((reader.ref, *reader.pseudonyms)):
                     hidden.append(other)
-            elif told := _told(case, other, reasons):
-                visible.append((other, told))
+            elif told := _told(case, other, one.reasons):
+                ranked.append((replace(one, reasons=told), other))
+        # The order may tell no more than the reasons do.
+        visible = [(other, one.reasons) for one, other in sorted(ranked, key=lambda each: each[0].rank)]
         elsewhere = self._elsewhere(reader, case, [other for other, _ in visible], hidden)
         # Of those that were not looked at, nobody knows whether the person may see one: that is never told.
         return Similar(visible[:SHOWN], len(visible) > SHOWN, elsewhere)

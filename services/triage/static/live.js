@@ -5,8 +5,9 @@
 (() => {
   const place = document.querySelector("[data-live]");
   if (!place || !window.EventSource) return;
-  const [changed, looking, gone] = ["changed", "looking", "gone"].map((name) => place.querySelector(`[data-on=${name}]`));
+  const [changed, looking, gone, ended] = ["changed", "looking", "gone", "ended"].map((name) => place.querySelector(`[data-on=${name}]`));
   let source = null;
+  let told = 0;
 
   const say = (part, text) => {
     part.hidden = !text;
@@ -17,16 +18,26 @@
     source = null;
   };
   const open = () => {
-    if (source || document.hidden || !gone.hidden) return;
+    if (source || document.hidden || !gone.hidden || !ended.hidden) return;
     source = new EventSource(place.dataset.live);
-    source.addEventListener("changed", (event) => say(changed, JSON.parse(event.data).text));
+    // Each time the page asks anew it hears of the same change again, and says it once.
+    source.addEventListener("changed", (event) => {
+      const { text, version } = JSON.parse(event.data);
+      if (version > told) say(changed, text);
+      told = Math.max(told, version);
+    });
     source.addEventListener("looking", (event) => say(looking, JSON.parse(event.data).text));
     source.addEventListener("gone", () => {
       gone.hidden = false;
       close();
     });
-    // The server refuses who may no longer see the case; then the browser does not ask again.
-    source.addEventListener("error", () => { if (source && source.readyState === EventSource.CLOSED) source = null; });
+    // The server refuses who may no longer see the case; then the page says so, and asks no more.
+    source.addEventListener("error", () => {
+      if (!source || source.readyState !== EventSource.CLOSED) return;
+      ended.hidden = false;
+      looking.hidden = true;
+      close();
+    });
   };
 
   document.addEventListener("visibilitychange", () => (document.hidden ? close() : open()));

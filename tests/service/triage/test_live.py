@@ -1,15 +1,18 @@
 """An open page hears that its case changes and who else looks, and only while its reader may see the case."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from dataclasses import replace
 
 import orjson
 import pytest
 
 from services.triage.case.case import Case
+from services.triage.desk import live
 from services.triage.desk.people import person_name
+from services.triage.stored import Version
 from shared.access.principal import Principal
+from tests.fakes.memory_lookers import MemoryLookers
 from tests.support.people import sign_in
 from tests.support.triage_rig import ALICE, BOB, COLLEAGUE, Rig, make_rig
 
@@ -48,7 +51,7 @@ async def test_people_who_may_see_a_case_see_who_else_looks_at_it(rig: Rig) -> N
     await heard(rig, case, COLLEAGUE)
     await heard(rig, other, COLLEAGUE)
     told = (await heard(rig, case))["looking"]
-    assert told == {"text": f"Also looking at this case now: Responder {person_name(COLLEAGUE.ref)}"}
+    assert told == {"text": f"Also looking at this case now: {person_name(COLLEAGUE.ref)}"}
 
 
 async def test_a_body_that_is_asked_to_take_a_case_over_sees_no_name(rig: Rig) -> None:
@@ -81,3 +84,36 @@ async def test_a_page_that_is_open_hears_no_more_once_its_reader_may_not_see_the
                 await asyncio.sleep(0.01)
             await rig.order(case, "recuse", {"ground": "related"})
         assert hearing.result().text.endswith("event: gone\ndata: {}\n\n")
+
+
+async def test_a_step_about_a_case_that_the_reader_may_not_see_is_not_announced(rig: Rig) -> None:
+    case, hidden = await rig.open(), await rig.open()
+    await rig.order(hidden, "recuse", {"ground": "related"})
+    done = await rig.order(case, "link", {"other": hidden.code_name, "relation": "same_people"}, COLLEAGUE)
+    assert done.status_code == 200
+    assert "changed" not in await heard(rig, case, seen=case.seq)
+    assert "changed" in await heard(rig, case, COLLEAGUE, seen=case.seq)
+
+
+async def test_what_looks_for_pages_begins_anew_after_a_fault(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Versions:
+        looks = 0
+
+        async def versions(self, ids: Collection[str], /) -> dict[str, Version]:
+            self.looks += 1
+            if self.looks == 2:
+                raise ValueError("a fault")
+            return {}
+
+    monkeypatch.setattr(live, "LOOK_EVERY", 0.01)
+    monkeypatch.setattr(live, "TELL_EVERY", 1.0)
+    versions = Versions()
+    looking = live.Live(versions, MemoryLookers())
+    async with asyncio.timeout(30), looking.open(ALICE.ref, {"a": 1}):
+        (task,) = [task for task in asyncio.all_tasks() if task.get_coro().__name__ == "_run"]
+        await asyncio.wait([task])
+        assert isinstance(task.exception(), ValueError)
+        async with looking.open(BOB.ref, {"b": 1}):
+            while versions.looks < 5:
+                await asyncio.sleep(0.01)
+            await looking.stop()
