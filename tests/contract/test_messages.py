@@ -78,9 +78,10 @@ def test_whatever_a_history_shows_beside_a_fact_has_its_message() -> None:
     assert {key for key in wanted if not messages.has(key)} == set()
 
 
-def test_the_reporter_reads_what_became_of_an_appeal_and_why_none_can_be_sent() -> None:
+def test_the_follow_up_page_has_words_for_outcomes_appeals_and_why_none_can_be_sent() -> None:
     messages = Messages.load([SHARED_MESSAGES, INTAKE / "i18n"])
     said = {"status-refused": REFUSALS, "status-verdict": VERDICTS, "appeal-ground": APPEAL_GROUNDS}
+    said |= {kind: list(POLICY.outcomes) for kind in ("status-outcome", "respondent-outcome")}
     wanted = {message_key(kind, name) for kind, names in said.items() for name in names}
     # Of these two the page says elsewhere what there is to say.
     wanted |= {message_key("status-appeal", code) for code in get_args(Barred) if code not in ("nothing", "pending")}
