@@ -10,6 +10,7 @@ from playwright.async_api import Browser, Page, expect
 from services.triage.case.case import Case
 from shared.access.principal import Grant, Principal, Role
 from shared.times import now
+from tests.service.triage.test_similar import VIC, open_case
 from tests.support.browser_rig import View, hold_session, looks
 from tests.support.people import COPIES, responder, session_of
 from tests.support.triage_rig import ALICE, POLICY, Rig, answered
@@ -72,3 +73,12 @@ async def test_everybody_can_use_the_queue(rig: Rig, browser: Browser, address: 
     await page.get_by_role("link", name="Who has what").click()
     await expect(page.get_by_role("heading", level=1)).to_have_text("Who has what")
     await view.judge(page, "load")
+    await page.goto(f"{address}/desk/search")
+    await page.get_by_label("What do you look for?").fill("english")
+    await page.get_by_role("button", name="Search", exact=True).click()
+    await expect(page.get_by_role("heading", name="All cases of")).to_be_visible()
+    await view.judge(page, "search")
+    case, _ = [await open_case(rig, VIC) for _ in range(2)]
+    await page.goto(f"{address}/desk/cases/{case.code_name}")
+    await expect(page.get_by_role("heading", name="Similar cases")).to_be_visible()
+    await view.judge(page, "similar", opened=False)

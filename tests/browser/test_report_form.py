@@ -6,7 +6,8 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, BrowserContext, Page, Response, expect
 
-from shared.events import CaseTriaged, DeadlinePaused, DeadlineSet, InformationRequested
+from shared.events import CaseDecided, CaseTriaged, DeadlinePaused, DeadlineSet, InformationRequested
+from tests.service.intake.test_respondents import told
 from tests.support.browser_rig import judge, serving
 from tests.support.intake_rig import START, Rig, case_event, committing_rig
 
@@ -145,6 +146,14 @@ async def test_every_page_can_be_used_by_everybody(
     await rig.mailbox.project([case_event(report_id, seq, fact) for seq, fact in enumerate(facts, 1)])
     await page.get_by_label("Your receipt").fill(receipt)
     await page.get_by_role("button", name="Show my report").click()
+    await judge(page)
+    report_id, receipt = await told(rig)
+    decided = CaseDecided(previous="investigating", state="decided", outcome="warning", reason_id="r")
+    await rig.mailbox.project([case_event(report_id, 3, decided)])
+    await page.goto(f"{address}/follow-up")
+    await page.get_by_label("Your receipt").fill(receipt)
+    await page.get_by_role("button", name="Show my report").click()
+    await expect(page.get_by_text("You were warned.")).to_be_visible()
     await judge(page)
     await context.close()
 
