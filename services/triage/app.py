@@ -19,7 +19,9 @@ from services.triage.desk.names import CaseNames
 from services.triage.desk.part import build as build_desk
 from services.triage.desk.people import PeopleNames
 from services.triage.desk.queue import Queue
+from services.triage.desk.saved_views import SavedViews, ViewStore
 from services.triage.desk.search import Search
+from services.triage.desk.view_store import MongoViews
 from services.triage.desk.views import load_pages
 from services.triage.measures.part import build as build_measures
 from services.triage.measures.register import MeasureRegister
@@ -87,6 +89,7 @@ def build_app(
     measures: InForceStore | None = None,
     live: Live | None = None,
     recent: RecentCases | None = None,
+    views: ViewStore | None = None,
 ) -> FastAPI:
     """The application of triage; nothing is connected before it starts. Tests hand in what is beside it."""
     runtime = Runtime("triage", settings)
@@ -131,6 +134,7 @@ def build_app(
     looking = runtime.database["lookers"]
     live = live or Live(cases, MongoLookers(looking))
     recent = recent or MongoRecentCases(aggregates.collection)
+    saved = SavedViews(views or MongoViews(runtime.database["views"]))
     previews = Previews(recent, cases, sight, policy, settings.policy_dir)
     gate = access_control.gate
     parts = [
@@ -140,7 +144,9 @@ def build_app(
             prepare=[replay.run],
             tasks=[watch.run, watch.run_timers],
         ),
-        build_desk(desk, queue, Search(cases, queue, intake, policy), gate, pages, people, flow.drafts, live, looking),
+        build_desk(
+            desk, queue, Search(cases, queue, intake, policy), gate, pages, people, flow.drafts, live, looking, saved
+        ),
         build_measures(
             MeasureRegister(in_force, sight, intake, policy, settings.form_key),
             gate,

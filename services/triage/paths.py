@@ -3,6 +3,7 @@
 HOME = "/desk"
 ROSTER = f"{HOME}/roster"
 LOAD = f"{HOME}/load"
+VIEWS = f"{HOME}/views"
 SEARCH = f"{HOME}/search"
 BASELINE = f"{HOME}/baseline"
 MEASURES = f"{HOME}/measures"

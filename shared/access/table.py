@@ -74,6 +74,8 @@ TABLE: tuple[Row, ...] = (
     *_rows(Role.COORDINATOR, "baseline.read baseline.attest baseline.withdraw baseline.annotate", SPOKEN_FOR),
     *_rows(Role.COORDINATOR, "baseline.list_project baseline.change_project baseline.end_project", SPOKEN_FOR),
     *_rows(Role.COORDINATOR, "baseline.confirm", SPOKEN_FOR, NOT_MAKER),
+    *_rows(Role.RESPONDER, "view.keep", CONFIDENTIAL, NAMED),
+    *_rows(Role.COORDINATOR, "view.keep", CONFIDENTIAL, NAMED),
     *_rows(Role.RESPONDER, "policy.read"),
     *_rows(Role.COORDINATOR, "policy.read"),
     *_rows(Role.COORDINATOR, "policy.preview", CONFIDENTIAL, NAMED),

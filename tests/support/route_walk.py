@@ -174,6 +174,7 @@ FILL: Mapping[str, Fill] = {
     "file": lambda thing: ["1.0.json"],
     "source": lambda thing: ["wiki"],
     "id": lambda thing: ["an-id"],
+    "view_id": lambda thing: ["a-view"],
 }
 """How to fill the names in paths."""
 
@@ -192,6 +193,8 @@ MORE: Mapping[tuple[str, str], More] = {
     ("POST", "/desk/bulk"): lambda thing, filled: {
         "data": {"case": f"{thing.case_id}:{STALE}", "command": "assign", "assignee": COLLEAGUE.ref}, "about": True
     },
+    ("POST", "/desk/views"): lambda thing, filled: {"data": {"name": "Late", "back": "tab=overdue"}},
+    ("PUT", "/v1/views/{view_id}"): lambda thing, filled: {"json": {"name": "Late", "filter": {"tab": "overdue"}}},
     ("POST", "/desk/search"): lambda thing, filled: {"data": {"text": thing.code_name.partition("-")[0]}},
     ("POST", "/v1/reports"): lambda thing, filled: {"json": {"community": COMMUNITY, "narrative": "words"}},
     ("POST", "/v1/vault/read"): lambda thing, filled: {

@@ -41,6 +41,7 @@ from tests.fakes.memory_parties import MemoryParties
 from tests.fakes.memory_recent_cases import MemoryRecentCases
 from tests.fakes.memory_registries import MemoryRegistries
 from tests.fakes.memory_sessions import MemorySessions
+from tests.fakes.memory_views import MemoryViews
 from tests.support.baseline_world import CATALOGUE, FIRST
 from tests.support.people import COPIES, PROVIDER, SIGN_IN, bearer, coordinator, responder
 from tests.support.service_keys import files_of
@@ -289,6 +290,7 @@ class Rig:
     parties: MemoryParties = field(default_factory=MemoryParties)
     registries: MemoryRegistries = field(default_factory=MemoryRegistries)
     lookers: MemoryLookers = field(default_factory=MemoryLookers)
+    views: MemoryViews = field(default_factory=MemoryViews)
 
     async def open(self, received: Event | None = None, **changed: Any) -> Case:
         """A new case, as Kafka would bring it."""
@@ -325,9 +327,10 @@ async def make_rig(
         COPIES.enrol(one)
     cases, vault, sessions, entries = MemoryCases(), MemoryVault(), MemorySessions(), MemoryEntries()
     parties, registries, lookers = MemoryParties(), MemoryRegistries(), MemoryLookers()
+    views = MemoryViews()
     app = build_triage(
         cases, vault, sessions, entries, parties, staffing, registries, lookers, live_seconds,
-        catalogues=catalogues, scorecards=scorecards,
+        catalogues=catalogues, scorecards=scorecards, views=views,
     )  # fmt: skip
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="https://desk.example") as http:
@@ -339,7 +342,7 @@ async def make_rig(
             TOKENS,
             arrivals=Arrivals(MemoryMarks(parties), POLICY),
         )
-        yield Rig(cases, vault, intake, app, http, sessions, entries, parties, registries, lookers)
+        yield Rig(cases, vault, intake, app, http, sessions, entries, parties, registries, lookers, views)
 
 
 def build_triage(

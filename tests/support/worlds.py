@@ -135,6 +135,7 @@ async def make_triage() -> World:
         ],
         "If-Match": [f'"{number}"' for number in (case.seq, case.seq + 1, case.seq + 2)],
         "body": [["trust_safety"], []], "assignee": ["person:b0b0b0b0b0b0b0b0"],
+        "view_id": ["view-1"], "name": ["Late ones"], "filter": [{"tab": "overdue", "community": "enwiki"}],
     }  # fmt: skip
 
     def caller(operation: str) -> Mapping[str, str]:

@@ -58,6 +58,7 @@ FIELD_MESSAGES = {
     "own_body": "desk-own-body",
     "had_before": "desk-had-before",
     "cannot_take": "desk-cannot-take",
+    "too_many_views": "desk-views-full",
     "not_withheld": "desk-not-withheld",
 }
 

@@ -9,7 +9,9 @@ from services.triage.desk.pages import make_page_router
 from services.triage.desk.people import PeopleNames
 from services.triage.desk.queue import Queue
 from services.triage.desk.queue_pages import make_queue_router
+from services.triage.desk.saved_views import SavedViews
 from services.triage.desk.search import Search
+from services.triage.desk.view_routes import make_view_router
 from services.triage.desk.views import HERE
 from shared.mongo import Collection
 from shared.parts import Part
@@ -28,12 +30,14 @@ def build(
     drafts: FormDrafts,
     live: Live,
     looking: Collection,
+    views: SavedViews,
 ) -> Part:
     """The pages of the queue and of cases, and what they load."""
     names = CaseNames(pages, desk.policy, people)
     routers = [
         make_live_router(desk, live, gate, names),
-        make_queue_router(desk, queue, search, gate, pages, people),
+        make_queue_router(desk, queue, search, gate, pages, people, views),
+        make_view_router(views, queue, desk.policy, gate),
         make_page_router(desk, queue, gate, pages, names, drafts),
         make_asset_router(gate, HERE / "static"),
     ]

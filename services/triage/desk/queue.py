@@ -100,6 +100,14 @@ class Counts:
     choices: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     more: bool = False
     """There are more cases behind this tab than were counted."""
+    seen: Mapping[Tab, Sequence[Glimpse]] = field(default_factory=dict)
+    """The cases that were counted behind each tab."""
+
+    def of(self, wanted: QueueFilter) -> Count | None:
+        """How many of the counted cases fit a filter; None where it asks for what was not counted."""
+        if wanted.assignee or not set(wanted.states) <= set(OPEN_STATES):
+            return None
+        return Count(len(_fitting(self.seen[wanted.tab], wanted)), self.tabs[wanted.tab].more)
 
 
 class Queue:
@@ -148,12 +156,13 @@ class Queue:
         """How many cases the principal may see behind each tab, and for each choice of each filter."""
         looks = await asyncio.gather(*(self.glimpses(principal, QueueFilter(tab, states=OPEN_STATES)) for tab in TABS))
         tabs = {tab: Count(len(seen), more) for tab, (seen, more) in zip(TABS, looks, strict=True)}
+        behind = {tab: seen for tab, (seen, _) in zip(TABS, looks, strict=True)}
         here, more = looks[TABS.index(wanted.tab)]
         if wanted.assignee:
             here, more = await self.glimpses(
                 principal, QueueFilter(wanted.tab, states=OPEN_STATES, assignee=wanted.assignee)
             )
-        return Counts(tabs, {name: _count_by(name, here, wanted) for name in CHOICES}, more)
+        return Counts(tabs, {name: _count_by(name, here, wanted) for name in CHOICES}, more, behind)
 
     async def loads(self, reader: Principal, people: Collection[str]) -> dict[str, Load]:
         """How many open cases each of these people (references) has, as far as the reader may see them."""
@@ -224,10 +233,14 @@ CHOICES: Mapping[str, Callable[[Glimpse], str]] = {
 
 def _count_by(name: str, seen: Sequence[Glimpse], wanted: QueueFilter) -> dict[str, int]:
     """How many of the cases fit each choice of one filter, as the other filters stand."""
-    others = [
+    return dict(Counter(CHOICES[name](one) for one in _fitting(seen, wanted, but=name)))
+
+
+def _fitting(seen: Sequence[Glimpse], wanted: QueueFilter, but: str = "") -> list[Glimpse]:
+    """Those of the cases that fit all filters, `but` for one."""
+    filters = [
         (CHOICES[one.name], (value,) if isinstance(value, str) else value)
         for one in fields(QueueFilter)
-        if one.name in CHOICES and one.name != name and (value := getattr(wanted, one.name))
+        if one.name in CHOICES and one.name != but and (value := getattr(wanted, one.name))
     ]
-    fitting = (one for one in seen if all(choice(one) in values for choice, values in others))
-    return dict(Counter(CHOICES[name](one) for one in fitting))
+    return [one for one in seen if all(choice(one) in values for choice, values in filters)]

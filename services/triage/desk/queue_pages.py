@@ -11,24 +11,26 @@ from services.triage.desk.load import LoadView
 from services.triage.desk.names import CaseNames
 from services.triage.desk.people import PeopleNames
 from services.triage.desk.queue import Queue
-from services.triage.desk.queue_view import QueueView, address_of, filter_of
+from services.triage.desk.queue_view import QueueView, SentView, address_of, filter_of
+from services.triage.desk.saved_views import SavedViews
 from services.triage.desk.search import Search
 from services.triage.desk.search_view import SearchView
-from services.triage.paths import HOME, LOAD, SEARCH
+from services.triage.paths import HOME, LOAD, SEARCH, VIEWS
+from shared.problems import FieldsWrong
 from shared.web.forms import read_form
 from shared.web.gate import Callers, Gate, does, principal_of
 from shared.web.pages import Pages
 
 
 def make_queue_router(
-    desk: Desk, queue: Queue, search: Search, gate: Gate, pages: Pages, people: PeopleNames
+    desk: Desk, queue: Queue, search: Search, gate: Gate, pages: Pages, people: PeopleNames, views: SavedViews
 ) -> APIRouter:
     """The queue at /desk, and what can be done with several of its cases."""
     router = gate.router(Callers.PEOPLE, include_in_schema=False)
     names = CaseNames(pages, desk.policy, people)
     bulk, load = Bulk(desk, queue, pages, names, gate), LoadView(desk, queue, pages, names)
     found = SearchView(search, queue, pages, names, desk.policy)
-    view = QueueView(desk, queue, bulk, pages, names)
+    view = QueueView(desk, queue, views, bulk, pages, names)
 
     @router.get(HOME, **does("case.list"))
     async def show_queue(request: Request) -> Response:
@@ -39,6 +41,23 @@ def make_queue_router(
         who, form = principal_of(request), await read_form(request)
         shown = filter_of(dict(parse_qsl(form.get("back", [""])[-1])), queue.bodies(who), desk.policy)
         return await bulk.give(request, who, form, urlencode(address_of(shown)))
+
+    @router.post(VIEWS, **does("view.keep"))
+    async def save_view(request: Request) -> Response:
+        who, form = principal_of(request), await read_form(request)
+        shown = dict(parse_qsl(form.get("back", [""])[-1]))
+        chosen = address_of(filter_of(shown, queue.bodies(who), desk.policy))
+        typed = form.get("name", [""])[-1]
+        try:
+            await views.name(who.ref, typed, chosen)
+        except FieldsWrong as wrong:
+            return await view.show(request, who, shown, SentView(typed, wrong))
+        return RedirectResponse(f"{HOME}?{urlencode(chosen)}", 303)
+
+    @router.post(f"{VIEWS}/{{view_id}}/delete", **does("view.keep"))
+    async def delete_view(request: Request, view_id: str) -> Response:
+        await views.delete(principal_of(request).ref, view_id)
+        return RedirectResponse(HOME, 303)
 
     @router.get(f"{HOME}/bulk", **does("case.list"))
     async def leave_bulk() -> Response:

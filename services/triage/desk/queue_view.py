@@ -1,7 +1,7 @@
 """The page of the queue: tabs, filters with counts, and what must happen next with each case."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from typing import Any, get_args
@@ -13,9 +13,11 @@ from services.triage.actions import Desk
 from services.triage.case.case import Case
 from services.triage.case.forms import FORMS
 from services.triage.desk.bulk import MOST, Bulk
+from services.triage.desk.faults import FIELD_MESSAGES
 from services.triage.desk.names import CaseNames
 from services.triage.desk.next_step import next_step_of
 from services.triage.desk.queue import OPEN_STATES, TABS, Counts, Queue, QueueFilter
+from services.triage.desk.saved_views import LONGEST, SavedViews, Views
 from services.triage.paths import HOME
 from services.triage.rooms import rooms_of
 from shared.access.authorization import is_permitted
@@ -24,6 +26,7 @@ from shared.events import CaseState
 from shared.ids import PERSON
 from shared.policy import Policy
 from shared.policy.model import Lane
+from shared.problems import FieldsWrong
 from shared.times import now
 from shared.web.pages import Pages
 
@@ -80,19 +83,39 @@ def address_of(wanted: QueueFilter, **more: str) -> dict[str, str]:
     return {name: value for name, value in said.items() if value}
 
 
+def left_out(chosen: Mapping[str, str], wanted: QueueFilter) -> list[str]:
+    """The names in an address of what its filter leaves out, because it does not exist or is not the reader's."""
+    said = address_of(wanted)
+    return [name for name, value in chosen.items() if said.get(name) != value]
+
+
+@dataclass(frozen=True, slots=True)
+class SentView:
+    """A name of a view that was sent and cannot be, and why."""
+
+    name: str
+    problem: FieldsWrong
+
+
 class QueueView:
     """The page of the queue."""
 
-    def __init__(self, desk: Desk, queue: Queue, bulk: Bulk, pages: Pages, names: CaseNames) -> None:
+    def __init__(self, desk: Desk, queue: Queue, views: SavedViews, bulk: Bulk, pages: Pages, names: CaseNames) -> None:
         self._desk = desk
         self._queue = queue
+        self._views = views
         self._bulk = bulk
         self._pages = pages
         self._names = names
         self._policy = desk.policy
 
-    async def show(self, request: Request, principal: Principal, given: Mapping[str, str]) -> Response:
-        """The queue, filtered; a filter that does not exist is left out. Without a state only open cases are shown."""
+    async def show(
+        self, request: Request, principal: Principal, given: Mapping[str, str], sent: SentView | None = None
+    ) -> Response:
+        """The queue, filtered; a filter that does not exist is left out. Without a state only open cases are shown.
+
+        `sent`: a view that could not be saved.
+        """
         own = self._queue.bodies(principal)
         wanted = filter_of(given, own, self._policy)
         cursor = given.get("cursor") or None
@@ -105,6 +128,14 @@ class QueueView:
             "state_name": partial(self._names.state, request),
             "tabs": self._tabs(request, wanted, counts),
             "tab": wanted.tab,
+            **self._saved(request, await self._views.of(principal.ref), given, own, counts),
+            "sent": sent,
+            "sent_errors": [
+                self._names.said(request, FIELD_MESSAGES.get(one.code, "field-required"), LONGEST)
+                for one in sent.problem.errors
+            ]
+            if sent
+            else [],
             "filters": self._filters(request, wanted, counts, own),
             "assignee": wanted.assignee,
             "filtered": bool(address_of(wanted) or cursor),
@@ -116,7 +147,7 @@ class QueueView:
             "principal": principal,
             "rooms": rooms_of(principal),
         }
-        return self._pages.render(request, "queue.html", context)
+        return self._pages.render(request, "queue.html", context, 422 if sent else 200)
 
     def row(self, request: Request, case: Case, own: Sequence[str], at: datetime) -> dict[str, Any]:
         """`asked`: the reader's body is asked to take the case over, and another one has it."""
@@ -150,6 +181,22 @@ class QueueView:
             )
             for tab, count in counts.tabs.items()
         ]
+
+    def _saved(
+        self, request: Request, views: Views, given: Mapping[str, str], own: Sequence[str], counts: Counts
+    ) -> dict[str, Any]:
+        """The saved views, each with its count if it is known; which one is shown, and what it leaves out."""
+        here = {name: given[name] for name in CHOSEN if given.get(name)}
+        shown = [view for view in views if view.chosen == here]
+        lost = left_out(here, filter_of(here, own, self._policy)) if shown else []
+        made = []
+        for view in views:
+            count = counts.of(filter_of(view.chosen, own, self._policy))
+            key = "desk-count-more" if count and count.more else "desk-count"
+            number = self._names.said(request, key, count.number) if count else ""
+            made.append((f"{HOME}?{urlencode(view.chosen)}", view.name, number, view in shown))
+        left = [self._names.said(request, f"desk-filter-{name}") for name in lost]
+        return {"views": made, "shown_views": shown, "view_left_out": left, "savable": bool(here)}
 
     def _filters(
         self, request: Request, wanted: QueueFilter, counts: Counts, own: Sequence[str]

@@ -1,0 +1,32 @@
+"""Saved views in MongoDB: one document for each person, under the person's reference."""
+
+from services.triage.desk.saved_views import StoredViews
+from shared.documents import Codec
+from shared.mongo import Collection, DuplicateKeyError, reaching
+
+_VIEWS = Codec(StoredViews)
+
+
+class MongoViews:
+    """The views of a collection, with the promises of services.triage.desk.saved_views.ViewStore."""
+
+    def __init__(self, collection: Collection) -> None:
+        self._collection = collection
+
+    async def load(self, person: str) -> StoredViews:
+        """See ViewStore."""
+        with reaching():
+            document = await self._collection.find_one({"_id": person})
+        return _VIEWS.from_document(document) if document else StoredViews(person)
+
+    async def save(self, stored: StoredViews) -> bool:
+        """See ViewStore."""
+        found = {"_id": stored.id, "version": stored.version}
+        written = {**_VIEWS.to_document(stored), "version": stored.version + 1}
+        with reaching():
+            try:
+                # A first version inserts; where another writer was first, its id is taken.
+                result = await self._collection.update_one(found, {"$set": written}, upsert=not stored.version)
+            except DuplicateKeyError:
+                return False
+        return bool(result.matched_count) or result.upserted_id is not None
