@@ -238,7 +238,7 @@ def _behind(report: StoredReport | None, receipt_hash: bytes) -> _Found | None:
 
 
 def _opened(found: _Found, at: datetime) -> StoredReport:
-    """The report, whose receipt the respondent has used: handlers do not see it any more."""
+    """The report after the respondent has used the receipt: handlers do not see it any more."""
     used = replace(found.door, opened_at=found.door.opened_at or at)
     return replace(found.report, doors=tuple(used if door == found.door else door for door in found.report.doors))
 

@@ -23,7 +23,7 @@ from shared.times import now
 from shared.web.gate import Callers, Gate, does, principal_of
 
 COME_BACK = 1_000
-"""Milliseconds until a page asks anew whose hearing has ended."""
+"""Milliseconds until a page asks anew, once its stream has ended."""
 
 
 def make_live_router(desk: Desk, live: Live, gate: Gate, names: CaseNames) -> APIRouter:
