@@ -118,9 +118,12 @@ class MongoCases:
         with reaching():
             return [case_of(document) async for document in found]
 
-    async def called_like(self, names: Sequence[str], limit: int) -> list[Case]:
-        """At most `limit` cases of which the code name begins with one of these, by code name."""
-        wanted = called_like(names)
+    async def called_like(self, names: Sequence[str], bodies: Collection[str], limit: int) -> list[Case]:
+        """At most `limit` cases of these bodies, or referred to them, of which the code name begins with one of these.
+
+        They are sorted by code name.
+        """
+        wanted = called_like(names, bodies)
         found = self._aggregates.collection.find(wanted, {"outbox": 0, "applied": 0}).sort("code_name", 1).limit(limit)
         with reaching():
             return [case_of(document) async for document in found]
@@ -188,9 +191,16 @@ class MongoCases:
             return await self._aggregates.collection.count_documents({"unattended": True, **_OPEN})
 
 
-def called_like(names: Sequence[str]) -> Document:
-    """What MongoDB is asked for: the cases of which the code name begins so. Each beginning is a range of the index."""
-    return {"code_name": {"$in": [re.compile(f"^{re.escape(name)}") for name in names]}}
+def called_like(names: Sequence[str], bodies: Collection[str]) -> Document:
+    """What MongoDB is asked for: the cases of these bodies of which the code name begins so.
+
+    Each beginning is a range of the index. What other bodies have of one word is read as well: thousands of a million.
+    """
+    theirs = {"$in": sorted(bodies)}
+    return {
+        "code_name": {"$in": [re.compile(f"^{re.escape(name)}") for name in names]},
+        "$or": [{"body": theirs}, {"referred_to": theirs}],
+    }
 
 
 def due_by(at: datetime) -> Document:

@@ -152,8 +152,11 @@ class CaseStore(Protocol):
         """Emergencies first, then by the next deadline, then by id."""
         ...
 
-    async def called_like(self, names: Sequence[str], limit: int) -> list[Case]:
-        """At most `limit` cases of which the code name begins with one of these, by code name."""
+    async def called_like(self, names: Sequence[str], bodies: Collection[str], limit: int) -> list[Case]:
+        """At most `limit` cases of these bodies, or referred to them, of which the code name begins with one of these.
+
+        They are sorted by code name.
+        """
         ...
 
     async def noted_by(self, person: str, limit: int) -> list[str]:

@@ -343,10 +343,14 @@ class TestCases:
     async def test_cases_are_found_by_the_beginning_of_their_code_name(self, cases: CaseStore) -> None:
         names = ("amber-harbour", "amber-harbour-12", "amber-hill", "calm-river")
         await cases.save([opening(reported(), name) for name in names])
-        assert [c.code_name for c in await cases.called_like(["amber-harbour"], 9)] == list(names[:2])
-        assert [c.code_name for c in await cases.called_like(["calm-", "amber-hi"], 9)] == ["amber-hill", "calm-river"]
-        assert len(await cases.called_like(["amber-"], 2)) == 2
-        assert await cases.called_like(["amber.h", "never"], 9) == []
+        assert [c.code_name for c in await cases.called_like(["amber-harbour"], BODIES, 9)] == list(names[:2])
+        assert [c.code_name for c in await cases.called_like(["calm-", "amber-hi"], BODIES, 9)] == [
+            "amber-hill",
+            "calm-river",
+        ]
+        assert len(await cases.called_like(["amber-"], BODIES, 2)) == 2
+        assert await cases.called_like(["amber.h", "never"], BODIES, 9) == []
+        assert await cases.called_like(["amber-"], ["stewards"], 9) == []
 
     async def test_cases_are_found_by_who_wrote_notes_on_them_the_newest_first(self, cases: CaseStore) -> None:
         first, second, _ = changes = [opening(reported()) for _ in range(3)]

@@ -141,9 +141,10 @@ class MemoryCases:
         ]
         return sorted(fitting, key=lambda case: case.place_for(query.viewer))[: query.limit]
 
-    async def called_like(self, names: Sequence[str], limit: int) -> list[Case]:
+    async def called_like(self, names: Sequence[str], bodies: Collection[str], limit: int) -> list[Case]:
         self._reach()
-        found = (s.case for s in self.stored.values() if s.case.code_name.startswith(tuple(names)))
+        named = [s.case for s in self.stored.values() if s.case.code_name.startswith(tuple(names))]
+        found = (case for case in named if {case.body, case.referral and case.referral.to_body}.intersection(bodies))
         return sorted(found, key=lambda case: case.code_name)[:limit]
 
     async def noted_by(self, person: str, limit: int) -> list[str]:

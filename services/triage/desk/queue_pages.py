@@ -32,6 +32,8 @@ def make_queue_router(
     found = SearchView(search, queue, pages, names, desk.policy)
     view = QueueView(desk, queue, views, bulk, pages, names)
 
+    # A sign-in leads back to where several cases were sent; they are ticked anew.
+    @router.get(f"{HOME}/bulk", **does("case.list"))
     @router.get(HOME, **does("case.list"))
     async def show_queue(request: Request) -> Response:
         return await view.show(request, principal_of(request), request.query_params)
@@ -57,11 +59,6 @@ def make_queue_router(
     @router.post(f"{VIEWS}/{{view_id}}/delete", **does("view.keep"))
     async def delete_view(request: Request, view_id: str) -> Response:
         await views.delete(principal_of(request).ref, view_id)
-        return RedirectResponse(HOME, 303)
-
-    @router.get(f"{HOME}/bulk", **does("case.list"))
-    async def leave_bulk() -> Response:
-        # A sign-in leads back to where the form was sent; the cases are ticked anew.
         return RedirectResponse(HOME, 303)
 
     @router.get(SEARCH, **does("case.list"))

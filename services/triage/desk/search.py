@@ -64,7 +64,11 @@ class Search:
         if not sought:
             return Found()
         beginnings = names_like(text)
-        named = await self._cases.called_like(beginnings, MOST_SHOWN * 4) if beginnings else []
+        named = (
+            await self._cases.called_like(beginnings, self._queue.bodies(principal), MOST_SHOWN * 4)
+            if beginnings
+            else []
+        )
         seen = await self._queue.seen(principal, named)
         communities = [
             one.id for one in self._policy.communities.values() if sought in fold(one.name) or sought == fold(one.id)

@@ -24,7 +24,11 @@ LONGEST_LINE = 4_000
 """Characters of its longest line: the reader of TOML takes the square of the time for a key of many parts."""
 MOST_CASES = 5_000
 """The cases with a difference that are looked at, the newest first, while a person waits."""
+MOST_READ = 200_000
+"""All cases that are compared, the newest first, while a person waits."""
 _BATCH = 200
+_TURN = 500
+"""So many cases are compared before others get a turn."""
 
 
 @dataclass(slots=True)
@@ -94,8 +98,14 @@ class Previews:
         found = Preview(version=comparison.new.version)
         bodies = {body for reach in reaches(principal, "case.read", at) for body in reach.bodies}
         batch: dict[str, tuple[ShadowCase, tuple[Difference, ...]]] = {}
-        looked_at = 0
+        looked_at = read = 0
         async for case in self._recent.received_since(at - WINDOW, bodies):
+            if read == MOST_READ:
+                found.more = True
+                break
+            read += 1
+            if read % _TURN == 0:
+                await asyncio.sleep(0)
             if differences := comparison.of(case):
                 looked_at += 1
                 if looked_at > MOST_CASES:

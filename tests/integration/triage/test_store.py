@@ -172,7 +172,7 @@ async def test_open_cases_from_before_the_tabs_of_the_queue_get_into_them(
 
 async def test_a_search_reads_cases_from_indexes(cases: MongoCases, database: Database) -> None:
     await ReportFollower(cases, POLICY, nobody_named(), Everywhere(), TOKENS).take([reported() for _ in range(50)])
-    named = called_like([f"{word}-harbour" for word in ADJECTIVES])
+    named = called_like([f"{word}-harbour" for word in ADJECTIVES], POLICY.bodies)
     for wanted, order in ((named, [("code_name", 1)]), ({"notes.by": ALICE.ref}, [])):
         found = database["cases"].find(wanted).limit(25)
         plan = await (found.sort(order) if order else found).explain()

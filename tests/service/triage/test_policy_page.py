@@ -164,6 +164,17 @@ async def test_a_preview_looks_at_so_many_cases_and_says_that_there_are_more(
     assert "There are more than Hearth looks at while you wait" in page
 
 
+async def test_a_preview_that_changes_nothing_reads_so_many_cases_and_says_so(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(preview, "MOST_READ", 2)
+    monkeypatch.setattr(preview, "_TURN", 1)
+    for _ in range(3):
+        await rig.open()
+    await signed_in(rig, CORA)
+    assert "There are more than Hearth looks at while you wait" in await try_out(rig, ROUTING)
+
+
 async def test_a_preview_says_what_the_changed_file_may_not_mean(rig: Rig) -> None:
     await signed_in(rig, CORA)
     rule = '[[rule]]\nid = "hate"\nto = ["u4c"]\nwhen = [{ categories = ["content_abuse.hate_speech"] }]\n\n'

@@ -172,8 +172,9 @@ async def test_an_auditor_who_asks_for_a_case_finds_the_way_to_the_baseline(rig:
 
 async def test_a_sign_in_after_several_cases_were_ticked_leads_to_the_queue(rig: Rig) -> None:
     await sign_in(rig.http, rig.sessions, "/desk", ALICE)
+    case = await rig.open()
     ticked = await rig.http.get("/desk/bulk")
-    assert (ticked.status_code, ticked.headers["location"]) == (303, "/desk")
+    assert (ticked.status_code, case.code_name in ticked.text) == (200, True)
 
 
 async def test_a_form_without_words_takes_no_words_away(rig: Rig) -> None:
