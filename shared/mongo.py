@@ -162,6 +162,20 @@ def close(client: Client) -> None:
         client.close()
 
 
+async def write_version(collection: Collection, name: str, version: int, fields: Document) -> bool:
+    """Write the next version of the document `name`, unless it is no longer at this one. Returns whether.
+
+    Version 0 stands for a document that is not there yet.
+    """
+    written = {"$set": {**fields, "version": version + 1}}
+    try:
+        # Where another writer was first, the id is taken.
+        result = await collection.update_one({"_id": name, "version": version}, written, upsert=not version)
+    except DuplicateKeyError:
+        return False
+    return bool(result.matched_count) or result.upserted_id is not None
+
+
 async def write_unordered(collection: Collection, writes: Sequence[InsertOne[Document] | UpdateOne]) -> list[int]:
     """Write all of these, each for itself; returns the places of those that found their unique key taken.
 

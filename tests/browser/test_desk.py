@@ -7,6 +7,7 @@ import pytest
 from playwright.async_api import Browser, Locator, Page, expect
 
 from services.triage.case.case import Case
+from services.triage.desk.people import person_name
 from shared.access.principal import Grant, Principal, Role
 from shared.times import now
 from tests.support.browser_rig import View, hold_session, looks, violations
@@ -253,7 +254,7 @@ async def test_an_open_page_hears_of_a_change_and_of_who_else_looks(rig: Rig, br
     for one, who in ((page, ALICE), (other, COLLEAGUE)):
         await sign_in(one, rig, address, who)
         await one.goto(f"{address}/desk/cases/{case.code_name}")
-    await expect(other.get_by_text("Also looking at this case now: Responder")).to_be_visible()
+    await expect(other.get_by_text(f"Also looking at this case now: {person_name(ALICE.ref)}")).to_be_visible()
     await rig.order(case, "assign", {"assignee": COLLEAGUE.ref}, COLLEAGUE)
     changed = page.locator("[data-on=changed]")
     await expect(changed).to_contain_text("has just changed this case.")

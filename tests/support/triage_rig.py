@@ -356,13 +356,15 @@ def build_triage(
     registries: MemoryRegistries,
     lookers: MemoryLookers,
     live_seconds: float,
+    views: MemoryViews | None = None,
     **given: Any,
 ) -> FastAPI:
     """The application of triage with everything that it would reach over the network in memory."""
     return build_app(
         settings_for(), cases=cases, intake=intake, copies=COPIES, sessions=sessions, entries=entries, parties=parties,
         marks=MemoryMarks(parties), staffing=staffing, registries=registries, measures=cases,
-        live=Live(cases, lookers, live_seconds), recent=MemoryRecentCases(cases.stored), **given,
+        live=Live(cases, lookers, live_seconds), recent=MemoryRecentCases(cases.stored),
+        views=views or MemoryViews(), **given,
     )  # fmt: skip
 
 

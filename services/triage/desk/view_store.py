@@ -2,7 +2,7 @@
 
 from services.triage.desk.saved_views import StoredViews
 from shared.documents import Codec
-from shared.mongo import Collection, DuplicateKeyError, reaching
+from shared.mongo import Collection, reaching, write_version
 
 _VIEWS = Codec(StoredViews)
 
@@ -21,12 +21,5 @@ class MongoViews:
 
     async def save(self, stored: StoredViews) -> bool:
         """See ViewStore."""
-        found = {"_id": stored.id, "version": stored.version}
-        written = {**_VIEWS.to_document(stored), "version": stored.version + 1}
         with reaching():
-            try:
-                # A first version inserts; where another writer was first, its id is taken.
-                result = await self._collection.update_one(found, {"$set": written}, upsert=not stored.version)
-            except DuplicateKeyError:
-                return False
-        return bool(result.matched_count) or result.upserted_id is not None
+            return await write_version(self._collection, stored.id, stored.version, _VIEWS.to_document(stored))
