@@ -197,7 +197,9 @@ class Doors:
     async def _client(self, address: str) -> httpx.AsyncClient:
         # From an address of its own, because whoever shows a token that has ended is slowed down.
         number = next(_sources)
-        source = httpx.AsyncHTTPTransport(local_address=f"127.{1 + number // 250}.7.{1 + number % 250}")
+        # Each request has a connection of its own: a service may close one that has nothing to do as the next is sent.
+        fresh = httpx.Limits(max_keepalive_connections=0)
+        source = httpx.AsyncHTTPTransport(local_address=f"127.{1 + number // 250}.7.{1 + number % 250}", limits=fresh)
         client = httpx.AsyncClient(base_url=address, transport=source, timeout=30)
         return await self._resources.enter_async_context(client)
 
