@@ -9,10 +9,11 @@ from fastapi import Request, Response
 
 from services.triage.actions import Desk
 from services.triage.desk.names import CaseNames
+from services.triage.desk.picker import next_leave
 from services.triage.desk.queue import Load, Queue
 from services.triage.paths import HOME
 from services.triage.rooms import rooms_of
-from shared.access.principal import Leave, Principal, has_ended, serves
+from shared.access.principal import Principal, serves
 from shared.i18n.messages import write_day
 from shared.times import now
 from shared.web.pages import Pages
@@ -66,9 +67,3 @@ class LoadView:
         if leave.ends_at is None:
             return self._names.said(request, "desk-load-away")
         return self._names.said(request, "desk-load-away-until", day(leave.ends_at))
-
-
-def next_leave(person: Principal, at: datetime) -> Leave | None:
-    """The leave of a person that runs at a time (UTC-aware), or the next one."""
-    leaves = (leave for leave in person.leaves if not has_ended(leave.ends_at, at))
-    return min(leaves, key=lambda leave: leave.begins_at, default=None)

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from fastapi import Request
 
+from services.triage.case.forms import FORMS
 from services.triage.case.values import Step
 from services.triage.desk.people import PeopleNames
 from shared.access.principal import Principal, Role
@@ -101,3 +102,9 @@ def only_communities(policy: Policy) -> dict[str, str]:
         for body in {*community.bodies.values()} - for_all:
             served.setdefault(body, []).append(community.name)
     return {body: names[0] for body, names in served.items() if len(names) == 1}
+
+
+def done_in(request: Request) -> str | None:
+    """The command that the address says is done."""
+    form = FORMS.get(request.query_params.get("done", ""))
+    return form.command if form else None

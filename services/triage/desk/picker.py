@@ -13,7 +13,7 @@ from services.triage.case.commands.command import ReferenceField
 from services.triage.case.forms import Form
 from services.triage.desk.names import CaseNames
 from services.triage.desk.queue import Load, Queue
-from shared.access.principal import Principal, has_ended, serves
+from shared.access.principal import Leave, Principal, has_ended, serves
 from shared.i18n.messages import write_day
 from shared.policy import Policy
 
@@ -78,9 +78,14 @@ def _loaded(names: CaseNames, request: Request, name: str, load: Load) -> str:
     return names.said(request, key, name, load.open.number)
 
 
-def _away(names: CaseNames, request: Request, person: Principal, at: datetime) -> str:
+def next_leave(person: Principal, at: datetime) -> Leave | None:
+    """The leave of a person that runs at a time (UTC-aware), or the next one."""
     leaves = (leave for leave in person.leaves if not has_ended(leave.ends_at, at))
-    leave = min(leaves, key=lambda leave: leave.begins_at, default=None)
+    return min(leaves, key=lambda leave: leave.begins_at, default=None)
+
+
+def _away(names: CaseNames, request: Request, person: Principal, at: datetime) -> str:
+    leave = next_leave(person, at)
     if leave is None or leave.begins_at - at > LEAVE_TOLD:
         return ""
     if leave.begins_at <= at:

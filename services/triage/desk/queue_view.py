@@ -11,10 +11,9 @@ from fastapi import Request, Response
 
 from services.triage.actions import Desk
 from services.triage.case.case import Case
-from services.triage.case.forms import FORMS
 from services.triage.desk.bulk import MOST, Bulk
 from services.triage.desk.faults import FIELD_MESSAGES
-from services.triage.desk.names import CaseNames
+from services.triage.desk.names import CaseNames, done_in
 from services.triage.desk.next_step import next_step_of
 from services.triage.desk.queue import OPEN_STATES, TABS, Counts, Queue, QueueFilter
 from services.triage.desk.saved_views import LONGEST, SavedViews, Views
@@ -141,7 +140,7 @@ class QueueView:
             "filtered": bool(address_of(wanted) or cursor),
             "bulk": await self._bulk.form(request, principal) if self._acts(cases, own, principal, at) else None,
             "back": urlencode(address_of(wanted)),
-            "done": _done_in(request),
+            "done": done_in(request),
             "first": f"{HOME}?{urlencode(address_of(wanted))}" if cursor else None,
             "next": f"{HOME}?{urlencode(address_of(wanted, cursor=after))}" if after else None,
             "principal": principal,
@@ -231,9 +230,3 @@ def _listed(wanted: QueueFilter, cursor: str | None) -> QueueFilter:
     # What is handed over is seen, and ticked, as a whole.
     limit = MOST if wanted.assignee else CASES_A_PAGE
     return replace(wanted, states=wanted.states or OPEN_STATES, cursor=cursor, limit=limit)
-
-
-def _done_in(request: Request) -> str | None:
-    """The command that the address says is done."""
-    form = FORMS.get(request.query_params.get("done", ""))
-    return form.command if form else None

@@ -27,7 +27,7 @@ from services.triage.desk.deadlines import deadline_of
 from services.triage.desk.faults import errors_of, unsent_of
 from services.triage.desk.follow_ups import follow_up_of
 from services.triage.desk.likely import goes_on, most_likely
-from services.triage.desk.names import CaseNames
+from services.triage.desk.names import CaseNames, done_in
 from services.triage.desk.next_step import next_step_of
 from services.triage.desk.parties import parties_of, respondents_of
 from services.triage.desk.people import PeopleNames
@@ -181,7 +181,7 @@ class CaseView:
             "sent": sent,
             "errors": errors_of(names, request, sent),
             "unsent": unsent_of(sent, forms),
-            "done": _done_in(request) if sent is None else None,
+            "done": done_in(request) if sent is None else None,
             "following": following,
             "draft_at": draft_at,
         }
@@ -294,9 +294,3 @@ def _is_of_use(form: Form, mentions: Sequence[tuple[str, str]], respondents: Seq
     """Whether the page can fill a form in: one about mentions, or about respondents, needs some."""
     kinds = {field.kind for field in form.fields}
     return (bool(mentions) or "mention" not in kinds) and (bool(respondents) or "party" not in kinds)
-
-
-def _done_in(request: Request) -> str | None:
-    """The command that the address says is done."""
-    form = FORMS.get(request.query_params.get("done", ""))
-    return form.command if form else None
