@@ -61,8 +61,8 @@ async def test_a_report_is_sent_and_followed_without_javascript(
     assert len(receipt) == 24
     (report_id,) = rig.store.reports
     asked = InformationRequested(previous="investigating", state="awaiting_information", question_id="q-1")
-    await rig.mailbox.keep_statement(report_id, "q-1", "question", "When did it begin?")
-    await rig.mailbox.project([case_event(report_id, 1, asked)])
+    await rig.statements.keep(report_id, "q-1", "question", "When did it begin?")
+    await rig.progress.project([case_event(report_id, 1, asked)])
 
     await page.get_by_role("link", name="Follow the case").click()
     await page.get_by_label("Your receipt").fill(receipt.lower().replace("-", " "))
@@ -133,7 +133,7 @@ async def test_every_page_can_be_used_by_everybody(
     await page.goto(f"{address}/follow-up")
     await judge(page)
     (report_id,) = rig.store.reports
-    await rig.mailbox.keep_statement(report_id, "q-1", "question", "x" * 200)
+    await rig.statements.keep(report_id, "q-1", "question", "x" * 200)
     facts = [
         CaseTriaged(
             previous="received", state="triaged", category="unclassified", lane="standard", body="enwiki_arbcom",
@@ -143,13 +143,13 @@ async def test_every_page_can_be_used_by_everybody(
         InformationRequested(previous="triaged", state="awaiting_information", question_id="q-1"),
         DeadlinePaused(**WAITING, deadline="decision", due_at=START, remaining_seconds=60),
     ]  # fmt: skip
-    await rig.mailbox.project([case_event(report_id, seq, fact) for seq, fact in enumerate(facts, 1)])
+    await rig.progress.project([case_event(report_id, seq, fact) for seq, fact in enumerate(facts, 1)])
     await page.get_by_label("Your receipt").fill(receipt)
     await page.get_by_role("button", name="Show my report").click()
     await judge(page)
     report_id, receipt = await told(rig)
     decided = CaseDecided(previous="investigating", state="decided", outcome="warning", reason_id="r")
-    await rig.mailbox.project([case_event(report_id, 3, decided)])
+    await rig.progress.project([case_event(report_id, 3, decided)])
     await page.goto(f"{address}/follow-up")
     await page.get_by_label("Your receipt").fill(receipt)
     await page.get_by_role("button", name="Show my report").click()

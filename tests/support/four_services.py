@@ -72,7 +72,7 @@ class FourServices:
             for copy in (self.parties, self.record.parties):
                 await copy.follow([event for event in events if event.fact.topic == "parties"])
             await self.follower.take([event for event in events if event.fact.topic == "reports"])
-            await self.intake.mailbox.project([event for event in events if event.fact.topic == "cases"])
+            await self.intake.progress.project([event for event in events if event.fact.topic == "cases"])
             for event in events:
                 self._notify(event)
             await self._record(events)

@@ -18,9 +18,12 @@ from services.intake.group_commit import GroupCommit
 from services.intake.mailbox.actions import Mailbox
 from services.intake.mailbox.further import FurtherReports
 from services.intake.mailbox.pages import FollowUpPage, make_follow_up_router
+from services.intake.mailbox.progress import Progress
 from services.intake.mailbox.respondent_page import RespondentPage
 from services.intake.mailbox.respondents import Respondents
 from services.intake.mailbox.routes import make_mailbox_router
+from services.intake.mailbox.statements import Statements
+from services.intake.mailbox.words import StoredWords
 from services.intake.mentions import Mentions, Naming
 from services.intake.outcomes.actions import Outcomes
 from services.intake.outcomes.routes import make_outcome_router
@@ -298,8 +301,11 @@ class Rig:
             self.store, commits, self.vault, POLICY, SECRETS, self.mentions, self.succession, self.clock
         )
         self.further = FurtherReports(self.submissions, self.vault, roster)
-        self.mailbox = Mailbox(self.store, self.vault, SECRETS, self.mentions, self.further, POLICY, self.clock)
-        self.respondents = Respondents(self.store, self.vault, SECRETS, POLICY, self.clock)
+        words = StoredWords(self.vault)
+        self.mailbox = Mailbox(self.store, words, SECRETS, self.mentions, self.further, POLICY, self.clock)
+        self.progress = Progress(self.store, words, self.mentions, self.further, self.clock)
+        self.respondents = Respondents(self.store, words, SECRETS, POLICY, self.clock)
+        self.statements = Statements(self.store, words, SECRETS, self.mentions, self.clock)
         self.access_log = AccessLog("intake", self.accesses or _Accesses(self.store))
         self.identities = Identities(POLICY, self.roster)
         self.reader = VaultReader(
@@ -331,7 +337,7 @@ class Rig:
                 make_terms_router(POLICY, pages, self.gate),
                 make_page_router(form, self.gate, self.exit_url),
                 make_asset_router(self.gate),
-                make_mailbox_router(self.mailbox, self.respondents, self.gate),
+                make_mailbox_router(self.mailbox, self.respondents, self.statements, self.gate),
                 make_follow_up_router(follow_up, self.gate),
                 make_vault_router(self.reader, naming, self.gate, self.keys, roster.names_of),
                 make_outcome_router(self.outcomes, self.gate),

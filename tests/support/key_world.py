@@ -143,11 +143,11 @@ async def report(replica: Replica, text: str) -> tuple[str, str]:
 async def converse(replica: Replica, report_id: str, receipt: str, number: int = 1) -> None:
     """A question of the handlers and the reporter's answer."""
     question = f"q-{number}"
-    await replica.rig.mailbox.keep_statement(report_id, question, "question", f"When, {report_id}?")
+    await replica.rig.statements.keep(report_id, question, "question", f"When, {report_id}?")
     event = case_event(
         report_id, number, InformationRequested(previous="triaged", state="waiting", question_id=question)
     )
-    await replica.rig.mailbox.project([event])
+    await replica.rig.progress.project([event])
     await replica.rig.mailbox.answer(receipt, question, f"At noon, {report_id}.")
 
 

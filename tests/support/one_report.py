@@ -137,7 +137,7 @@ async def hand_in(
             answer = await desk.order(case, "refer", {"body": ASKED_BODY, "explanation": "Theirs."}, CLERK)
             assert answer.status_code == 200, answer.text
         opened = list(desk.cases.events)
-    await intake.mailbox.project(opened)
+    await intake.progress.project(opened)
     outbox, planned = await _told(received, opened)
     record, sessions = await _recorded({"reports/0": received, "cases/0": opened}), MemorySessions()
     await record.parties.follow(parties)

@@ -52,17 +52,17 @@ async def make_intake() -> World:
     rig = intake_rig.Rig()
     sent = await rig.post(reporter={"email": "someone@example.org"})
     report_id = sent["report_id"]
-    await rig.mailbox.keep_statement(report_id, "q-1", "question", "When?")
+    await rig.statements.keep(report_id, "q-1", "question", "When?")
     asked = InformationRequested(previous="investigating", state="awaiting_information", question_id="q-1")
     decided = CaseDecided(previous="investigating", state="decided", outcome="advice", reason_id="r-1")
     begun = FollowUpBegun(previous="decided", state="following_up", consent="yes")
     due = CheckInDue(previous="following_up", state="following_up", number=1, due_at=intake_rig.START)
-    await rig.mailbox.keep_statement(report_id, "told-1", "told", "You are said to have shouted.")
+    await rig.statements.keep(report_id, "told-1", "told", "You are said to have shouted.")
     told = CaseDisclosed(
         previous="following_up", state="following_up", party="7" * 32, disclosure="given", told_id="told-1"
     )
     facts = enumerate((asked, decided, begun, due, told), 1)
-    await rig.mailbox.project([intake_rig.case_event(report_id, seq, fact) for seq, fact in facts])
+    await rig.progress.project([intake_rig.case_event(report_id, seq, fact) for seq, fact in facts])
     chief = person("c1", Grant(Role.COORDINATOR))
     COPIES.enrol(chief)
     integrator = {"Authorization": f"Bearer {COPIES.token(grants=[Grant(Role.INTEGRATOR, sources=('wiki',))])}"}

@@ -1,12 +1,13 @@
-"""The reporter's mailbox: status, questions and answers. Words of handlers wait in it until the case names them."""
+"""The reporter's mailbox: status, questions and answers."""
 
 import logging
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from services.intake.mailbox.appeals import KEPT_AS, appeal_id_of, newest_sent, pending, view_appeals, way_to_appeal
 from services.intake.mailbox.further import FurtherReports
+from services.intake.mailbox.receipts import Receipts
 from services.intake.mailbox.views import (
     AppealWay,
     CheckInView,
@@ -15,6 +16,7 @@ from services.intake.mailbox.views import (
     view_deadlines,
     view_peer_support,
 )
+from services.intake.mailbox.words import StoredWords
 from services.intake.mentions import Mentions
 from services.intake.report.check_ins import (
     ANSWER,
@@ -32,30 +34,21 @@ from services.intake.report.check_ins import (
     key_of,
     tells_of_bad_treatment,
 )
-from services.intake.report.receipt import TOLD, hash_receipt, respondent_receipt
-from services.intake.report.sealed import SealedAnswer, SealedStatement
-from services.intake.report.status import follow
 from services.intake.stored import (
     INTAKE,
     REPORTER,
     SOURCE,
     Change,
-    RespondentDoor,
     Secrets,
     Store,
     StoredReport,
     refuse_erased,
 )
-from services.intake.vault.cipher import Vault
 from shared.aggregates import change, change_together
-from shared.brake import Brake
 from shared.events import (
-    CaseSplit,
     CaseState,
     Draft,
-    Event,
     Fact,
-    MentionCleared,
     ReportAnswered,
     ReportAppealed,
     ReportCheckedIn,
@@ -81,27 +74,13 @@ _BARRED: Mapping[str, str] = {
 """Why an appeal is not taken, in a sentence."""
 
 
-@dataclass(frozen=True, slots=True)
-class _ByCase:
-    """The reports by the ids of their cases, as a store of aggregates."""
-
-    store: Store
-
-    async def load(self, case_ids: Iterable[str]) -> dict[str, StoredReport]:
-        return await self.store.load_by_case(case_ids)
-
-    async def save(self, changes: Sequence[Change]) -> set[str]:
-        lost = await self.store.save(changes)
-        return {change.report.case_id for change in changes if change.id in lost}
-
-
 class Mailbox:
-    """Shows reporters what became of a report, and takes the words of reporters and of handlers."""
+    """Shows reporters what became of a report, and takes their words."""
 
     def __init__(
         self,
         store: Store,
-        vault: Vault,
+        words: StoredWords,
         secrets: Secrets,
         mentions: Mentions,
         further: FurtherReports,
@@ -111,11 +90,10 @@ class Mailbox:
         self._store = store
         self._mentions = mentions
         self._further = further
-        self._vault = vault
-        self._secrets = secrets
+        self._words = words
+        self._receipts = Receipts(secrets.pepper)
         self._policy = policy
         self._clock = clock
-        self._brake = Brake("receipt")
 
     async def follow_up(self, receipt: str) -> StatusView:
         """What the reporter may know now. Raises Problem 422 for a text that is no receipt, 404 for an unknown one."""
@@ -141,7 +119,7 @@ class Mailbox:
                 answer_id = derive("answer", report_id, question_id)
                 fact = ReportAnswered(report_id=report_id, question_id=question_id, answer_id=answer_id)
                 return await self._answered(report, fact, answer_id, {question_id: text}, [text])
-            if self._vault.open(f"{report_id}/answers/{question_id}", given) != text.encode():
+            if self._words.answer(report, question_id) != text:
                 raise Problem(409, "already-answered", "This question has been answered already.")
             return None
 
@@ -237,93 +215,10 @@ class Mailbox:
         await change(self._store, [found.id], decide)
         return appeal_id
 
-    async def keep_statement(self, report_id: str, statement_id: str, kind: str, text: str) -> None:
-        """Keep a handler's words with the report. The reporter sees them once an event of the case names their id.
-
-        The call may be repeated. Raises Problem 404 for an unknown report, 410 for an erased one, 409 when other words
-        stand under this id.
-        """
-        place = f"{report_id}/statements/{statement_id}"
-
-        async def decide(report_id: str, report: StoredReport | None) -> Change | None:
-            if report is None:
-                raise Problem(404, "report-unknown", "There is no such report.")
-            refuse_erased(report)
-            known = report.statements.get(statement_id)
-            if known is None:
-                words = self._vault.seal(place, text.encode())
-                statement = SealedStatement(words.key_id, words.key, words.data, kind=kind, at=self._clock())
-                at, cause = self._clock(), derive("statement", statement_id)
-                after = await self._mentions.noted(report, [text])
-                after = replace(after, statements={**report.statements, statement_id: statement})
-                if kind == TOLD:
-                    receipt = respondent_receipt(self._secrets.pepper, report_id, statement_id)
-                    door = RespondentDoor(hash_receipt(self._secrets.pepper, receipt), statement_id)
-                    after = replace(after, doors=(*report.doors, door))
-                return Change(report, after, self._mentions.told(report, after, INTAKE, at, cause), [cause])
-            if known.kind != kind or self._vault.open(place, known) != text.encode():
-                raise Problem(409, "statement-differs", "Other words are stored under this id.")
-            return None
-
-        await change(self._store, [report_id], decide)
-
-    async def project(self, events: Sequence[Event]) -> None:
-        """Bring the status of each report up to date with the events of its case, given in order for each case."""
-        by_case: dict[str, list[Event]] = {}
-        for event in events:
-            by_case.setdefault(event.case_id, []).append(event)
-
-        async def decide(case_id: str, report: StoredReport | None) -> Change | None:
-            if report is None:
-                event_id = by_case[case_id][0].id
-                log.warning("a case without a report here", extra={"case_id": case_id, "event_id": event_id})
-                return None
-            after, causes = report, []
-            for event in by_case[case_id]:
-                if isinstance(event.fact, MentionCleared):
-                    after = self._mentions.without(after, event.fact.mention)
-                elif status := follow(after.status, event):
-                    after = replace(after, status=status)
-                else:
-                    continue
-                causes.append(event.id)
-            if not causes:
-                return None
-            return Change(report, after, self._mentions.told(report, after, INTAKE, self._clock(), causes[-1]), causes)
-
-        await change(_ByCase(self._store), by_case, decide)
-        for event in events:
-            if isinstance(event.fact, CaseSplit):
-                await self._split(event.case_id, event.fact)
-
-    async def _split(self, case_id: str, split: CaseSplit) -> None:
-        """Make the report of one matter, once. Nothing is left to make it of where the first one is erased."""
-        first = (await self._store.load_by_case([case_id])).get(case_id)
-        if first is None:
-            return
-        part = self._further.of_matter(split.part_id)
-
-        async def decide(stored: Mapping[str, StoredReport]) -> Sequence[Change]:
-            report = stored.get(first.id)
-            words = self._statement(report, split.part_id) if report and report.vault else None
-            if report is None or words is None or part.report_id in stored:
-                return []
-            after = replace(report, parts=(*report.parts, split.part_id))
-            opened = await self._further.open_of_matter(report, split, words)
-            return [Change(report, after, [], [split.part_id]), opened]
-
-        await change_together(self._store, [first.id, part.report_id], decide)
-
     async def _find(self, receipt: str) -> StoredReport:
-        try:
-            receipt_hash = hash_receipt(self._secrets.pepper, receipt)
-        except ValueError:
-            error = FieldError("/receipt", "not_a_receipt", "A receipt has 20 letters and digits.")
-            raise FieldsWrong([error]) from None
-        report = await self._store.find_by_receipt(receipt_hash)
+        report = await self._store.find_by_receipt(self._receipts.hash(receipt))
         if report is None:
-            await self._brake.hold()
-            raise Problem(404, "receipt-unknown", "No report belongs to this receipt.")
+            raise await self._receipts.refused()
         return report
 
     async def _answered(
@@ -343,16 +238,14 @@ class Mailbox:
         events += self._mentions.told(report, after, INTAKE, at, cause)
         answers = dict(report.answers)
         for key, text in given.items():
-            sealed = self._vault.seal(f"{report.id}/answers/{key}", text.encode())
-            answers[key] = SealedAnswer(sealed.key_id, sealed.key, sealed.data, at=at)
+            answers[key] = self._words.sealed_answer(report, key, text, at)
         after = replace(after, answers=answers)
         return Change(report, after, events, [cause])
 
     async def _appealed(self, report: StoredReport, appeal_id: str, ground: str, text: str) -> Change:
         fact = ReportAppealed(report_id=report.id, appeal_id=appeal_id, appeal_ground=ground)
         change = await self._answered(report, fact, appeal_id, {}, [text])
-        words = self._vault.seal(f"{report.id}/statements/{appeal_id}", text.encode())
-        statement = SealedStatement(words.key_id, words.key, words.data, kind=KEPT_AS, at=self._clock(), ground=ground)
+        statement = self._words.sealed(report, appeal_id, text, kind=KEPT_AS, at=self._clock(), ground=ground)
         statements = {**report.statements, appeal_id: statement}
         return replace(change, report=replace(change.report, statements=statements))
 
@@ -360,7 +253,7 @@ class Mailbox:
         """The id of the newest appeal, if it is on this ground and in these words: a retry of it is no other one."""
         sent = newest_sent(report)
         is_same = sent is not None and report.statements[sent].ground == ground
-        return sent if sent and is_same and self._statement(report, sent) == text else None
+        return sent if sent and is_same and self._words.statement(report, sent) == text else None
 
     def _way(self, report: StoredReport) -> AppealWay:
         if report.erased is not None:
@@ -374,9 +267,9 @@ class Mailbox:
         questions = tuple(
             QuestionView(
                 question.question_id,
-                self._statement(report, question.question_id),
+                self._words.statement(report, question.question_id),
                 question.asked_at,
-                self._answer(report, question.question_id),
+                self._words.answer(report, question.question_id),
             )
             for question in (() if report.erased else status.questions)
         )
@@ -386,13 +279,13 @@ class Mailbox:
             deadlines=view_deadlines(status, self._clock()),
             questions=questions,
             outcome=status.outcome,
-            reason=self._statement(report, status.reason_id) if status.reason_id else None,
+            reason=self._words.statement(report, status.reason_id) if status.reason_id else None,
             updated_at=status.updated_at,
             erased_at=report.erased.at if report.erased else None,
             body=status.body,
             check_in=_asked(report),
             check_in_to_stop=self._to_stop(report),
-            appeals=view_appeals(report, lambda statement_id: self._statement(report, statement_id)),
+            appeals=view_appeals(report, lambda statement_id: self._words.statement(report, statement_id)),
             appeal=self._way(report),
             peer_support=view_peer_support(self._offered(report, wanted=wanted)),
             support_wanted=wanted,
@@ -419,17 +312,10 @@ class Mailbox:
 
     def _said(self, report: StoredReport, answer_id: str) -> dict[str, str]:
         """What the vault has of a check-in, by name."""
-        found = ((name, self._answer(report, key_of(answer_id, name))) for name in (CHOICE, WORDS, STOP, *QUESTIONS))
+        found = (
+            (name, self._words.answer(report, key_of(answer_id, name))) for name in (CHOICE, WORDS, STOP, *QUESTIONS)
+        )
         return {name: given for name, given in found if given is not None}
-
-    def _statement(self, report: StoredReport, statement_id: str) -> str | None:
-        """The words of handlers or of the reporter under an id; None when there are none (yet, or no more)."""
-        sealed = report.statements.get(statement_id)
-        return self._vault.open(f"{report.id}/statements/{statement_id}", sealed).decode() if sealed else None
-
-    def _answer(self, report: StoredReport, question_id: str) -> str | None:
-        sealed = report.answers.get(question_id)
-        return self._vault.open(f"{report.id}/answers/{question_id}", sealed).decode() if sealed else None
 
 
 def _is_followed_up(report: StoredReport) -> bool:

@@ -9,14 +9,13 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from services.intake.mailbox.appeals import way_to_appeal
+from services.intake.mailbox.receipts import Receipts, receipt_unknown
 from services.intake.mailbox.views import AppealStanding, AppealView, AppealWay, ReplyView, RespondentView
-from services.intake.report.receipt import hash_receipt
+from services.intake.mailbox.words import StoredWords
 from services.intake.report.sealed import SealedStatement
 from services.intake.report.status import Appeal
 from services.intake.stored import RESPONDENT, SOURCE, Change, RespondentDoor, Secrets, Store, StoredReport
-from services.intake.vault.cipher import Vault
 from shared.aggregates import change
-from shared.brake import Brake
 from shared.events import Draft, Fact, ReportAppealed, ReportReplied, stamp
 from shared.ids import derive
 from shared.policy import Policy
@@ -49,23 +48,22 @@ class Respondents:
     def __init__(
         self,
         store: Store,
-        vault: Vault,
+        words: StoredWords,
         secrets: Secrets,
         policy: Policy,
         clock: Callable[[], datetime] = now,
     ) -> None:
         self._store = store
-        self._vault = vault
-        self._secrets = secrets
+        self._words = words
+        self._receipts = Receipts(secrets.pepper)
         self._policy = policy
         self._clock = clock
-        self._brake = Brake("receipt")
 
     async def knows(self, receipt: str) -> bool:
         """Whether this text is the receipt of a respondent that holds now."""
         try:
-            receipt_hash = hash_receipt(self._secrets.pepper, receipt)
-        except ValueError:
+            receipt_hash = self._receipts.hash(receipt)
+        except FieldsWrong:
             return False
         report = await self._store.find_by_respondent(receipt_hash)
         return _behind(report, receipt_hash) is not None
@@ -99,7 +97,7 @@ class Respondents:
             behind = _there(report, receipt_hash)
             said = behind.said(REPLY)
             for known in said:
-                if self._words(behind.report, known) == text:
+                if self._words.statement(behind.report, known) == text:
                     reply_id = known
                     return None
             if len(said) >= MOST_REPLIES:
@@ -134,7 +132,7 @@ class Respondents:
                 )
                 return self._kept(behind, fact, appeal_id, APPEAL, text, ground)
             newest = next(reversed(sent), None)
-            if newest is None or sent[newest].ground != ground or self._words(behind.report, newest) != text:
+            if newest is None or sent[newest].ground != ground or self._words.statement(behind.report, newest) != text:
                 error = FieldError("/ground", "not_now", "This cannot be appealed now.")
                 raise Problem(409, "not-appealable", "This cannot be appealed now.", errors=[error])
             appeal_id = newest
@@ -144,15 +142,10 @@ class Respondents:
         return appeal_id
 
     async def _find(self, receipt: str) -> tuple[_Found, bytes]:
-        try:
-            receipt_hash = hash_receipt(self._secrets.pepper, receipt)
-        except ValueError:
-            error = FieldError("/receipt", "not_a_receipt", "A receipt has 20 letters and digits.")
-            raise FieldsWrong([error]) from None
+        receipt_hash = self._receipts.hash(receipt)
         found = _behind(await self._store.find_by_respondent(receipt_hash), receipt_hash)
         if found is None:
-            await self._brake.hold()
-            raise _unknown()
+            raise await self._receipts.refused()
         return found, receipt_hash
 
     def _kept(
@@ -167,10 +160,7 @@ class Respondents:
             last_seq=report.seq,
             trace=current_traceparent(),
         )
-        words = self._vault.seal(f"{report.id}/statements/{statement_id}", text.encode())
-        statement = SealedStatement(
-            words.key_id, words.key, words.data, kind=kind, at=at, ground=ground, party=found.party
-        )
+        statement = self._words.sealed(report, statement_id, text, kind=kind, at=at, ground=ground, party=found.party)
         # The words shut nobody out: else the accused would choose who judges.
         statements = {**report.statements, statement_id: statement}
         return Change(report, replace(_opened(found, at), statements=statements), events, [statement_id])
@@ -192,9 +182,11 @@ class Respondents:
         report, status = found.report, found.report.status
         told = report.statements.get(found.door.told_id)
         return RespondentView(
-            told=self._words(report, found.door.told_id),
+            told=self._words.statement(report, found.door.told_id),
             told_at=told.at if told else None,
-            replies=tuple(ReplyView(s.at, self._words(report, i) or "") for i, s in found.said(REPLY).items()),
+            replies=tuple(
+                ReplyView(s.at, self._words.statement(report, i) or "") for i, s in found.said(REPLY).items()
+            ),
             decided_at=status.decided_at,
             # Where there are several, or nobody knows how many, the outcome may be that of another one.
             outcome=status.outcome if status.respondents == 1 else None,
@@ -216,16 +208,12 @@ class Respondents:
                     at=kept.at,
                     standing=standing,
                     ground=kept.ground,
-                    text=self._words(found.report, sent),
+                    text=self._words.statement(found.report, sent),
                     verdict=appeal.verdict if appeal else None,
                     refusal=appeal.refusal if appeal else None,
                 )
             )
         return views
-
-    def _words(self, report: StoredReport, statement_id: str) -> str | None:
-        sealed = report.statements.get(statement_id)
-        return self._vault.open(f"{report.id}/statements/{statement_id}", sealed).decode() if sealed else None
 
 
 def _behind(report: StoredReport | None, receipt_hash: bytes) -> _Found | None:
@@ -247,9 +235,5 @@ def _there(report: StoredReport | None, receipt_hash: bytes) -> _Found:
     if report is None:
         raise Unavailable("a report is not where it was")
     if (found := _behind(report, receipt_hash)) is None:
-        raise _unknown()
+        raise receipt_unknown()
     return found
-
-
-def _unknown() -> Problem:
-    return Problem(404, "receipt-unknown", "No report belongs to this receipt.")

@@ -12,6 +12,7 @@ from services.intake.answers import AnswerTaken, AppealTaken, CheckInTaken, Repl
 from services.intake.fields import ANSWER_LIMIT, PRIVATE, Body, Identifier, Receipt, Words
 from services.intake.mailbox.actions import Mailbox
 from services.intake.mailbox.respondents import Respondents
+from services.intake.mailbox.statements import Statements
 from services.intake.mailbox.views import RespondentView, StatusView
 from shared.input.texts import TypedText
 from shared.problems import FieldError, FieldsWrong
@@ -88,7 +89,7 @@ class Statement(Body):
     text: Words
 
 
-def make_mailbox_router(mailbox: Mailbox, respondents: Respondents, gate: Gate) -> APIRouter:
+def make_mailbox_router(mailbox: Mailbox, respondents: Respondents, statements: Statements, gate: Gate) -> APIRouter:
     """The routes."""
     router = gate.router(Callers.PROGRAMS)
 
@@ -175,7 +176,7 @@ def make_mailbox_router(mailbox: Mailbox, respondents: Respondents, gate: Gate) 
         if not _IDENTIFIER.fullmatch(statement_id):
             raise FieldsWrong([_BAD_STATEMENT_ID])
         body = parse_body(Statement, await request.body())
-        await mailbox.keep_statement(report_id, statement_id, body.kind, body.text)
+        await statements.keep(report_id, statement_id, body.kind, body.text)
         return Response(status_code=204)
 
     return router

@@ -110,7 +110,7 @@ async def world(mongo_uri: str, database_prefix: str) -> AsyncIterator[World]:
 
 async def test_a_name_learned_later_is_found_in_every_word_of_earlier_reports(world: World) -> None:
     sent = await world.rig.post(reporter={"name": "Me", "email": "me@mail.example"})
-    await world.rig.mailbox.project(the_way_of_a_case(sent["report_id"])[:5])
+    await world.rig.progress.project(the_way_of_a_case(sent["report_id"])[:5])
     await world.rig.mailbox.answer(sent["receipt"], "q-1", f"I meant {NAME}.")
     mentioned = [
         sent["report_id"],

@@ -66,9 +66,9 @@ def of_intake(
     async def opened() -> AsyncIterator[Door]:
         rig = intake_rig.Rig()
         stored = await rig.post()
-        await rig.mailbox.keep_statement(stored["report_id"], "q-1", "question", "When was it?")
+        await rig.statements.keep(stored["report_id"], "q-1", "question", "When was it?")
         asked = InformationRequested(previous="investigating", state="awaiting_information", question_id="q-1")
-        await rig.mailbox.project([case_event(stored["report_id"], 1, asked)])
+        await rig.progress.project([case_event(stored["report_id"], 1, asked)])
         filled = {name: stored["receipt"] if name == "receipt" else value for name, value in good.items()}
         async with rig.http() as http:
             place = path.format(id=stored["report_id"])

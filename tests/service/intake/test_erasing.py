@@ -17,6 +17,8 @@ from services.intake.erasure.actions import Erasing, Erasure
 from services.intake.erasure.replay import Replay, ReplayBarrier
 from services.intake.erasure.retention import RetentionSweeper
 from services.intake.mailbox.actions import Mailbox
+from services.intake.mailbox.statements import Statements
+from services.intake.mailbox.words import StoredWords
 from services.intake.report.submission import Submission
 from services.intake.sources.api import SCOPE
 from services.intake.sources.arrival import Arrival
@@ -58,13 +60,13 @@ async def talked(rig: Rig) -> dict[str, str]:
     accepted = await rig.post(**WORDS, occurred={"at": "2026-11-01T10:00:00Z"})
     report_id = accepted["report_id"]
     for statement_id, kind in (("q-1", "question"), ("q-2", "question"), ("r-1", "reason")):
-        await rig.mailbox.keep_statement(report_id, statement_id, kind, f"Sekret {statement_id}")
+        await rig.statements.keep(report_id, statement_id, kind, f"Sekret {statement_id}")
     facts = [
         InformationRequested(previous="investigating", state="awaiting_information", question_id="q-1"),
         InformationRequested(previous="investigating", state="awaiting_information", question_id="q-2"),
         CaseDecided(previous="investigating", state="decided", outcome="warning", reason_id="r-1"),
     ]
-    await rig.mailbox.project([case_event(report_id, seq, fact) for seq, fact in enumerate(facts, 1)])
+    await rig.progress.project([case_event(report_id, seq, fact) for seq, fact in enumerate(facts, 1)])
     await rig.mailbox.answer(accepted["receipt"], "q-1", "Sekret answer")
     return accepted
 
@@ -158,7 +160,7 @@ async def test_answers_and_words_of_handlers_are_refused(rig: Rig) -> None:
     assert (refused.status_code, refused.json()["type"]) == (410, "/errors/report-erased")
     assert (page.status_code, "This report has been erased." in page.text) == (422, True)
     with pytest.raises(Problem) as caught:
-        await rig.mailbox.keep_statement(accepted["report_id"], "q-3", "question", "Sekret")
+        await rig.statements.keep(accepted["report_id"], "q-3", "question", "Sekret")
     assert caught.value.status == 410
     assert "Sekret" not in repr(rig.store.reports)
     assert rig.store.reports[accepted["report_id"]]["answers"] == {}
@@ -168,7 +170,7 @@ async def test_the_case_goes_on_without_its_words(rig: Rig) -> None:
     accepted = await talked(rig)
     await rig.erasing.erase([accepted["report_id"]], ERASURE)
     closed = case_event(accepted["report_id"], 4, CaseClosed(previous="decided", state="closed"))
-    await rig.mailbox.project([closed])
+    await rig.progress.project([closed])
     document = rig.store.reports[accepted["report_id"]]
     assert (document["status"]["state"], document["vault"]) == ("closed", None)
 
@@ -246,12 +248,12 @@ def test_in_any_order_once_erased_is_erased(order: list[str]) -> None:
                     case "answer":
                         await rig.mailbox.answer(accepted["receipt"], "q-2", "Sekret")
                     case "state":
-                        await rig.mailbox.keep_statement(report_id, f"s-{number}", "reason", "Sekret")
+                        await rig.statements.keep(report_id, f"s-{number}", "reason", "Sekret")
                     case "read":
                         (item,) = await rig.reader.read([Read(report_id, ("content",))], purpose=REVIEW, actor=OPERATOR)
                         assert item.get("erased", False) == erased
                     case "repeat":
-                        await rig.mailbox.project(
+                        await rig.progress.project(
                             [case_event(report_id, 4, CaseClosed(previous="decided", state="closed"))]
                         )
             except Problem as problem:
@@ -281,7 +283,7 @@ async def closed(rig: Rig, outcome: str = "no_violation", at: datetime = START) 
         CaseDecided(previous="investigating", state="decided", outcome=outcome, reason_id="r-1"),
         CaseClosed(previous="decided", state="closed"),
     ]
-    await rig.mailbox.project([case_event(report_id, seq, fact, at) for seq, fact in enumerate(facts, 1)])
+    await rig.progress.project([case_event(report_id, seq, fact, at) for seq, fact in enumerate(facts, 1)])
     return report_id
 
 
@@ -382,14 +384,14 @@ async def test_a_report_younger_than_the_backup_stays_erased(rig: Rig) -> None:
 
 async def test_until_the_erasures_are_replayed_nothing_is_read(rig: Rig) -> None:
     accepted = await talked(rig)
-    barrier = ReplayBarrier(rig.store)
-    mailbox = Mailbox(barrier, rig.vault, SECRETS, rig.mentions, rig.further, POLICY, rig.clock)
+    barrier, words = ReplayBarrier(rig.store), StoredWords(rig.vault)
+    mailbox = Mailbox(barrier, words, SECRETS, rig.mentions, rig.further, POLICY, rig.clock)
     reader = VaultReader(barrier, rig.vault, rig.mentions, rig.access_log, rig.identities, rig.clock)
     reads = [Read(accepted["report_id"], ("content",))]
     for attempt in (
         mailbox.follow_up(accepted["receipt"]),
         mailbox.answer(accepted["receipt"], "q-2", "Yes."),
-        mailbox.keep_statement(accepted["report_id"], "q-9", "question", "Why?"),
+        Statements(barrier, words, SECRETS, rig.mentions).keep(accepted["report_id"], "q-9", "question", "Why?"),
         reader.read(reads, purpose=REVIEW, actor=RESPONDER),
         Erasing(barrier, Roster(COPIES), Succession()).erase([accepted["report_id"]], ERASURE),
     ):

@@ -38,10 +38,10 @@ async def followed(rig: Rig, receipt: str) -> dict[str, object]:
 async def split(rig: Rig) -> tuple[dict[str, str], str]:
     told = {"reported": [{"name": "Mallory"}], "reporter": {"name": "Rita", "email": "rita@example.org"}}
     first = await rig.post(**told, privacy="confidential", setting="in_person")
-    await rig.mailbox.keep_statement(first["report_id"], PART, "matter", MATTER)
+    await rig.statements.keep(first["report_id"], PART, "matter", MATTER)
     rig.clock.at += timedelta(days=9)
     for _ in range(2):
-        await rig.mailbox.project([split_of(first["report_id"])])
+        await rig.progress.project([split_of(first["report_id"])])
     (second,) = (report for report in rig.store.reports if report != first["report_id"])
     return first, second
 
@@ -82,7 +82,7 @@ async def test_each_of_the_two_is_erased_by_itself(rig: Rig) -> None:
     assert await rig.erasing.erase([first["report_id"]], erasure) == {first["report_id"]: "erased"}
     assert rig.store.reports[second]["vault"] is not None
     # A message of Kafka may come again at any time.
-    await rig.mailbox.project([split_of(first["report_id"])])
+    await rig.progress.project([split_of(first["report_id"])])
     assert len(rig.store.reports) == 2
 
 
@@ -90,7 +90,7 @@ async def test_each_of_the_two_is_erased_by_itself(rig: Rig) -> None:
 async def test_without_words_nothing_is_made(rig: Rig, *, erased: bool) -> None:
     first = await rig.post()
     if erased:
-        await rig.mailbox.keep_statement(first["report_id"], PART, "matter", MATTER)
+        await rig.statements.keep(first["report_id"], PART, "matter", MATTER)
         await rig.erasing.erase([first["report_id"]], Erasure("r-1", "request", RESPONDER))
-    await rig.mailbox.project([split_of(first["report_id"])])
+    await rig.progress.project([split_of(first["report_id"])])
     assert list(rig.store.reports) == [first["report_id"]]

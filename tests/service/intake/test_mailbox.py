@@ -157,7 +157,7 @@ async def test_a_wrong_receipt_opens_nothing(rig: Rig, accepted: dict[str, str],
 async def test_the_whole_way_is_seen(rig: Rig, accepted: dict[str, str]) -> None:
     await keep(rig, accepted["report_id"], "q-1", "question", "When was it?")
     await keep(rig, accepted["report_id"], "r-1", "reason", "Because of the rules.")
-    await rig.mailbox.project(the_way_of_a_case(accepted["report_id"]))
+    await rig.progress.project(the_way_of_a_case(accepted["report_id"]))
     view = await follow(rig, accepted["receipt"])
     assert (view["state"], view["outcome"], view["reason"]) == ("closed", "warning", "Because of the rules.")
     assert view["updated_at"] == "2026-12-24T12:00:00Z"
@@ -170,7 +170,7 @@ async def test_the_whole_way_is_seen(rig: Rig, accepted: dict[str, str]) -> None
 
 
 async def test_a_deadline_is_open_until_it_has_passed(rig: Rig, accepted: dict[str, str]) -> None:
-    await rig.mailbox.project(the_way_of_a_case(accepted["report_id"])[:2])
+    await rig.progress.project(the_way_of_a_case(accepted["report_id"])[:2])
     assert [d["met"] for d in (await follow(rig, accepted["receipt"]))["deadlines"]] == [True, None, None]
     rig.clock.pass_by(days=8)
     assert [d["met"] for d in (await follow(rig, accepted["receipt"]))["deadlines"]] == [True, False, None]
@@ -187,12 +187,12 @@ async def test_words_are_seen_only_when_the_case_says_so(rig: Rig, accepted: dic
 @pytest.mark.parametrize("split", range(1, 8))
 async def test_redelivery_changes_nothing(rig: Rig, accepted: dict[str, str], split: int) -> None:
     events = the_way_of_a_case(accepted["report_id"])
-    await rig.mailbox.project(events[:split])
-    await rig.mailbox.project(events)
+    await rig.progress.project(events[:split])
+    await rig.progress.project(events)
     once = rig.store.reports[accepted["report_id"]]
     status, version = once["status"], once["version"]
-    await rig.mailbox.project(events[split - 1 :])
-    await rig.mailbox.project(events + events)
+    await rig.progress.project(events[split - 1 :])
+    await rig.progress.project(events + events)
     again = rig.store.reports[accepted["report_id"]]
     assert (again["status"], again["version"]) == (status, version)
     assert len(status["questions"]) == 1
@@ -201,19 +201,19 @@ async def test_redelivery_changes_nothing(rig: Rig, accepted: dict[str, str], sp
 async def test_a_batch_is_one_write(rig: Rig) -> None:
     accepted = [await rig.post() for _ in range(3)]
     rig.store.saved.clear()
-    await rig.mailbox.project([e for a in accepted for e in the_way_of_a_case(a["report_id"])])
+    await rig.progress.project([e for a in accepted for e in the_way_of_a_case(a["report_id"])])
     assert rig.store.saved == [3]
 
 
 async def test_a_case_without_a_report_here_is_passed_over(rig: Rig, accepted: dict[str, str]) -> None:
-    await rig.mailbox.project([*the_way_of_a_case("unknown"), *the_way_of_a_case(accepted["report_id"])])
+    await rig.progress.project([*the_way_of_a_case("unknown"), *the_way_of_a_case(accepted["report_id"])])
     assert (await follow(rig, accepted["receipt"]))["state"] == "closed"
 
 
 async def test_an_answer_reaches_the_handlers_as_an_event_without_words(rig: Rig, accepted: dict[str, str]) -> None:
     report_id = accepted["report_id"]
     await keep(rig, report_id, "q-1", "question", "When was it?")
-    await rig.mailbox.project(the_way_of_a_case(report_id)[:5])
+    await rig.progress.project(the_way_of_a_case(report_id)[:5])
     assert await answer(rig, accepted["receipt"], "Sekretanswer") == 202
     event = rig.store.reports[report_id]["outbox"][-1]
     assert isinstance(event.fact, ReportAnswered)
@@ -223,7 +223,7 @@ async def test_an_answer_reaches_the_handlers_as_an_event_without_words(rig: Rig
 
 
 async def test_an_answer_counts_once(rig: Rig, accepted: dict[str, str]) -> None:
-    await rig.mailbox.project(the_way_of_a_case(accepted["report_id"])[:5])
+    await rig.progress.project(the_way_of_a_case(accepted["report_id"])[:5])
     assert await answer(rig, accepted["receipt"], "Yesterday.") == 202
     assert await answer(rig, accepted["receipt"], "Yesterday.") == 202
     assert await answer(rig, accepted["receipt"], "No, today.") == 409
@@ -248,7 +248,7 @@ async def check_in(rig: Rig, receipt: str, said: Mapping[str, Any]) -> tuple[int
 async def test_the_answers_of_a_check_in_stay_in_the_vault_and_count_once(rig: Rig, accepted: dict[str, str]) -> None:
     receipt, report_id = accepted["receipt"], accepted["report_id"]
     assert await check_in(rig, receipt, SAID) == (404, [("/number", "check_in_unknown")])
-    await rig.mailbox.project([case_event(report_id, 1, BEGUN), case_event(report_id, 2, ASKED, START + DAY)])
+    await rig.progress.project([case_event(report_id, 1, BEGUN), case_event(report_id, 2, ASKED, START + DAY)])
     asked = (await follow(rig, receipt))["check_in"]
     assert (asked["number"], asked["asked_at"]) == (1, "2026-11-25T12:00:00Z")
     assert list(asked["questions"]) == ["safe", "treated_badly", "agreed_kept", "support"]
@@ -260,7 +260,7 @@ async def test_the_answers_of_a_check_in_stay_in_the_vault_and_count_once(rig: R
     assert "Sekretwords" not in repr(rig.store.reports)
     answers = {"choice", "safe", "support", "words"}
     assert {key.removeprefix(f"{event.fact.answer_id}-") for key in rig.store.reports[report_id]["answers"]} == answers
-    await rig.mailbox.project([case_event(report_id, 3, NOTED)])
+    await rig.progress.project([case_event(report_id, 3, NOTED)])
     assert await check_in(rig, receipt, SAID) == (202, [])
     assert (await check_in(rig, receipt, {**SAID, "text": "Other words"}))[0] == 409
     assert sum(isinstance(fact, ReportCheckedIn) for fact in rig.store.events()) == 1
@@ -286,7 +286,7 @@ async def test_each_answer_to_a_check_in_is_told_or_refused_in_its_place(
     rig: Rig, accepted: dict[str, str], said: Mapping[str, Any], told: tuple[Any, ...]
 ) -> None:
     events = [case_event(accepted["report_id"], seq, fact) for seq, fact in enumerate((BEGUN, ASKED), 1)]
-    await rig.mailbox.project(events)
+    await rig.progress.project(events)
     status, errors = await check_in(rig, accepted["receipt"], said)
     facts = [fact for fact in rig.store.events() if isinstance(fact, ReportCheckedIn)]
     if status == 202:
@@ -300,7 +300,7 @@ async def test_each_answer_to_a_check_in_is_told_or_refused_in_its_place(
 )
 async def test_nothing_is_asked_of_a_reporter_any_more(rig: Rig, accepted: dict[str, str], last: CaseFact) -> None:
     events = [case_event(accepted["report_id"], seq, fact) for seq, fact in enumerate((BEGUN, ASKED, last), 1)]
-    await rig.mailbox.project(events)
+    await rig.progress.project(events)
     assert (await follow(rig, accepted["receipt"]))["check_in"] is None
     assert await check_in(rig, accepted["receipt"], SAID) == (409, [("/number", "check_in_over")])
 
@@ -313,7 +313,7 @@ async def test_a_reporter_who_has_answered_can_still_stop_the_asking(
     rig: Rig, accepted: dict[str, str], said: Mapping[str, Any]
 ) -> None:
     receipt, report_id = accepted["receipt"], accepted["report_id"]
-    await rig.mailbox.project([case_event(report_id, 1, BEGUN), case_event(report_id, 2, ASKED)])
+    await rig.progress.project([case_event(report_id, 1, BEGUN), case_event(report_id, 2, ASKED)])
     assert await check_in(rig, receipt, said) == (202, [])
     assert (await follow(rig, receipt))["check_in_to_stop"] == 1
     stop = {"number": 1, "choice": "stop"}
@@ -335,7 +335,7 @@ async def test_who_is_not_asked_now_can_stop_the_asking_while_the_case_is_follow
 ) -> None:
     receipt, report_id = accepted["receipt"], accepted["report_id"]
     events = [case_event(report_id, seq, fact) for seq, fact in enumerate((BEGUN, ASKED, last), 1)]
-    await rig.mailbox.project(events)
+    await rig.progress.project(events)
     assert (await follow(rig, receipt))["check_in_to_stop"] == 1
     assert await check_in(rig, receipt, {"number": 1, "choice": "stop"}) == (202, [])
     (fact,) = [fact for fact in rig.store.events() if isinstance(fact, ReportCheckedIn)]
@@ -346,7 +346,7 @@ async def test_who_is_not_asked_now_can_stop_the_asking_while_the_case_is_follow
 async def test_nothing_is_left_to_stop_once_a_case_is_closed(rig: Rig, accepted: dict[str, str]) -> None:
     closed = CaseClosed(previous="following_up", state="closed")
     events = [case_event(accepted["report_id"], seq, fact) for seq, fact in enumerate((BEGUN, ASKED, closed), 1)]
-    await rig.mailbox.project(events)
+    await rig.progress.project(events)
     assert (await follow(rig, accepted["receipt"]))["check_in_to_stop"] is None
     stop = {"number": 1, "choice": "stop"}
     assert await check_in(rig, accepted["receipt"], stop) == (409, [("/number", "check_in_over")])
@@ -354,7 +354,7 @@ async def test_nothing_is_left_to_stop_once_a_case_is_closed(rig: Rig, accepted:
 
 async def test_a_check_in_of_an_erased_report_takes_no_answer(rig: Rig, accepted: dict[str, str]) -> None:
     events = [case_event(accepted["report_id"], seq, fact) for seq, fact in enumerate((BEGUN, ASKED), 1)]
-    await rig.mailbox.project(events)
+    await rig.progress.project(events)
     await rig.erasing.erase([accepted["report_id"]], Erasure("requested", "r-1", Actor("operator:1", "operator")))
     for said in (SAID, {"number": 1, "choice": "decline"}, {"number": 1, "choice": "stop"}):
         assert (await check_in(rig, accepted["receipt"], said))[0] == 410
@@ -363,12 +363,12 @@ async def test_a_check_in_of_an_erased_report_takes_no_answer(rig: Rig, accepted
 
 async def test_an_answer_and_an_event_at_the_same_time_are_both_kept(rig: Rig, accepted: dict[str, str]) -> None:
     events = the_way_of_a_case(accepted["report_id"])
-    await rig.mailbox.project(events[:5])
+    await rig.progress.project(events[:5])
     load = rig.store.load
 
     async def load_then_be_overtaken(report_ids: Any) -> Any:
         documents = await load(report_ids)
-        await rig.mailbox.project(events[5:6])
+        await rig.progress.project(events[5:6])
         return documents
 
     rig.store.load = load_then_be_overtaken  # type: ignore[method-assign]  # another replica is faster
@@ -409,7 +409,7 @@ async def tell(rig: Rig, report_id: str, *facts: CaseFact) -> None:
     """The case goes on by these facts, one a minute."""
     seq = rig.store.reports[report_id]["status"]["seq"]
     for n, fact in enumerate(facts, 1):
-        await rig.mailbox.project([case_event(report_id, seq + n, fact, rig.clock())])
+        await rig.progress.project([case_event(report_id, seq + n, fact, rig.clock())])
         rig.clock.pass_by(minutes=1)
 
 
@@ -428,7 +428,7 @@ def verdict_on(fact: Any, verdict: str, state: str) -> CaseFact:
 
 async def test_a_reporter_appeals_once_and_hears_the_verdict(rig: Rig, accepted: dict[str, str]) -> None:
     report_id, receipt = accepted["report_id"], accepted["receipt"]
-    await rig.mailbox.project(the_way_of_a_case(report_id)[:2])
+    await rig.progress.project(the_way_of_a_case(report_id)[:2])
     await tell(rig, report_id, DECIDED)
     way = (await follow(rig, receipt))["appeal"]
     assert (way["grounds"], way["until"]) == (list(APPEAL_GROUNDS[1:]), "2027-05-23T12:00:00Z")
@@ -504,7 +504,7 @@ async def test_what_can_be_appealed_follows_from_what_triage_told(
     next_body: str | None,
 ) -> None:
     report_id, receipt = accepted["report_id"], accepted["receipt"]
-    await rig.mailbox.project(the_way_of_a_case(report_id)[:2])
+    await rig.progress.project(the_way_of_a_case(report_id)[:2])
     is_decided = state not in ("investigating", "referred")
     last = InvestigationStarted(previous="decided", state=state)
     await tell(rig, report_id, *([DECIDED] if is_decided else []), last)
@@ -541,7 +541,7 @@ async def test_inaction_that_was_refused_is_offered_after_another_deadline_only(
     rig: Rig, accepted: dict[str, str]
 ) -> None:
     report_id, receipt = accepted["report_id"], accepted["receipt"]
-    await rig.mailbox.project(the_way_of_a_case(report_id)[:2])
+    await rig.progress.project(the_way_of_a_case(report_id)[:2])
     rig.clock.pass_by(days=8)
     await appeal(rig, receipt, "inaction")
     await tell(rig, report_id, answer_of(sent_last(rig, report_id), "not_overdue"))
@@ -577,7 +577,7 @@ async def test_a_retry_is_known_after_a_handler_took_down_an_appeal_in_between(
 
 async def test_a_merged_report_takes_no_appeal_and_says_no_more(rig: Rig, accepted: dict[str, str]) -> None:
     report_id, receipt = accepted["report_id"], accepted["receipt"]
-    await rig.mailbox.project(the_way_of_a_case(report_id)[:2])
+    await rig.progress.project(the_way_of_a_case(report_id)[:2])
     rig.clock.pass_by(days=8)
     await appeal(rig, receipt, "inaction")
     told: dict[str, Any] = {"appeal_id": sent_last(rig, report_id).appeal_id, "party": "reporter"}
@@ -624,7 +624,7 @@ BADLY = {
 async def test_bad_treatment_for_a_report_becomes_a_report_of_its_own(rig: Rig) -> None:
     told = {"reported": [{"name": "Mallory"}], "reporter": {"name": "Rita", "email": "rita@example.org"}}
     first = await rig.post(**told, privacy="named", setting="in_person")
-    await rig.mailbox.project([case_event(first["report_id"], 1, BEGUN), case_event(first["report_id"], 2, ASKED)])
+    await rig.progress.project([case_event(first["report_id"], 1, BEGUN), case_event(first["report_id"], 2, ASKED)])
     for _ in range(2):
         async with rig.http() as http:
             answer = await http.post("/v1/follow-up/check-ins", json={"receipt": first["receipt"], **BADLY})
@@ -662,7 +662,7 @@ async def test_an_answer_about_bad_treatment_alone_leaves_what_a_decline_leaves(
     left = []
     for said in ({**BADLY, "answers": {"treated_badly": "yes"}}, {"number": 1, "choice": "decline"}):
         made = await rig.post()
-        await rig.mailbox.project([case_event(made["report_id"], 1, BEGUN), case_event(made["report_id"], 2, ASKED)])
+        await rig.progress.project([case_event(made["report_id"], 1, BEGUN), case_event(made["report_id"], 2, ASKED)])
         assert (await check_in(rig, made["receipt"], said))[0] == 202
         reads = [Read(made["report_id"], ("correspondence",))]
         (read,) = await rig.reader.read(reads, purpose=PURPOSES["review"], actor=RESPONDER)
@@ -673,7 +673,7 @@ async def test_an_answer_about_bad_treatment_alone_leaves_what_a_decline_leaves(
 
 async def test_the_rest_of_an_answer_about_bad_treatment_is_no_retry_of_it(rig: Rig) -> None:
     made = await rig.post()
-    await rig.mailbox.project([case_event(made["report_id"], 1, BEGUN), case_event(made["report_id"], 2, ASKED)])
+    await rig.progress.project([case_event(made["report_id"], 1, BEGUN), case_event(made["report_id"], 2, ASKED)])
     assert (await check_in(rig, made["receipt"], BADLY))[0] == 202
     assert (await check_in(rig, made["receipt"], {**BADLY, "answers": {"safe": "no"}, "text": ""}))[0] == 409
     assert (await check_in(rig, made["receipt"], BADLY))[0] == 202
@@ -681,7 +681,7 @@ async def test_the_rest_of_an_answer_about_bad_treatment_is_no_retry_of_it(rig: 
 
 async def test_a_hundred_answers_of_bad_treatment_at_once_become_one_report(rig: Rig, accepted: dict[str, str]) -> None:
     first = accepted["report_id"]
-    await rig.mailbox.project([case_event(first, 1, BEGUN), case_event(first, 2, ASKED)])
+    await rig.progress.project([case_event(first, 1, BEGUN), case_event(first, 2, ASKED)])
     said = [{**BADLY, "text": f"Words {number % 2}."} for number in range(100)]
     async with rig.http() as http:
         doors = (http.post("/v1/follow-up/check-ins", json={"receipt": accepted["receipt"], **one}) for one in said)
@@ -695,7 +695,7 @@ async def test_a_hundred_answers_of_bad_treatment_at_once_become_one_report(rig:
 
 async def test_a_report_of_bad_treatment_is_erased_by_itself(rig: Rig, accepted: dict[str, str]) -> None:
     first = accepted["report_id"]
-    await rig.mailbox.project([case_event(first, 1, BEGUN), case_event(first, 2, ASKED)])
+    await rig.progress.project([case_event(first, 1, BEGUN), case_event(first, 2, ASKED)])
     only = {"number": 1, "choice": "stop", "answers": {"treated_badly": "yes"}}
     assert await check_in(rig, accepted["receipt"], only) == (202, [])
     told = next(fact for fact in rig.store.events() if isinstance(fact, ReportCheckedIn))
@@ -711,7 +711,7 @@ async def test_a_report_of_bad_treatment_is_erased_by_itself(rig: Rig, accepted:
 
 async def test_a_reporter_who_wants_support_is_shown_first_who_is_there(rig: Rig, accepted: dict[str, str]) -> None:
     receipt, report_id = accepted["receipt"], accepted["report_id"]
-    await rig.mailbox.project([case_event(report_id, 1, BEGUN), case_event(report_id, 2, ASKED)])
+    await rig.progress.project([case_event(report_id, 1, BEGUN), case_event(report_id, 2, ASKED)])
     assert await check_in(rig, receipt, {**SAID, "answers": {"support": "yes"}}) == (202, [])
     view = await follow(rig, receipt)
     assert (view["support_wanted"], view["peer_support"]) == (True, [SUPPORT])

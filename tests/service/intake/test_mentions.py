@@ -113,7 +113,7 @@ async def test_words_that_mention_nobody_hide_nothing(rig: Rig, who: Principal) 
 
 async def test_a_later_answer_hides_the_report_from_those_it_mentions(rig: Rig, who: Principal) -> None:
     accepted = await rig.post(reported=[{"name": "Somebody"}], reporter={"name": "Me", "email": "me@mail.example"})
-    await rig.mailbox.project(the_way_of_a_case(accepted["report_id"])[:5])
+    await rig.progress.project(the_way_of_a_case(accepted["report_id"])[:5])
     assert await reads(rig, accepted["report_id"], who)
     async with rig.http() as http:
         body = {"receipt": accepted["receipt"], "question_id": "q-1", "text": f"I meant {NAME}."}
@@ -172,7 +172,7 @@ async def mentions_in(rig: Rig, report_id: str) -> list[dict[str, str]]:
 
 async def clear(rig: Rig, report_id: str, mention: str, seq: int = 3) -> None:
     cleared = MentionCleared(previous="triaged", state="triaged", mention=mention)
-    await rig.mailbox.project([case_event(report_id, seq, cleared, START)])
+    await rig.progress.project([case_event(report_id, seq, cleared, START)])
 
 
 async def test_handlers_see_words_that_mention_a_person_under_an_id_of_this_report(rig: Rig, who: Principal) -> None:
@@ -226,7 +226,7 @@ async def name(rig: Rig, report_id: str, who: Principal, token: str = TOKEN) -> 
 
 
 async def follow(rig: Rig, report_id: str, seq: int, fact: CaseFact) -> None:
-    await rig.mailbox.project([case_event(report_id, seq, fact, START)])
+    await rig.progress.project([case_event(report_id, seq, fact, START)])
 
 
 def declared(token: str = TOKEN) -> RecusalDeclared:

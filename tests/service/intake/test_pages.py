@@ -301,9 +301,9 @@ async def test_a_form_that_cannot_be_read_is_refused(rig: Rig, body: bytes) -> N
 async def test_the_status_is_shown_for_a_receipt_and_a_question_answered(rig: Rig) -> None:
     receipt = receipt_in(await send(rig))
     (report_id,) = rig.store.reports
-    await rig.mailbox.keep_statement(report_id, "q-1", "question", "When <was> it?")
+    await rig.statements.keep(report_id, "q-1", "question", "When <was> it?")
     asked = InformationRequested(previous="investigating", state="awaiting_information", question_id="q-1")
-    await rig.mailbox.project([case_event(report_id, 1, asked)])
+    await rig.progress.project([case_event(report_id, 1, asked)])
     shown = await send(rig, "/follow-up", receipt=receipt)
     assert "When &lt;was&gt; it?" in shown.text
     assert "Waiting for an answer" in shown.text
@@ -324,7 +324,7 @@ async def test_the_reporter_appeals_on_the_page_and_reads_the_verdict_there(rig:
 
     async def tell(*facts: CaseFact) -> None:
         seq = rig.store.reports[report_id]["status"]["seq"]
-        await rig.mailbox.project(
+        await rig.progress.project(
             [case_event(report_id, seq + n, fact, rig.clock()) for n, fact in enumerate(facts, 1)]
         )
         rig.clock.pass_by(minutes=1)
@@ -358,7 +358,7 @@ async def test_the_reporter_appeals_on_the_page_and_reads_the_verdict_there(rig:
     told = {"appeal_id": appeal.appeal_id, "party": "reporter"}
     await tell(AppealLodged(previous="decided", state="appealed", appeal_ground="facts", reason_id="a", **told))
     assert "People who took no part before decide on it." in (await sent())[1]
-    await rig.mailbox.keep_statement(report_id, "v-1", "reason", "We asked again.")
+    await rig.statements.keep(report_id, "v-1", "reason", "We asked again.")
     verdict = {"verdict": "upheld", "reason_id": "v-0", "told_id": "v-1", "outcome": "advice"}
     await tell(AppealDecided(previous="appealed", state="decided", **verdict, **told))
     page = (await sent())[1]
@@ -389,7 +389,7 @@ async def test_a_deadline_that_stands_still_is_shown_in_words_without_a_date(rig
         rule="one-wiki", deadlines=(DeadlineSet(name="decision", due_at=due),), deadlines_told=True,
     )  # fmt: skip
     paused = DeadlinePaused(**step, deadline="decision", due_at=due, remaining_seconds=3600)
-    await rig.mailbox.project([case_event(report_id, seq, fact) for seq, fact in enumerate((triaged, paused), 1)])
+    await rig.progress.project([case_event(report_id, seq, fact) for seq, fact in enumerate((triaged, paused), 1)])
     shown = await send(rig, "/follow-up", receipt=receipt)
     assert "the clock stands still until we have your answer" in shown.text
     assert "2026-12-22" not in shown.text
@@ -412,7 +412,7 @@ async def test_a_deadline_that_stands_still_is_shown_in_words_without_a_date(rig
 async def test_each_state_tells_the_reporter_who_has_to_act(rig: Rig, state: str, lead: str) -> None:
     receipt = receipt_in(await send(rig))
     (report_id,) = rig.store.reports
-    await rig.mailbox.project([case_event(report_id, 1, InvestigationStarted(previous="assigned", state=state))])
+    await rig.progress.project([case_event(report_id, 1, InvestigationStarted(previous="assigned", state=state))])
     shown = html.unescape((await send(rig, "/follow-up", receipt=receipt)).text)
     assert lead in shown
     assert "In progress" not in shown
@@ -422,7 +422,7 @@ async def test_a_state_without_a_name_here_is_told_as_in_progress(rig: Rig) -> N
     receipt = receipt_in(await send(rig))
     (report_id,) = rig.store.reports
     later = CaseClosed(previous="decided", state="sent_to_the_moon")
-    await rig.mailbox.project([case_event(report_id, 1, later)])
+    await rig.progress.project([case_event(report_id, 1, later)])
     shown = await send(rig, "/follow-up", receipt=receipt)
     assert "In progress" in shown.text
     assert "moon" not in shown.text
@@ -565,7 +565,7 @@ async def status_page(rig: Rig, *facts: CaseFact, **fields: str) -> httpx.Respon
     """The status of a new report after these facts, once the fields were sent."""
     receipt = receipt_in(await send(rig))
     (report_id,) = rig.store.reports
-    await rig.mailbox.project([case_event(report_id, seq, fact) for seq, fact in enumerate(facts, 1)])
+    await rig.progress.project([case_event(report_id, seq, fact) for seq, fact in enumerate(facts, 1)])
     return await send(rig, "/follow-up", receipt=receipt, **fields)
 
 

@@ -49,12 +49,12 @@ def disclosed(told_id: str | None, party: str = JANE) -> CaseDisclosed:
 async def told(rig: Rig, *subjects: str) -> tuple[str, str]:
     """The id of a report of which a respondent was told something, and the receipt that handlers pass on."""
     report_id = (await rig.post(narrative="Sekretnarrative of the reporter."))["report_id"]
-    await rig.mailbox.keep_statement(report_id, "told-1", "told", TOLD)
+    await rig.statements.keep(report_id, "told-1", "told", TOLD)
     events = [
         case_event(report_id, 1, opening(report_id, *(subjects or (JANE,)))),
         case_event(report_id, 2, disclosed("told-1")),
     ]
-    await rig.mailbox.project(events)
+    await rig.progress.project(events)
     receipt = await seen_by_handlers(rig, report_id)
     assert receipt is not None
     return report_id, receipt
@@ -88,28 +88,28 @@ async def test_handlers_see_the_receipt_until_the_respondent_has_opened_it(rig: 
 
 async def test_a_new_disclosure_ends_the_receipt_before(rig: Rig) -> None:
     report_id, receipt = await told(rig)
-    await rig.mailbox.keep_statement(report_id, "told-2", "told", "More of it.")
+    await rig.statements.keep(report_id, "told-2", "told", "More of it.")
     assert (await ask(rig, receipt))[0] == 200
-    await rig.mailbox.project([case_event(report_id, 3, disclosed("told-2"))])
+    await rig.progress.project([case_event(report_id, 3, disclosed("told-2"))])
     assert (await ask(rig, receipt))[0] == 404
     newer = await seen_by_handlers(rig, report_id)
     assert newer
     assert (await ask(rig, newer))[1]["told"] == "More of it."
-    await rig.mailbox.project([case_event(report_id, 4, disclosed(None))])
+    await rig.progress.project([case_event(report_id, 4, disclosed(None))])
     assert (await ask(rig, newer))[0] == 404
 
 
 async def test_a_receipt_opens_no_door_but_that_of_its_person(rig: Rig) -> None:
     report_id, stale = await told(rig, JANE, OTHER)
     reporter = (await rig.post(narrative="Another report."))["receipt"]
-    await rig.mailbox.keep_statement(report_id, "told-2", "told", "More of it.")
-    await rig.mailbox.project([case_event(report_id, 3, disclosed("told-2"))])
+    await rig.statements.keep(report_id, "told-2", "told", "More of it.")
+    await rig.progress.project([case_event(report_id, 3, disclosed("told-2"))])
     (read,) = await rig.reader.read([Read(report_id, ("correspondence",))], purpose=PURPOSES["review"], actor=RESPONDER)
     statements = read["sections"]["correspondence"]["statements"]
     (newer,) = (one["receipt"] for one in statements if one["id"] == "told-2")
     # What another respondent is told ends no receipt but that one's own.
-    await rig.mailbox.keep_statement(report_id, "told-3", "told", "For the other.")
-    await rig.mailbox.project([case_event(report_id, 4, disclosed("told-3", OTHER))])
+    await rig.statements.keep(report_id, "told-3", "told", "For the other.")
+    await rig.progress.project([case_event(report_id, 4, disclosed("told-3", OTHER))])
     words = {"": {}, "/replies": {"text": "No."}, "/appeals": {"ground": "facts", "text": "No."}}
     for receipt in (stale, reporter):
         assert [(await ask(rig, receipt, door, **said))[0] for door, said in words.items()] == [404] * 3
@@ -152,14 +152,14 @@ async def test_the_appeal_of_one_respondent_is_none_of_another(rig: Rig) -> None
         previous="decided", state="appealed", appeal_id="other", party="respondent", appeal_ground="facts",
         reason_id="other", respondent=OTHER,
     )  # fmt: skip
-    await rig.mailbox.project([case_event(report_id, 3, decided), case_event(report_id, 4, lodged)])
+    await rig.progress.project([case_event(report_id, 3, decided), case_event(report_id, 4, lodged)])
     view = (await ask(rig, receipt))[1]
     assert (view["appeals"], view["appeal"]["barred"]) == ([], "busy")
     upheld = AppealDecided(
         previous="appealed", state="decided", appeal_id="other", party="respondent", verdict="upheld", reason_id="v",
         outcome="warning",
     )  # fmt: skip
-    await rig.mailbox.project([case_event(report_id, 5, upheld)])
+    await rig.progress.project([case_event(report_id, 5, upheld)])
     assert (await ask(rig, receipt, "/appeals", ground="facts", text="I did not."))[0] == 202
     fact = next(fact for fact in rig.store.events() if isinstance(fact, ReportAppealed))
     assert fact.respondent == JANE
@@ -189,7 +189,7 @@ async def test_a_respondent_appeals_within_the_window_and_reads_the_verdict(rig:
         reason_id="r",
         appeal_until=START + timedelta(days=9),
     )
-    await rig.mailbox.project([case_event(report_id, 3, decided)])
+    await rig.progress.project([case_event(report_id, 3, decided)])
     view = (await ask(rig, receipt))[1]
     assert (view["outcome"], "facts" in view["appeal"]["grounds"]) == ("warning", True)
     for _ in range(2):
@@ -201,7 +201,7 @@ async def test_a_respondent_appeals_within_the_window_and_reads_the_verdict(rig:
     inside, later = {"appeal_id": fact.appeal_id, "party": "respondent"}, START + timedelta(days=1)
     lodged = AppealLodged(previous="decided", state="appealed", appeal_ground="facts", reason_id="x", **inside)
     verdict = AppealDecided(previous="appealed", state="decided", verdict="upheld", reason_id="y", **inside)
-    await rig.mailbox.project([case_event(report_id, 4, lodged, later), case_event(report_id, 5, verdict, later)])
+    await rig.progress.project([case_event(report_id, 4, lodged, later), case_event(report_id, 5, verdict, later)])
     view = (await ask(rig, receipt))[1]
     assert [(a["standing"], a["verdict"]) for a in view["appeals"]] == [("decided", "upheld")]
     assert view["appeal"]["barred"] == "once"
@@ -210,7 +210,7 @@ async def test_a_respondent_appeals_within_the_window_and_reads_the_verdict(rig:
 async def test_of_several_respondents_none_reads_the_outcome_of_another(rig: Rig) -> None:
     report_id, receipt = await told(rig, JANE, OTHER)
     decided = CaseDecided(previous="investigating", state="decided", outcome="warning", reason_id="r")
-    await rig.mailbox.project([case_event(report_id, 3, decided)])
+    await rig.progress.project([case_event(report_id, 3, decided)])
     view = (await ask(rig, receipt))[1]
     assert (view["outcome"], view["decided_at"] is not None) == (None, True)
 
@@ -223,7 +223,7 @@ async def test_where_nobody_knows_how_many_there_are_no_outcome_is_told(rig: Rig
     added = PartyAdded(**INSIDE, party="c" * 32, party_role="respondent")
     decided = CaseDecided(previous="investigating", state="decided", outcome="warning", reason_id="r")
     facts = [added] * more + [decided]
-    await rig.mailbox.project([case_event(report_id, seq, fact) for seq, fact in enumerate(facts, start=3)])
+    await rig.progress.project([case_event(report_id, seq, fact) for seq, fact in enumerate(facts, start=3)])
     view = (await ask(rig, receipt))[1]
     assert (view["outcome"], view["decided_at"] is not None) == (None, True)
 

@@ -123,7 +123,7 @@ async def test_a_step_of_a_case_from_before_keeps_its_deadlines_as_before(rig: R
     status = rig.store.reports[REPORT_ID]["status"]
     status["deadlines"] = [{"name": "emergency_action", "due_at": day(25), "met_at": None}]
     step = InvestigationStarted(previous="assigned", state="investigating")
-    await rig.mailbox.project([case_event(REPORT_ID, 9, step, day(24))])
+    await rig.progress.project([case_event(REPORT_ID, 9, step, day(24))])
     assert [d.met for d in (await rig.mailbox.follow_up(RECEIPT)).deadlines] == [True]
 
 
@@ -145,7 +145,7 @@ async def test_of_an_erased_report_what_was_known_in_the_clear_stays(rig: Rig) -
         name: before[name] for name in ("receipt", "status")
     }
     closed = case_event(REPORT_ID, 9, CaseClosed(previous="decided", state="closed"))
-    await rig.mailbox.project([closed])
+    await rig.progress.project([closed])
     assert rig.store.reports[REPORT_ID]["status"]["state"] == "closed"
 
 

@@ -43,7 +43,7 @@ async def name(rig: Rig, report_id: str, person: str) -> None:
     await Naming(rig.store, rig.mentions, rig.clock).name(report_id, f"token of {person}", person, RESPONDER)
     fact = RecusalDeclared(previous="triaged", state="triaged", person=f"token of {person}", ground="named")
     seq = (await rig.store.load([report_id]))[report_id].status.seq + 1
-    await rig.mailbox.project([case_event(report_id, seq, fact)])
+    await rig.progress.project([case_event(report_id, seq, fact)])
 
 
 @pytest.mark.parametrize("step", [timedelta(), -HOUR, timedelta(milliseconds=-1)])

@@ -79,8 +79,8 @@ async def test_for_a_notice_the_address_of_the_reporter_is_all(rig: Rig, report_
 
 async def test_a_person_who_enforces_a_measure_gets_names_and_nothing_else(rig: Rig) -> None:
     sent = await rig.post(narrative="They shouted.", reported=[{"name": "Zebedee", "details": "A beard."}])
-    await rig.mailbox.keep_statement(sent["report_id"], "7" * 32, "party", "Quixotina")
-    await rig.mailbox.keep_statement(sent["report_id"], "n-1", "note", "He is loud.")
+    await rig.statements.keep(sent["report_id"], "7" * 32, "party", "Quixotina")
+    await rig.statements.keep(sent["report_id"], "n-1", "note", "He is loud.")
     body = {"purpose": "enforce", "reads": [{"report_id": sent["report_id"], "sections": ["names"]}]}
     _, answer = await read(rig, body, bearer("enforce"))
     (named, added) = answer["items"][0]["sections"]["names"]["people"]
@@ -129,7 +129,7 @@ async def test_nothing_is_handed_out_when_the_read_cannot_be_recorded(rig: Rig, 
 
 
 async def test_the_correspondence_is_read_like_any_section(rig: Rig, report_id: str) -> None:
-    await rig.mailbox.keep_statement(report_id, "q-1", "question", "When was it?")
+    await rig.statements.keep(report_id, "q-1", "question", "When was it?")
     _, body = await read(rig, reading(report_id, "correspondence"))
     (statement,) = body["items"][0]["sections"]["correspondence"]["statements"]
     assert (statement["id"], statement["kind"], statement["text"]) == ("q-1", "question", "When was it?")
