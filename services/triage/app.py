@@ -21,6 +21,7 @@ from services.triage.desk.people import PeopleNames
 from services.triage.desk.queue import Queue
 from services.triage.desk.saved_views import SavedViews, ViewStore
 from services.triage.desk.search import Search
+from services.triage.desk.ticks import MongoTicks, Ticks
 from services.triage.desk.view_store import MongoViews
 from services.triage.desk.views import load_pages
 from services.triage.measures.part import build as build_measures
@@ -90,6 +91,7 @@ def build_app(
     live: Live | None = None,
     recent: RecentCases | None = None,
     views: ViewStore | None = None,
+    ticks: Ticks | None = None,
 ) -> FastAPI:
     """The application of triage; nothing is connected before it starts. Tests hand in what is beside it."""
     runtime = Runtime("triage", settings)
@@ -135,6 +137,7 @@ def build_app(
     live = live or Live(cases, MongoLookers(looking))
     recent = recent or MongoRecentCases(aggregates.collection)
     saved = SavedViews(views or MongoViews(runtime.database["views"]))
+    ticks = ticks or MongoTicks(runtime.database["ticks"])
     previews = Previews(recent, cases, sight, policy, settings.policy_dir)
     gate = access_control.gate
     parts = [
@@ -145,7 +148,17 @@ def build_app(
             tasks=[watch.run, watch.run_timers],
         ),
         build_desk(
-            desk, queue, Search(cases, queue, intake, policy), gate, pages, people, flow.drafts, live, looking, saved
+            desk,
+            queue,
+            Search(cases, queue, intake, policy),
+            gate,
+            pages,
+            people,
+            flow.drafts,
+            live,
+            looking,
+            saved,
+            ticks,
         ),
         build_measures(
             MeasureRegister(in_force, sight, intake, policy, settings.form_key),

@@ -45,6 +45,7 @@ ACTIONS: Mapping[str, Action] = {
         Action("case.list", "see the queue", case=True),
         Action("case.read", "see a case: its state, history and deadlines", case=True),
         Action("case.read_content", "read what was reported", case=True),
+        Action("case.tick", "say what of the playbook of a case is seen to", case=True),
         Action("case.read_elsewhere", "learn in how many other communities a person is reported", case=True),
         _command("assign", "give a case to a responder", Role.RESPONDER, Role.COORDINATOR),
         _command("claim", "take a case that nobody has", Role.RESPONDER),

@@ -58,7 +58,7 @@ TABLE: tuple[Row, ...] = (
     *_rows(Role.SERVICE, "vault.read vault.correspond vault.name vault.pseudonyms vault.bind_names", PURPOSE),
     *_rows(Role.SERVICE, "roster.note_names", PURPOSE),
     *_rows(Role.RESPONDER, "case.list", *HANDLING),
-    *_rows(Role.RESPONDER, f"case.read case.read_content {_commands_of(Role.RESPONDER)}", *HANDLING, TRAINED),
+    *_rows(Role.RESPONDER, f"case.read case.read_content case.tick {_commands_of(Role.RESPONDER)}", *HANDLING, TRAINED),
     *_rows(Role.RESPONDER, "case.read_referral case.read_reason", *HANDLING, TRAINED),
     *_rows(Role.COORDINATOR, "case.read_referral case.read_elsewhere", *HANDLING),
     *_rows(Role.COORDINATOR, f"case.list case.read {_commands_of(Role.COORDINATOR)} report.erase", *HANDLING),

@@ -41,6 +41,7 @@ from tests.fakes.memory_parties import MemoryParties
 from tests.fakes.memory_recent_cases import MemoryRecentCases
 from tests.fakes.memory_registries import MemoryRegistries
 from tests.fakes.memory_sessions import MemorySessions
+from tests.fakes.memory_ticks import MemoryTicks
 from tests.fakes.memory_views import MemoryViews
 from tests.support.baseline_world import CATALOGUE, FIRST
 from tests.support.people import COPIES, PROVIDER, SIGN_IN, bearer, coordinator, responder
@@ -292,6 +293,7 @@ class Rig:
     registries: MemoryRegistries = field(default_factory=MemoryRegistries)
     lookers: MemoryLookers = field(default_factory=MemoryLookers)
     views: MemoryViews = field(default_factory=MemoryViews)
+    ticks: MemoryTicks = field(default_factory=MemoryTicks)
 
     async def open(self, received: Event | None = None, **changed: Any) -> Case:
         """A new case, as Kafka would bring it."""
@@ -328,10 +330,10 @@ async def make_rig(
         COPIES.enrol(one)
     cases, vault, sessions, entries = MemoryCases(), MemoryVault(), MemorySessions(), MemoryEntries()
     parties, registries, lookers = MemoryParties(), MemoryRegistries(), MemoryLookers()
-    views = MemoryViews()
+    views, ticks = MemoryViews(), MemoryTicks()
     app = build_triage(
         cases, vault, sessions, entries, parties, staffing, registries, lookers, live_seconds,
-        catalogues=catalogues, scorecards=scorecards, views=views,
+        catalogues=catalogues, scorecards=scorecards, views=views, ticks=ticks,
     )  # fmt: skip
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="https://desk.example") as http:
@@ -343,7 +345,7 @@ async def make_rig(
             TOKENS,
             arrivals=Arrivals(MemoryMarks(parties), POLICY),
         )
-        yield Rig(cases, vault, intake, app, http, sessions, entries, parties, registries, lookers, views)
+        yield Rig(cases, vault, intake, app, http, sessions, entries, parties, registries, lookers, views, ticks)
 
 
 def build_triage(
@@ -357,6 +359,7 @@ def build_triage(
     lookers: MemoryLookers,
     live_seconds: float,
     views: MemoryViews | None = None,
+    ticks: MemoryTicks | None = None,
     **given: Any,
 ) -> FastAPI:
     """The application of triage with everything that it would reach over the network in memory."""
@@ -364,7 +367,7 @@ def build_triage(
         settings_for(), cases=cases, intake=intake, copies=COPIES, sessions=sessions, entries=entries, parties=parties,
         marks=MemoryMarks(parties), staffing=staffing, registries=registries, measures=cases,
         live=Live(cases, lookers, live_seconds), recent=MemoryRecentCases(cases.stored),
-        views=views or MemoryViews(), **given,
+        views=views or MemoryViews(), ticks=ticks or MemoryTicks(), **given,
     )  # fmt: skip
 
 

@@ -8,18 +8,22 @@ from starlette.responses import RedirectResponse
 
 from services.triage.actions import Desk
 from services.triage.case.case import Case
-from services.triage.case.forms import FORMS
+from services.triage.case.forms import FORMS, resource_of
 from services.triage.desk.likely import goes_on
 from services.triage.desk.names import CaseNames
+from services.triage.desk.playbooks import checks_of
 from services.triage.desk.queue import Queue, QueueFilter, Tab
+from services.triage.desk.ticks import Tick, Ticks
 from services.triage.desk.views import CaseView
 from services.triage.paths import HOME
 from services.triage.requests import CommandRequest, CommandResult, VersionConflict
 from services.triage.sent import SentForm, parts_of, then_of
+from shared.access.authorization import demand
 from shared.access.principal import Principal
 from shared.ids import derive
 from shared.problems import NotFound, Problem, Unavailable
 from shared.sign_in.drafts import FormDrafts
+from shared.times import now
 from shared.web.forms import read_form
 from shared.web.gate import GIVEN_BACK, Callers, Gate, does, principal_of
 from shared.web.idempotency import cause_of, checked_key, version_in
@@ -27,11 +31,11 @@ from shared.web.pages import Pages
 
 
 def make_page_router(
-    desk: Desk, queue: Queue, gate: Gate, pages: Pages, names: CaseNames, drafts: FormDrafts
+    desk: Desk, queue: Queue, gate: Gate, pages: Pages, names: CaseNames, drafts: FormDrafts, ticks: Ticks
 ) -> APIRouter:
     """The pages below /desk/cases. `drafts`: what was typed and had to wait."""
     router = gate.router(Callers.PEOPLE, include_in_schema=False)
-    case_view = CaseView(desk, queue, pages, names)
+    case_view = CaseView(desk, queue, pages, names, ticks)
 
     @router.get(f"{HOME}/cases/{{code_name}}", **does("case.read"))
     async def show_case(request: Request, code_name: str) -> Response:
@@ -52,6 +56,19 @@ def make_page_router(
         form, seen, _ = parts_of(fields)
         stale = None if seen == str(case.seq) else await desk.conflict(principal, case, version_in(seen, "case"))
         return await case_view.show(request, principal, case, SentForm(command, _values(command, form), stale))
+
+    @router.post(f"{HOME}/cases/{{code_name}}/checks", **does("case.tick"))
+    async def tick(request: Request, code_name: str) -> Response:
+        principal, at = principal_of(request), now()
+        case = await desk.find_by_code_name(principal, code_name)
+        demand(principal, "case.tick", resource_of(case, desk.policy), at)
+        form, known = await read_form(request), checks_of(case, desk.policy)
+        # A check that the policy no longer has, or not for this category, was ticked on a page from before.
+        for check in known.keys() & form.get("tick", ()):
+            await ticks.tick(case.id, check, Tick(principal.ref, at))
+        for check in known.keys() & form.get("untick", ()):
+            await ticks.untick(case.id, check)
+        return RedirectResponse(f"{HOME}/cases/{case.code_name}?checks=1#playbook", 303)
 
     @router.post(f"{HOME}/cases/{{code_name}}/{{command}}", **does("case.read", GIVEN_BACK))
     async def give_command(request: Request, code_name: str, command: str) -> Response:

@@ -11,6 +11,7 @@ from services.triage.desk.queue import Queue
 from services.triage.desk.queue_pages import make_queue_router
 from services.triage.desk.saved_views import SavedViews
 from services.triage.desk.search import Search
+from services.triage.desk.ticks import Ticks
 from services.triage.desk.view_routes import make_view_router
 from services.triage.desk.views import HERE
 from shared.mongo import Collection
@@ -31,6 +32,7 @@ def build(
     live: Live,
     looking: Collection,
     views: SavedViews,
+    ticks: Ticks,
 ) -> Part:
     """The pages of the queue and of cases, and what they load."""
     names = CaseNames(pages, desk.policy, people)
@@ -38,7 +40,7 @@ def build(
         make_live_router(desk, live, gate, names),
         make_queue_router(desk, queue, search, gate, pages, people, views),
         make_view_router(views, queue, desk.policy, gate),
-        make_page_router(desk, queue, gate, pages, names, drafts),
+        make_page_router(desk, queue, gate, pages, names, drafts, ticks),
         make_asset_router(gate, HERE / "static"),
     ]
     return Part(routers, indexes=[(looking, LOOKER_INDEXES)], stops=[live.stop])

@@ -1,18 +1,44 @@
-"""What the page of a case shows of its playbook: what to check, and words that can begin a text."""
+"""What the page of a case shows of its playbook: what to check, who has, and words that can begin a text."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from hashlib import sha256
 from typing import Any
+
+from fastapi import Request
 
 from services.triage.case.case import Case
 from services.triage.case.commands.command import WordsField
 from services.triage.case.forms import FORMS
+from services.triage.desk.names import CaseNames
+from services.triage.desk.ticks import Tick
+from shared.access.principal import Principal, Role
 from shared.policy import Policy
-from shared.policy.playbooks import worded
+from shared.policy.playbooks import ENGLISH, Wordings, worded
 
 
-def playbook_of(case: Case, policy: Policy, language: str) -> list[str]:
-    """What handlers see to in this case, in their language."""
-    return [worded(check, language) for check in policy.playbooks.of(case.category).checks]
+def checks_of(case: Case, policy: Policy) -> dict[str, Wordings]:
+    """What handlers see to in this case, by ids that stay while the policy changes the order, or adds translations."""
+    return {_id_of(check): check for check in policy.playbooks.of(case.category).checks}
+
+
+def playbook_of(
+    names: CaseNames, request: Request, reader: Principal, checks: Mapping[str, Wordings], ticks: Mapping[str, Tick]
+) -> list[dict[str, Any]]:
+    """The checks in the language of the reader, each with who has seen to it and when, where a person has."""
+    language = names.language(request)
+    return [
+        {
+            "id": check,
+            "text": worded(said, language),
+            "at": tick.at if (tick := ticks.get(check)) else None,
+            "by": names.person(request, reader, Role.RESPONDER, tick.by) if tick else None,
+        }
+        for check, said in checks.items()
+    ]
+
+
+def _id_of(check: Wordings) -> str:
+    return sha256(check[ENGLISH].encode()).hexdigest()[:16]
 
 
 def replies_of(case: Case, policy: Policy, commands: Iterable[str], language: str) -> dict[str, list[dict[str, str]]]:

@@ -1,6 +1,6 @@
 """What the pages of the desk show: the queue, and one case."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -17,11 +17,10 @@ from services.triage.case.commands.follow_up import CheckAgreement
 from services.triage.case.commands.handling import Claim
 from services.triage.case.commands.linking import Link, Unlink
 from services.triage.case.commands.merging import Unmerge
-from services.triage.case.commands.recusal import WITHDRAWALS, Confirm, Withdraw, may_withdraw
+from services.triage.case.commands.recusal import Confirm, Withdraw
 from services.triage.case.commands.returns import CONVERSATIONS
 from services.triage.case.commands.sorting import way_of
 from services.triage.case.forms import FORMS, Form, permitted, resource_of
-from services.triage.case.values import Recusal
 from services.triage.desk.contents import notes_of, reasons_of, talk_of, told_of, words_in
 from services.triage.desk.deadlines import deadline_of
 from services.triage.desk.faults import errors_of, unsent_of
@@ -32,11 +31,13 @@ from services.triage.desk.next_step import next_step_of
 from services.triage.desk.parties import parties_of, respondents_of
 from services.triage.desk.people import PeopleNames
 from services.triage.desk.picker import picks_of
-from services.triage.desk.playbooks import begun_by, playbook_of, replies_of
+from services.triage.desk.playbooks import begun_by, checks_of, playbook_of, replies_of
 from services.triage.desk.proposals import appeals_of, measures_of, proposal_of
 from services.triage.desk.queue import Queue
+from services.triage.desk.recusals import recusal_of
 from services.triage.desk.referrals import asked_of, referral_of
 from services.triage.desk.similar import similar_of
+from services.triage.desk.ticks import Ticks
 from services.triage.others import Beside
 from services.triage.paths import HOME
 from services.triage.requests import VersionConflict
@@ -45,7 +46,7 @@ from services.triage.sent import SentForm
 from shared.access.actions import ACTIONS
 from shared.access.authorization import allow, fresh_until
 from shared.access.conditions import Permit
-from shared.access.principal import Principal, Role
+from shared.access.principal import Principal
 from shared.clients.vault import Contents
 from shared.events import CaseState, FlagsSet
 from shared.i18n.messages import SHARED_MESSAGES, Messages
@@ -72,11 +73,12 @@ def load_pages(policy_dir: Path | None = None, people: PeopleNames | None = None
 class CaseView:
     """The page of a case."""
 
-    def __init__(self, desk: Desk, queue: Queue, pages: Pages, names: CaseNames) -> None:
+    def __init__(self, desk: Desk, queue: Queue, pages: Pages, names: CaseNames, ticks: Ticks) -> None:
         self._desk = desk
         self._queue = queue
         self._pages = pages
         self._names = names
+        self._ticks = ticks
 
     async def show(
         self,
@@ -103,8 +105,8 @@ class CaseView:
             if _is_of_use(form, mentions, respondents)
         ]
         names = self._names
-        language = names.language(request)
-        replies = replies_of(case, self._desk.policy, {form.command for form in forms}, language)
+        replies = replies_of(case, self._desk.policy, {form.command for form in forms}, names.language(request))
+        checks = checks_of(case, self._desk.policy)
         begun = begun_by(case, self._desk.policy, request.query_params.get("reply", ""))
         top = most_likely(case, {form.command for form in forms if not form.kind.own_place})
 
@@ -148,7 +150,9 @@ class CaseView:
             "respondents": respondents,
             "parties_known": parties_of(names, request, case, contents),
             "next": next_step_of(names, request, case, at, asked=asked),
-            "playbook": playbook_of(case, self._desk.policy, language),
+            "playbook": playbook_of(names, request, principal, checks, await self._ticks.of(case.id, checks)),
+            "may_tick": self._may(principal, case, "case.tick", at) is not None,
+            "checking": "checks" in request.query_params,
             "folded": self._desk.policy.playbooks.folds(case.category, case.flags),
             "top": shown(FORMS[top]) if top else None,
             "forms": [shown(form) for form in forms if not form.kind.own_place and form.command != top],
@@ -157,7 +161,18 @@ class CaseView:
             "way": self._way(request, case),
             "notes": notes_of(self._names, request, principal, self._desk.notes(principal, case), contents),
             "flags_set": any(step.fact == FlagsSet.name for step in case.history),
-            "recusals": [self._recusal(request, principal, case, recusal, meant, at) for recusal in case.recusals],
+            "recusals": [
+                recusal_of(
+                    names,
+                    request,
+                    principal,
+                    recusal,
+                    meant,
+                    confirm=self._may(principal, case, f"case.{Confirm.name}", at),
+                    withdraw=self._may(principal, case, f"case.{Withdraw.name}", at),
+                )
+                for recusal in case.recusals
+            ],
             **self._others(request, principal, case, beside, contents, at),
             "grouped": (await self._desk.grouped(principal, [case])).get(case.id),
             "similar": similar_of(
@@ -231,36 +246,6 @@ class CaseView:
         way = way_of(case, self._desk.policy)
         moved = way.body != (case.own_body or case.body) or way.lane != case.lane
         return {"moved": moved, "body": self._names.body(request, way.body), "lane": way.lane}
-
-    def _recusal(
-        self,
-        request: Request,
-        principal: Principal,
-        case: Case,
-        recusal: Recusal,
-        meant: Mapping[str, str],
-        at: datetime,
-    ) -> dict[str, Any]:
-        """A recusal, until when it holds without a second person, and what the reader can do about it.
-
-        `meant`: the people that tokens of the case stand for.
-        """
-        confirm, withdraw = (self._may(principal, case, f"case.{name}", at) for name in (Confirm.name, Withdraw.name))
-        is_own, waits = recusal.by == principal.ref, recusal.confirm_by is not None
-        oneself = recusal.person == recusal.by
-        key = "oneself" if oneself else "confirmed" if not waits else "yours" if is_own else "pending"
-        ref = meant.get(recusal.person, recusal.person)
-        person = self._names.person(request, principal, Role.RESPONDER, ref)
-        by = self._names.person(request, principal, recusal.role, recusal.by)
-        return {
-            "ref": recusal.person,
-            "text": self._pages.message(request, f"desk-recusal-{key}", person, by),
-            "ground": self._names.code(request, "ground", recusal.ground),
-            "until": recusal.confirm_by,
-            "confirm": confirm is not None and waits and not is_own,
-            "withdraw": withdraw is not None and may_withdraw(recusal, principal.actor(withdraw.role)),
-            "options": self._names.options(request, "withdrawal", WITHDRAWALS),
-        }
 
     def _others(
         self,

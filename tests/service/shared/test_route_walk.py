@@ -53,6 +53,7 @@ MAY: dict[str, dict[str, str]] = {
     "case.list": {"responder": HANDLING, "coordinator": HANDLING},
     "case.read": {"responder": f"{HANDLING} training", "coordinator": HANDLING},
     "case.read_content": {"responder": f"{HANDLING} training"},
+    "case.tick": {"responder": f"{HANDLING} training"},
     "case.read_elsewhere": {"coordinator": HANDLING},
     "case.assign": {"responder": f"{HANDLING} training", "coordinator": HANDLING},
     "case.claim": {"responder": f"{HANDLING} training"},
