@@ -8,6 +8,7 @@ from fastapi import FastAPI
 
 from services.triage import consumer
 from services.triage.actions import Desk, Vault
+from services.triage.baseline.forms import CHANGES as BASELINE_CHANGES
 from services.triage.baseline.part import build as build_baseline
 from services.triage.baseline.scorecards import AuditScorecards, NoScorecards, Scorecards
 from services.triage.baseline.store import MongoRegistries
@@ -27,7 +28,7 @@ from services.triage.desk.views import load_pages
 from services.triage.measures.part import build as build_measures
 from services.triage.measures.register import MeasureRegister
 from services.triage.measures.store import InForceStore, MongoMeasures
-from services.triage.paths import HOME
+from services.triage.paths import BASELINE, HOME, ROSTER
 from services.triage.patterns.actions import Patterns
 from services.triage.patterns.arrivals import Arrivals
 from services.triage.patterns.marks import MarkStore
@@ -35,6 +36,7 @@ from services.triage.patterns.part import build as build_patterns
 from services.triage.patterns.store import MongoMarks
 from services.triage.reports import DigestEraser, ReportFollower
 from services.triage.roster.actions import RosterEditor, SignIns
+from services.triage.roster.changes import CHANGES as ROSTER_CHANGES
 from services.triage.roster.desk import Entries
 from services.triage.roster.pages import make_error_page
 from services.triage.roster.part import build as build_roster
@@ -118,7 +120,7 @@ def build_app(
     flow, sign_in = access_control.open_sign_in(way)
 
     staffing = staffing or access_control.roster
-    eraser = DigestEraser(cases)
+    eraser = DigestEraser(cases, lambda code_name: flow.drafts.forget(f"{HOME}/cases/{code_name}"))
     kept_marks = MongoMarks(runtime.database["marks"])
     marks = marks or kept_marks
     known, parties_part = follow_parties(runtime, parties, marks)
@@ -159,6 +161,7 @@ def build_app(
             looking,
             saved,
             ticks,
+            {ROSTER: ROSTER_CHANGES, BASELINE: BASELINE_CHANGES},
         ),
         build_measures(
             MeasureRegister(in_force, sight, intake, policy, settings.form_key),

@@ -1,6 +1,6 @@
 """What triage does with what intake tells: cases are opened, get answers, and forget."""
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Protocol
@@ -222,8 +222,10 @@ class ReportFollower:
 class DigestEraser:
     """Takes what intake erased: of the words that passed through triage, not even a digest stays."""
 
-    def __init__(self, cases: CaseStore) -> None:
+    def __init__(self, cases: CaseStore, forget_drafts: Callable[[str], Awaitable[None]]) -> None:
+        """`forget_drafts` takes what anybody has typed into the forms of the case with this code name."""
         self._cases = cases
+        self._forget_drafts = forget_drafts
 
     async def remembering(self, case_ids: Iterable[str]) -> set[str]:
         """Those of the cases that may have something to forget."""
@@ -240,6 +242,7 @@ class DigestEraser:
         async def decide(case_id: str, stored: StoredCase | None) -> CaseChange | None:
             if stored is None or causes[case_id] in stored.applied:
                 return None
+            await self._forget_drafts(stored.case.code_name)
             return CaseChange(stored.case, stored, (), [causes[case_id]], forget=True)
 
         return len(await change(self._cases, causes, decide))

@@ -2,9 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from shared.problems import Problem
+from shared.sign_in.drafts import Draft
+from shared.times import parse_rfc3339
 
 ValueT = TypeVar("ValueT")
 
@@ -19,6 +21,12 @@ class SentForm(Generic[ValueT]):
     name: str
     values: Mapping[str, ValueT] = field(default_factory=dict)
     problem: Problem | None = None
+
+
+def waits_in(draft: Draft) -> dict[str, Any]:
+    """What a page says of a draft: the `name` of its form, its `path`, and when it was kept (UTC-aware), if known."""
+    at = parse_rfc3339(draft.at) if draft.at else None
+    return {"name": draft.path.rpartition("/")[2], "path": draft.path, "at": at}
 
 
 THEN = "then"

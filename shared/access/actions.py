@@ -97,6 +97,7 @@ ACTIONS: Mapping[str, Action] = {
         _command("unlink", "take back what a case has to do with another one", Role.RESPONDER, Role.COORDINATOR),
         _command("merge", "let a case go on as part of another one", Role.RESPONDER, Role.COORDINATOR),
         _command("unmerge", "let a merged case be a case for itself again", Role.RESPONDER, Role.COORDINATOR),
+        Action("draft.keep", "have what one types kept for oneself, and discard it"),
         Action("view.keep", "keep views of the queue for oneself: see, save and delete them"),
         Action("measure.list", "see which measures are in force, without the people they are about", case=True),
         Action("measure.read", "see which people a measure is about", case=True),

@@ -1,18 +1,18 @@
-"""What was typed into a form that was refused for now: sealed, and given back to its person alone.
+"""What was typed into a form and is not sent, or was refused for now: sealed, and given back to its person alone.
 
-Where the person has to sign in first, the sealed draft stands in the sign-in page, and no browser but the one that sent
-the form can use it. After the sign-in it waits under the new session. Where the person is refused, for a leave, for a
-training that is missing, or because what it was about is hidden from them now, it waits under their session, and goes
-on to the next session at the same browser. The person gets it back at the address to which the form was sent, until
-the form is sent with success. Only a form is kept that a page there gives back (shared.web.gate.GIVEN_BACK).
+While a person types, a script has the words kept now and then. Where the person has to sign in first, the sealed draft
+of the form stands in the sign-in page, and no browser but the one that sent the form can use it. After the sign-in it
+waits under the new session. Where the person is refused, for a leave, for a training that is missing, or because what
+it was about is hidden from them now, it waits under their session. What waits goes on to the next session at the same
+browser. There is one draft for each address to which a form is sent, until the form is sent with success. Only a form
+is kept that a page there gives back (shared.web.gate.GIVEN_BACK).
 """
 
 import hmac
-import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from os import urandom
 
@@ -24,7 +24,8 @@ from fastapi import Request
 from shared.problems import Unavailable
 from shared.sign_in.attempts import hash_of, is_secret
 from shared.sign_in.cookies import Cookies
-from shared.sign_in.sessions import Session, Sessions
+from shared.sign_in.sessions import KeptDraft, Session, Sessions
+from shared.times import rfc3339
 from shared.web.csrf import COOKIE, FORM_GUARD, OWNER
 from shared.web.forms import FIELDS
 from shared.web.gate import is_given_back
@@ -32,29 +33,24 @@ from shared.web.gate import is_given_back
 DRAFT_LIFE = timedelta(minutes=10)
 """How long a draft waits after the sign-in. Until then the page can be loaded again."""
 REFUSED_LIFE = timedelta(days=14)
-"""How long a draft waits for a person who is refused. The browser must keep its cookie for so long, too."""
+"""How long any other draft waits. The browser must keep its cookie for so long, too."""
 LONGEST_DRAFT = 200_000
 """Characters of a sealed draft; every form within its limits has less."""
 _NONCE = 12
-_CODE = re.compile(r"[A-Za-z0-9_.:-]*")
 
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """The fields of a form that was sent to `path`. `owner` is the mark of its person (shared.web.csrf)."""
+    """The fields of a form for `path`. `owner` is the mark of its person (shared.web.csrf).
+
+    `at`: when it was last kept, in RFC 3339; empty in one of an earlier version. `typed`: it was never sent.
+    """
 
     path: str
     owner: str
     fields: Mapping[str, Sequence[str]]
-
-    def gives_way_to(self, waiting: "Draft") -> bool:
-        """Whether the other one waits on: it has words, and this one was sent elsewhere and has choices alone."""
-        return self.path != waiting.path and waiting.has_words and not self.has_words
-
-    @property
-    def has_words(self) -> bool:
-        """Whether anything in it is more than the code of a choice."""
-        return not all(_CODE.fullmatch(value) for values in self.fields.values() for value in values)
+    at: str = ""
+    typed: bool = False
 
 
 class Drafts:
@@ -79,6 +75,14 @@ class Drafts:
         except (InvalidTag, ValueError):
             return None
 
+    def slot(self, path: str, secret: str) -> str:
+        """Where the draft for this path stands among those of one session."""
+        return hmac.digest(self._key, f"slot {secret} {path}".encode(), "sha256").hex()[:32]
+
+    def about(self, page: str) -> str:
+        """What stands for a page beside the drafts of its forms: it tells nothing, and only we can make it."""
+        return hmac.digest(self._key, f"about {page}".encode(), "sha256").hex()[:32]
+
     def _cipher(self, secret: str) -> AESGCM:
         return AESGCM(hmac.digest(self._key, secret.encode(), "sha256"))
 
@@ -101,74 +105,95 @@ class FormDrafts:
         return self.drafts.open(sealed, request.cookies.get(COOKIE, "")) if sealed else None
 
     async def keep(self, request: Request, person: str) -> bool:
-        """Have the form that was sent wait for a person who is refused. False if it is not theirs, or too long, or if
-        words of theirs wait elsewhere and it has none.
-        """
-        secret, draft = self.cookies.read_session(request), _draft_in(request)
-        if not is_secret(secret) or draft is None or not _is_of(request, draft, person):
+        """Have the form that was sent wait for a person who is refused. False if it is not theirs, or too long."""
+        draft = _draft_in(request)
+        return draft is not None and await self._keep(request, draft, person)
+
+    async def keep_typed(self, request: Request, person: str, path: str, fields: Mapping[str, Sequence[str]]) -> bool:
+        """Have what was typed into the form for `path` wait for the person, who never sent it. False as `keep`."""
+        return await self._keep(request, Draft(path, request.scope.get(OWNER, ""), fields, typed=True), person)
+
+    async def _keep(self, request: Request, draft: Draft, person: str) -> bool:
+        secret = self.cookies.read_session(request)
+        if not is_secret(secret) or not _is_of(request, draft, person):
             return False
-        waiting = await self._waiting(request)
-        if waiting and _is_of(request, waiting[0], person) and draft.gives_way_to(waiting[0]):
-            return False
+        at = self.sessions.clock()
+        return await self._put(replace(draft, at=rfc3339(at)), secret, at + REFUSED_LIFE)
+
+    async def _put(self, draft: Draft, secret: str, until: datetime) -> bool:
         sealed = self.drafts.seal(draft, secret)
         if sealed:
-            await self.sessions.store.keep_draft(hash_of(secret), sealed, self.sessions.clock() + REFUSED_LIFE)
+            kept = KeptDraft(sealed, self.drafts.about(page_of(draft.path)), until)
+            await self.sessions.store.keep_draft(hash_of(secret), self.drafts.slot(draft.path, secret), kept)
         return bool(sealed)
 
     async def hold(self, request: Request) -> bool:
         """Have the draft of the form at this address wait on, for a person who is refused. False if there is none."""
-        secret, found = self.cookies.read_session(request), await self._waiting(request)
-        if not is_secret(secret) or found is None or found[0].path != request.scope["path"]:
+        secret, found = self.cookies.read_session(request), await self._at(request)
+        if not is_secret(secret) or found is None:
             return False
-        sealed, until = self.drafts.seal(found[0], secret), self.sessions.clock() + REFUSED_LIFE
-        await self.sessions.store.keep_draft(hash_of(secret), sealed, until)
-        return True
+        return await self._put(found, secret, self.sessions.clock() + REFUSED_LIFE)
 
     async def take_along(self, request: Request, sealed: str, session: Session, secret: str) -> str | None:
-        """Have the draft that came with a sign-in wait under its session, or else the one that waited at this browser.
+        """Have the drafts that waited at this browser wait under a session, and the one that came with its sign-in.
 
-        One without words does not replace one with words. Only if the form was made for the person of the session.
-        Returns the path of a draft that had waited.
+        Only those that were typed by the person of the session. Returns the path of one that was sent before this
+        sign-in, and had waited.
         """
-        draft, until = self.opened(request, sealed), self.sessions.clock() + DRAFT_LIFE
-        waited = await self._waiting(request)
-        if waited and draft and not (_is_of(request, waited[0], session.person) and draft.gives_way_to(waited[0])):
-            waited = None
-        if waited:
-            draft, until = waited
-        if draft is None or not _is_of(request, draft, session.person):
+        waited = [one for one in await self._waiting(request) if _is_of(request, one[0], session.person)]
+        for draft, until in waited:
+            await self._put(draft, secret, until)
+        brought = self.opened(request, sealed)
+        if brought and _is_of(request, brought, session.person):
+            at = self.sessions.clock()
+            await self._put(replace(brought, at=rfc3339(at)), secret, at + DRAFT_LIFE)
             return None
-        await self.sessions.store.keep_draft(session.id_hash, self.drafts.seal(draft, secret), until)
-        return draft.path if waited else None
+        return next((draft.path for draft, _ in waited if not draft.typed), None)
 
     async def find(self, request: Request) -> Mapping[str, Sequence[str]] | None:
         """The fields of the form that the person of this session had sent to this address before."""
-        found = await self._waiting(request)
-        return found[0].fields if found and found[0].path == request.scope["path"] else None
+        found = await self._at(request)
+        return found.fields if found else None
 
-    async def waiting_at(self, request: Request) -> str | None:
-        """The address of the form that waits for the person of this session. It raises nothing."""
+    async def about(self, request: Request, person: str, page: str) -> list[Draft]:
+        """What waits for the person of this session in the forms of a page, the newest first. It raises nothing."""
         with suppress(Unavailable):
-            found = await self._waiting(request)
-            return found[0].path if found else None
-        return None
+            found = await self._waiting(request, self.drafts.about(page))
+            theirs = [one for one, _ in found if _is_of(request, one, person)]
+            return sorted(theirs, key=lambda one: one.at, reverse=True)
+        return []
 
-    async def drop(self, request: Request) -> None:
-        """Forget the draft of the form that was now sent to this address with success. It raises nothing."""
+    async def forget(self, page: str) -> None:
+        """Forget what anybody has typed into the forms of a page. Raises Unavailable."""
+        await self.sessions.store.drop_drafts_about(self.drafts.about(page))
+
+    async def drop(self, request: Request, path: str | None = None) -> None:
+        """Forget the draft for `path`, or of the form that was sent to this address with success. It raises nothing."""
         secret = self.cookies.read_session(request)
         # While the store is away the form is sent all the same, and its draft ends by itself.
         with suppress(Unavailable):
-            if is_secret(secret) and await self.find(request) is not None:
-                await self.sessions.store.drop_draft(hash_of(secret))
+            if is_secret(secret):
+                slot = self.drafts.slot(path or request.scope["path"], secret)
+                await self.sessions.store.drop_draft(hash_of(secret), slot)
 
-    async def _waiting(self, request: Request) -> tuple[Draft, datetime] | None:
-        """The draft under the session of this browser, ended or not, and until when it waits (UTC-aware)."""
+    async def _at(self, request: Request) -> Draft | None:
+        """The draft of the form at this address, under the session of this browser."""
+        path = request.scope["path"]
+        return next((draft for draft, _ in await self._waiting(request) if draft.path == path), None)
+
+    async def _waiting(self, request: Request, about: str | None = None) -> list[tuple[Draft, datetime]]:
+        """The drafts under the session of this browser, ended or not, and until when each waits (UTC-aware)."""
         secret = self.cookies.read_session(request)
         if not is_secret(secret):
-            return None
-        found = await self.sessions.store.find_draft(hash_of(secret), self.sessions.clock())
-        draft = self.drafts.open(found[0], secret) if found else None
-        return (draft, found[1]) if found and draft else None
+            return []
+        found = await self.sessions.store.drafts_of(hash_of(secret), self.sessions.clock(), about)
+        opened = ((self.drafts.open(one.sealed, secret), one.until) for one in found.values())
+        return [(draft, until) for draft, until in opened if draft]
+
+
+def page_of(path: str) -> str:
+    """The page that has the form for this path."""
+    return path.rpartition("/")[0]
 
 
 def _draft_in(request: Request) -> Draft | None:

@@ -63,6 +63,19 @@ class Session:
         return at - self.seen_at >= IDLE or at - self.began_at >= SESSION_LIFE
 
 
+MOST_DRAFTS = 20
+"""So many drafts wait under one session; of more, the one that ends first goes."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeptDraft:
+    """A sealed draft, a keyed digest of the page that it is about, and until when it waits (UTC-aware)."""
+
+    sealed: str
+    about: str
+    until: datetime
+
+
 class SessionStore(Protocol):
     """What sessions need of a store (shared.sign_in.store.MongoSessions). Every method raises Unavailable."""
 
@@ -74,14 +87,17 @@ class SessionStore(Protocol):
     async def take_attempt(self, key: str) -> SignInAttempt | None:
         """The attempt. It can be taken once."""
 
-    async def keep_draft(self, id_hash: str, draft: str, until: datetime) -> None:
-        """Keep a sealed draft under a session until then, in place of any other."""
+    async def keep_draft(self, id_hash: str, slot: str, draft: KeptDraft) -> None:
+        """Keep a draft under a session, in place of any other in this slot. Of more than MOST_DRAFTS one goes."""
 
-    async def find_draft(self, id_hash: str, at: datetime) -> tuple[str, datetime] | None:
-        """The draft that is kept under a session at this time, and until when (UTC-aware)."""
+    async def drafts_of(self, id_hash: str, at: datetime, about: str | None = None) -> dict[str, KeptDraft]:
+        """The drafts that are kept under a session at this time (UTC-aware), by slot; only those `about` one page."""
 
-    async def drop_draft(self, id_hash: str) -> None:
-        """Forget the draft that is kept under a session."""
+    async def drop_draft(self, id_hash: str, slot: str) -> None:
+        """Forget the draft in this slot of a session."""
+
+    async def drop_drafts_about(self, about: str) -> None:
+        """Forget all drafts about a page, under every session."""
 
     async def use_once(self, token: str, until: datetime) -> bool:
         """Whether the token was not used before. It is remembered until then."""

@@ -15,7 +15,7 @@ from shared.mongo import (
 )
 from shared.own_names import NameKeys, OwnNames, Trust
 from shared.sign_in.attempts import ATTEMPT_LIFE, SignInAttempt
-from shared.sign_in.sessions import IDLE, SESSION_LIFE, Session
+from shared.sign_in.sessions import IDLE, MOST_DRAFTS, SESSION_LIFE, KeptDraft, Session
 
 # The server sweeps once a minute. Until then Session and SignInAttempt refuse what is over.
 SESSION_INDEXES = (
@@ -24,7 +24,10 @@ SESSION_INDEXES = (
     IndexModel([("seen_at", 1)], name="idle", expireAfterSeconds=int(IDLE.total_seconds())),
     IndexModel([("began_at", 1)], name="life", expireAfterSeconds=int(SESSION_LIFE.total_seconds())),
 )
-ATTEMPT_INDEXES = (IndexModel([("until", 1)], name="until", expireAfterSeconds=0),)
+ATTEMPT_INDEXES = (
+    IndexModel([("until", 1)], name="until", expireAfterSeconds=0),
+    IndexModel([("about", 1)], name="about", partialFilterExpression={"about": {"$type": "string"}}),
+)
 
 
 class MongoSessions:
@@ -64,23 +67,36 @@ class MongoSessions:
         del document["until"]
         return SignInAttempt(key=document.pop("_id"), **document)
 
-    async def keep_draft(self, id_hash: str, draft: str, until: datetime) -> None:
-        """Keep a sealed draft under a session until then, in place of any other."""
+    async def keep_draft(self, id_hash: str, slot: str, draft: KeptDraft) -> None:
+        """Keep a draft under a session, in place of any other in this slot. Of more than MOST_DRAFTS one goes."""
+        kept = {"draft": draft.sealed, "about": draft.about, "until": draft.until}
         with self._reaching():
-            await self._attempts.update_one(
-                {"_id": f"draft {id_hash}"}, {"$set": {"draft": draft, "until": until}}, upsert=True
-            )
+            await self._attempts.update_one({"_id": f"draft {id_hash} {slot}"}, {"$set": kept}, upsert=True)
+            found = self._attempts.find(_drafts_of(id_hash), {"_id": 1}).sort("until", -1).skip(MOST_DRAFTS)
+            if over := [document["_id"] async for document in found]:
+                await self._attempts.delete_many({"_id": {"$in": over}})
 
-    async def find_draft(self, id_hash: str, at: datetime) -> tuple[str, datetime] | None:
-        """The draft that is kept under a session at this time, and until when (UTC-aware)."""
+    async def drafts_of(self, id_hash: str, at: datetime, about: str | None = None) -> dict[str, KeptDraft]:
+        """The drafts that are kept under a session at this time (UTC-aware), by slot; only those `about` one page."""
+        wanted = {**_drafts_of(id_hash), "until": {"$gt": at}, **({} if about is None else {"about": about})}
         with self._reaching():
-            document = await self._attempts.find_one({"_id": f"draft {id_hash}", "until": {"$gt": at}})
-        return (document["draft"], document["until"]) if document else None
+            # A draft of an earlier version has no slot, and says nothing of its page.
+            return {
+                one["_id"].partition(f"draft {id_hash}")[2].strip(): KeptDraft(
+                    one["draft"], one.get("about", ""), one["until"]
+                )
+                async for one in self._attempts.find(wanted)
+            }
 
-    async def drop_draft(self, id_hash: str) -> None:
-        """Forget the draft that is kept under a session."""
+    async def drop_draft(self, id_hash: str, slot: str) -> None:
+        """Forget the draft in this slot of a session."""
         with self._reaching():
-            await self._attempts.delete_one({"_id": f"draft {id_hash}"})
+            await self._attempts.delete_one({"_id": f"draft {id_hash} {slot}"})
+
+    async def drop_drafts_about(self, about: str) -> None:
+        """Forget all drafts about a page, under every session."""
+        with self._reaching():
+            await self._attempts.delete_many({"about": about})
 
     async def use_once(self, token: str, until: datetime) -> bool:
         """Whether the token was not used before. It is remembered until then."""
@@ -143,6 +159,11 @@ class MongoSessions:
     async def _delete(self, which: Document) -> int:
         with self._reaching():
             return (await self._sessions.delete_many(which)).deleted_count
+
+
+def _drafts_of(id_hash: str) -> Document:
+    """What MongoDB is asked for: a range of ids. All hashes are equally long."""
+    return {"_id": {"$gte": f"draft {id_hash}", "$lt": f"draft {id_hash}!"}}
 
 
 def _document(record: Session | SignInAttempt, key: str) -> Document:

@@ -33,3 +33,25 @@ async def test_keys_lead_to_parts_of_a_case_and_can_be_turned_off(rig: Rig, brow
     await page.get_by_role("button", name="Keyboard shortcuts").click()
     await overlay.get_by_role("button", name="Turn shortcuts on").click()
     await page.context.close()
+
+
+async def test_what_is_typed_is_kept_and_stands_in_the_form_when_the_page_opens_again(
+    rig: Rig, browser: Browser, address: str
+) -> None:
+    case = await a_full_case(rig)
+    context = await browser.new_context()
+    page = await context.new_page()
+    await sign_in(page, rig, address)
+    await page.goto(f"{address}/desk/cases/{case.code_name}")
+    await page.locator("#do-note summary").click()
+    note = page.get_by_label("Note", exact=True)
+    async with page.expect_response("**/desk/drafts") as answer:
+        await note.fill("Look at the logs of Sunday.")
+    assert (await answer.value).status == 204
+    assert await page.evaluate("() => JSON.stringify([{...localStorage}, {...sessionStorage}])") == "[{},{}]"
+    again = await context.new_page()
+    await again.goto(f"{address}/desk/cases/{case.code_name}")
+    await expect(again.get_by_label("Note", exact=True)).to_have_value("Look at the logs of Sunday.")
+    await again.locator("#do-note").get_by_role("button", name="Discard the draft").click()
+    await expect(again.get_by_text("Your draft is not sent yet")).to_have_count(0)
+    await expect(again.get_by_label("Note", exact=True)).to_have_value("")

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from shared.problems import Unavailable
 from shared.sign_in.attempts import SignInAttempt
-from shared.sign_in.sessions import Session
+from shared.sign_in.sessions import MOST_DRAFTS, KeptDraft, Session
 
 
 @dataclass
@@ -15,7 +15,7 @@ class MemorySessions:
 
     sessions: dict[str, Session] = field(default_factory=dict)
     attempts: dict[str, SignInAttempt] = field(default_factory=dict)
-    drafts: dict[str, tuple[str, datetime]] = field(default_factory=dict)
+    drafts: dict[tuple[str, str], KeptDraft] = field(default_factory=dict)
     used: set[str] = field(default_factory=set)
     ends: dict[str, datetime] = field(default_factory=dict)
     reads: int = 0
@@ -33,18 +33,28 @@ class MemorySessions:
         self._reach()
         return self.attempts.pop(key, None)
 
-    async def keep_draft(self, id_hash: str, draft: str, until: datetime) -> None:
+    async def keep_draft(self, id_hash: str, slot: str, draft: KeptDraft) -> None:
         self._reach()
-        self.drafts[id_hash] = draft, until
+        self.drafts[id_hash, slot] = draft
+        theirs = sorted((key for key in self.drafts if key[0] == id_hash), key=lambda key: self.drafts[key].until)
+        for key in theirs[:-MOST_DRAFTS]:
+            del self.drafts[key]
 
-    async def find_draft(self, id_hash: str, at: datetime) -> tuple[str, datetime] | None:
+    async def drafts_of(self, id_hash: str, at: datetime, about: str | None = None) -> dict[str, KeptDraft]:
         self._reach()
-        found = self.drafts.get(id_hash)
-        return found if found and found[1] > at else None
+        return {
+            slot: one
+            for (session, slot), one in self.drafts.items()
+            if session == id_hash and one.until > at and about in (None, one.about)
+        }
 
-    async def drop_draft(self, id_hash: str) -> None:
+    async def drop_draft(self, id_hash: str, slot: str) -> None:
         self._reach()
-        self.drafts.pop(id_hash, None)
+        self.drafts.pop((id_hash, slot), None)
+
+    async def drop_drafts_about(self, about: str) -> None:
+        self._reach()
+        self.drafts = {key: one for key, one in self.drafts.items() if one.about != about}
 
     async def use_once(self, token: str, until: datetime) -> bool:
         self._reach()

@@ -9,7 +9,7 @@ import pytest
 from shared.mongo import Database
 from shared.own_names import OwnNames
 from shared.sign_in.attempts import hash_of, new_secret
-from shared.sign_in.sessions import SessionStore
+from shared.sign_in.sessions import MOST_DRAFTS, KeptDraft, SessionStore
 from shared.times import now
 from tests.fakes.memory_sessions import MemorySessions
 from tests.support.sign_in_rig import a_session, an_attempt
@@ -25,19 +25,37 @@ async def store(database: Database | None) -> SessionStore:
 
 class TestSessions:
     async def test_a_draft_waits_under_its_session_until_its_time_is_over(self, store: SessionStore) -> None:
-        at, session = now(), a_session()
-        assert await store.find_draft(session.id_hash, at) is None
-        for draft in ("first", "second"):
-            await store.keep_draft(session.id_hash, draft, at + timedelta(minutes=10))
-        found = await store.find_draft(session.id_hash, at + timedelta(minutes=9))
-        assert found
-        assert (found[0], abs(found[1] - at - timedelta(minutes=10)) < timedelta(milliseconds=1)) == ("second", True)
-        assert await store.find_draft(session.id_hash, at + timedelta(minutes=10)) is None
-        assert await store.find_draft(a_session().id_hash, at) is None
+        at, session = now(), a_session().id_hash
+        until = at + timedelta(minutes=10)
+        assert await store.drafts_of(session, at) == {}
+        for text in ("first", "second"):
+            await store.keep_draft(session, "a", KeptDraft(text, "case-1", until))
+        await store.keep_draft(session, "b", KeptDraft("other", "case-2", until))
+        second, other = KeptDraft("second", "case-1", until), KeptDraft("other", "case-2", until)
+        assert await store.drafts_of(session, until - timedelta(minutes=1)) == {"a": second, "b": other}
+        assert await store.drafts_of(session, at, "case-2") == {"b": other}
+        assert await store.drafts_of(session, until) == {}
+        assert await store.drafts_of(a_session().id_hash, at) == {}
         for _ in range(2):
-            await store.drop_draft(session.id_hash)
-            assert await store.find_draft(session.id_hash, at) is None
-        assert await store.take_attempt(session.id_hash) is None
+            await store.drop_draft(session, "a")
+            assert await store.drafts_of(session, at) == {"b": other}
+        assert await store.take_attempt(session) is None
+
+    async def test_drafts_about_a_page_go_from_under_every_session(self, store: SessionStore) -> None:
+        at, sessions = now(), [a_session().id_hash for _ in range(2)]
+        kept = KeptDraft("text", "case-1", at + timedelta(minutes=10))
+        for session in sessions:
+            await store.keep_draft(session, "a", kept)
+            await store.keep_draft(session, "b", replace(kept, about="case-2"))
+        await store.drop_drafts_about("case-1")
+        assert [list(await store.drafts_of(session, at)) for session in sessions] == [["b"], ["b"]]
+
+    async def test_of_more_drafts_than_are_kept_the_oldest_go(self, store: SessionStore) -> None:
+        at, session = now(), a_session().id_hash
+        for number in range(MOST_DRAFTS + 2):
+            until = at + timedelta(minutes=10 + number)
+            await store.keep_draft(session, f"slot-{number}", KeptDraft("text", "case", until))
+        assert set(await store.drafts_of(session, at)) == {f"slot-{number}" for number in range(2, MOST_DRAFTS + 2)}
 
     async def test_a_session_comes_back_as_it_was_opened(self, store: SessionStore) -> None:
         nobody = OwnNames("person:0123456789abcdef", ())

@@ -16,8 +16,8 @@ from shared.ids import new_id
 from shared.own_names import NameKeys, OwnNames, Proof, Trust
 from shared.sign_in.attempts import hash_of, new_secret
 from shared.sign_in.cookies import Cookies
-from shared.sign_in.drafts import DRAFT_LIFE, Drafts
-from shared.sign_in.sessions import Session, SessionStore
+from shared.sign_in.drafts import DRAFT_LIFE, Drafts, page_of
+from shared.sign_in.sessions import KeptDraft, Session, SessionStore
 from shared.times import now
 from shared.web.csrf import COOKIE as FORM_COOKIE
 from shared.web.gate import Gate
@@ -224,7 +224,8 @@ async def come_back(
     secret, drafts = client.cookies[Cookies(home).session], Drafts(PROVIDER["identity_key"])
     draft = drafts.open(hidden_fields(page)["draft"], client.cookies[FORM_COOKIE])
     assert draft
-    await store.keep_draft(hash_of(secret), drafts.seal(draft, secret), now() + DRAFT_LIFE)
+    kept = KeptDraft(drafts.seal(draft, secret), drafts.about(page_of(draft.path)), now() + DRAFT_LIFE)
+    await store.keep_draft(hash_of(secret), drafts.slot(draft.path, secret), kept)
 
 
 async def nobody_signs_in(proof: Proof) -> OwnNames:

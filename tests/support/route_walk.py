@@ -194,6 +194,9 @@ MORE: Mapping[tuple[str, str], More] = {
         "data": {"case": f"{thing.case_id}:{STALE}", "command": "assign", "assignee": COLLEAGUE.ref}, "about": True
     },
     ("POST", "/desk/cases/{code_name}/checks"): lambda thing, filled: {"data": {"tick": "a-check"}},
+    ("POST", "/desk/drafts"): lambda thing, filled: {
+        "data": {"draft_of": f"/desk/cases/{thing.code_name}/ask", "discard": "1"}
+    },
     ("POST", "/desk/views"): lambda thing, filled: {"data": {"name": "Late", "back": "tab=overdue"}},
     ("PUT", "/v1/views/{view_id}"): lambda thing, filled: {"json": {"name": "Late", "filter": {"tab": "overdue"}}},
     ("POST", "/desk/search"): lambda thing, filled: {"data": {"text": thing.code_name.partition("-")[0]}},

@@ -46,8 +46,10 @@ def make_baseline_pages(
 
     @router.get(f"{BASELINE}/{{community}}", **does("baseline.read"))
     async def show_community(request: Request, community: str) -> Response:
-        known, registry = await desk.find(principal_of(request), community)
-        return await view.community(request, known, registry)
+        who = principal_of(request)
+        known, registry = await desk.find(who, community)
+        waiting = await drafts.about(request, who.ref, f"{BASELINE}/{known.id}")
+        return await view.community(request, known, registry, drafts=waiting)
 
     @router.get(f"{BASELINE}/{{community}}/{{change}}", **does("baseline.read"))
     async def show_form(request: Request, community: str, change: str) -> Response:

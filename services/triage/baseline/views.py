@@ -17,11 +17,12 @@ from services.triage.baseline.scorecards import Scorecards, Verdict
 from services.triage.baseline.words import LINE_LIMIT, LINK_LIMIT, WORDS_LIMIT
 from services.triage.paths import BASELINE, HOME
 from services.triage.rooms import rooms_of
-from services.triage.sent import SentForm
+from services.triage.sent import SentForm, waits_in
 from shared.access.authorization import fresh_until
 from shared.ids import new_id
 from shared.policy import GLOBAL_COMMUNITY, Community
 from shared.policy.baseline import Responsibility
+from shared.sign_in.drafts import Draft
 from shared.times import now
 from shared.web.gate import principal_of
 from shared.web.pages import Pages
@@ -69,9 +70,14 @@ class BaselineView:
         return self._pages.render(request, "baseline.html", context)
 
     async def community(
-        self, request: Request, community: Community, registry: Registry, sent: SentForm[Sequence[str]] | None = None
+        self,
+        request: Request,
+        community: Community,
+        registry: Registry,
+        sent: SentForm[Sequence[str]] | None = None,
+        drafts: Sequence[Draft] = (),
     ) -> Response:
-        """How a community stands, and exactly the changes permitted now."""
+        """How a community stands, and exactly the changes permitted now. `drafts`: what waits in their forms."""
         who, at = principal_of(request), now()
         verdict = await self._scorecards.of(community.id)
         everywhere = registry if community.id == GLOBAL_COMMUNITY else await self._desk.global_projects()
@@ -86,6 +92,7 @@ class BaselineView:
         ends = ending(registry, self._desk.catalogue, at)
         context = {
             "address": address,
+            "drafts": [waits_in(one) for one in drafts],
             "community": community,
             "registry": registry,
             "scorecard": f"{self._audit}/{community.id}",

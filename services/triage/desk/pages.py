@@ -1,6 +1,5 @@
 """The pages of cases, for responders and coordinators. Everything works without JavaScript."""
 
-from collections.abc import Mapping, Sequence
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, Request, Response
@@ -9,6 +8,7 @@ from starlette.responses import RedirectResponse
 from services.triage.actions import Desk
 from services.triage.case.case import Case
 from services.triage.case.forms import FORMS, resource_of
+from services.triage.desk.kept import values_of
 from services.triage.desk.likely import goes_on
 from services.triage.desk.names import CaseNames
 from services.triage.desk.playbooks import checks_of
@@ -42,9 +42,8 @@ def make_page_router(
         principal = principal_of(request)
         case = await desk.find_by_code_name(principal, code_name)
         following = await _following(principal, case) if request.query_params.get("done") else None
-        waits = await drafts.waiting_at(request)
-        draft_at = waits if waits and waits.startswith(f"{HOME}/cases/{case.code_name}/") else None
-        return await case_view.show(request, principal, case, following=following, draft_at=draft_at)
+        waiting = await drafts.about(request, principal.ref, f"{HOME}/cases/{case.code_name}")
+        return await case_view.show(request, principal, case, following=following, drafts=waiting)
 
     @router.get(f"{HOME}/cases/{{code_name}}/{{command}}", **does("case.read"))
     async def show_form(request: Request, code_name: str, command: str) -> Response:
@@ -55,7 +54,7 @@ def make_page_router(
             return RedirectResponse(f"{HOME}/cases/{case.code_name}", 303)
         form, seen, _ = parts_of(fields)
         stale = None if seen == str(case.seq) else await desk.conflict(principal, case, version_in(seen, "case"))
-        return await case_view.show(request, principal, case, SentForm(command, _values(command, form), stale))
+        return await case_view.show(request, principal, case, SentForm(command, values_of(command, form), stale))
 
     @router.post(f"{HOME}/cases/{{code_name}}/checks", **does("case.tick"))
     async def tick(request: Request, code_name: str) -> Response:
@@ -78,7 +77,7 @@ def make_page_router(
             raise NotFound
         fields = await read_form(request)
         form, seen, key = parts_of(fields)
-        values = _values(command, form)
+        values = values_of(command, form)
         version = version_in(seen, "case")
         cause = cause_of(principal, case.id, checked_key(key or None))
         try:
@@ -128,10 +127,3 @@ def make_page_router(
         return True
 
     return router
-
-
-def _values(command: str, form: Mapping[str, Sequence[str]]) -> dict[str, object]:
-    """What a form says: all that was ticked, and of other fields the last value."""
-    ticked = {field.name for field in FORMS[command].fields if field.kind == "choices"}
-    given = {name: list(values) if name in ticked else values[-1] for name, values in form.items()}
-    return {**{name: [] for name in ticked}, **given}

@@ -1,6 +1,9 @@
 """The desk as a part of triage."""
 
+from collections.abc import Collection, Mapping
+
 from services.triage.actions import Desk
+from services.triage.desk.draft_pages import make_draft_router
 from services.triage.desk.live import Live
 from services.triage.desk.live_pages import make_live_router
 from services.triage.desk.lookers import LOOKER_INDEXES
@@ -14,7 +17,7 @@ from services.triage.desk.search import Search
 from services.triage.desk.ticks import Ticks
 from services.triage.desk.view_routes import make_view_router
 from services.triage.desk.views import HERE
-from shared.mongo import Collection
+from shared.mongo import Collection as Documents
 from shared.parts import Part
 from shared.sign_in.drafts import FormDrafts
 from shared.web.gate import Gate
@@ -30,14 +33,16 @@ def build(
     people: PeopleNames,
     drafts: FormDrafts,
     live: Live,
-    looking: Collection,
+    looking: Documents,
     views: SavedViews,
     ticks: Ticks,
+    given_back: Mapping[str, Collection[str]],
 ) -> Part:
-    """The pages of the queue and of cases, and what they load."""
+    """The pages of the queue and of cases, and what they load. `given_back`: see `make_draft_router`."""
     names = CaseNames(pages, desk.policy, people)
     routers = [
         make_live_router(desk, live, gate, names),
+        make_draft_router(gate, drafts, given_back),
         make_queue_router(desk, queue, search, gate, pages, people, views),
         make_view_router(views, queue, desk.policy, gate),
         make_page_router(desk, queue, gate, pages, names, drafts, ticks),

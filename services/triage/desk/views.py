@@ -25,6 +25,7 @@ from services.triage.desk.contents import notes_of, reasons_of, talk_of, told_of
 from services.triage.desk.deadlines import deadline_of
 from services.triage.desk.faults import errors_of, unsent_of
 from services.triage.desk.follow_ups import follow_up_of
+from services.triage.desk.kept import kept_of
 from services.triage.desk.likely import goes_on, most_likely
 from services.triage.desk.names import CaseNames, done_in
 from services.triage.desk.next_step import next_step_of
@@ -53,6 +54,7 @@ from shared.i18n.messages import SHARED_MESSAGES, Messages
 from shared.ids import new_id
 from shared.policy.baseline import word_folders
 from shared.problems import Problem, Unavailable
+from shared.sign_in.drafts import Draft
 from shared.times import now
 from shared.web.pages import Pages, make_pages
 
@@ -87,11 +89,11 @@ class CaseView:
         case: Case,
         sent: SentForm[Any] | None = None,
         following: Case | None = None,
-        draft_at: str | None = None,
+        drafts: Sequence[Draft] = (),
     ) -> Response:
         """The case: what was reported if the vault answers, and exactly the commands permitted now.
 
-        `following`: the case to go on with; `draft_at`: the address of a form of this case that waits.
+        `following`: the case to go on with; `drafts`: what waits for the reader in the forms of this case.
         """
         contents, away = await self._contents(principal, case)
         asked, reason = await asked_of(self._desk, principal, case)
@@ -108,11 +110,13 @@ class CaseView:
         replies = replies_of(case, self._desk.policy, {form.command for form in forms}, names.language(request))
         checks = checks_of(case, self._desk.policy)
         begun = begun_by(case, self._desk.policy, request.query_params.get("reply", ""))
+        kept = {one["name"]: one for one in kept_of(drafts, {form.command for form in forms})}
         top = most_likely(case, {form.command for form in forms if not form.kind.own_place})
 
         def shown(form: Form) -> dict[str, object]:
             of_playbook = {"replies": replies[form.command], "begun": begun.get(form.command, {})}
-            return self._form(request, principal, case, form, at) | of_playbook
+            waits = {"draft": kept.get(form.command)}
+            return self._form(request, principal, case, form, at) | of_playbook | waits
 
         problem = sent.problem if sent else None
         steps = problem.steps if isinstance(problem, VersionConflict) else ()
@@ -198,7 +202,7 @@ class CaseView:
             "unsent": unsent_of(sent, forms),
             "done": done_in(request) if sent is None else None,
             "following": following,
-            "draft_at": draft_at,
+            "drafts": list(kept.values()),
         }
         response = self._pages.render(request, "case.html", context, problem.status if problem else 200)
         if problem and problem.retry_after:

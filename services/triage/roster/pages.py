@@ -21,14 +21,14 @@ from services.triage.roster.desk import RosterDesk, has_role
 from services.triage.roster.entry import EntryConflict, StoredEntry
 from services.triage.roster.names import NameHeld, is_confirmed, look_at
 from services.triage.roster.routes import people_of, reference_of
-from services.triage.sent import SentForm, parts_of
+from services.triage.sent import SentForm, parts_of, waits_in
 from shared.access.authorization import fresh_until
 from shared.access.principal import MODULES
 from shared.events import GrantHeld
 from shared.ids import PERSON, new_id
 from shared.input.texts import lines_of, trim_line
 from shared.problems import NotFound, Problem
-from shared.sign_in.drafts import FormDrafts
+from shared.sign_in.drafts import Draft, FormDrafts
 from shared.sign_in.flow import SignInFlow
 from shared.times import now
 from shared.web.bodies import parse_change
@@ -76,7 +76,9 @@ def make_roster_pages(desk: RosterDesk, gate: Gate, pages: Pages, drafts: FormDr
 
     @router.get(f"{ROSTER}/{{person}}", **does("roster.read"))
     async def show_person(request: Request, person: str) -> Response:
-        return await view.person(request, await desk.find(principal_of(request), reference_of(person)))
+        who, ref = principal_of(request), reference_of(person)
+        waiting = await drafts.about(request, who.ref, f"{ROSTER}/{ref}")
+        return await view.person(request, await desk.find(who, ref), drafts=waiting)
 
     @router.post(f"{ROSTER}/{{person}}/sessions", **does("session.end"))
     async def end_session(request: Request, person: str) -> Response:
@@ -187,9 +189,13 @@ class _View:
         return self._pages.render(request, "roster.html", context, 422 if sought else 200)
 
     async def person(
-        self, request: Request, kept: StoredEntry, sent: SentForm[Sequence[str]] | None = None
+        self,
+        request: Request,
+        kept: StoredEntry,
+        sent: SentForm[Sequence[str]] | None = None,
+        drafts: Sequence[Draft] = (),
     ) -> Response:
-        """The entry, exactly the changes permitted now, and the person's sessions here."""
+        """The entry, exactly the changes permitted now, and the person's sessions here. `drafts`: what waits there."""
         who, at = principal_of(request), now()
         offers = await self._desk.offers(who, kept)
         problem, done = sent.problem if sent else None, request.query_params.get("done")
@@ -227,6 +233,7 @@ class _View:
             "sent": sent,
             "problem": problem,
             "errors": self._errors(request, problem),
+            "drafts": [waits_in(one) for one in drafts],
             "done": done if done in (*CHANGES, "session") and sent is None else None,
             "rooms": rooms_of(who),
         }

@@ -9,7 +9,7 @@ import pytest
 from shared.mongo import Database, connect
 from shared.own_names import NameKeys, OwnNames, Trust
 from shared.problems import Unavailable
-from shared.sign_in.sessions import FRESHNESS, Sessions
+from shared.sign_in.sessions import FRESHNESS, KeptDraft, Sessions
 from shared.sign_in.store import MongoSessions
 from shared.times import now
 from tests.support.sign_in_rig import a_session, an_attempt, an_identity
@@ -76,7 +76,8 @@ async def test_a_database_that_is_away_is_said_to_be_unavailable() -> None:
         store.keep_attempt(an_attempt()), store.take_attempt("a"), store.use_once("a", now()), store.open(session),
         store.find("a"), store.touch("a", now()), store.of_person("a"), store.revoke("a", "b"),
         store.revoke_person("a", now()), store.revoke_sid("a", "b"), store.note_end(["a"], now(), now()),
-        store.ended_since(["a"], now()), store.keep_draft("a", "b", now()), store.find_draft("a", now()),
+        store.ended_since(["a"], now()), store.keep_draft("a", "b", KeptDraft("c", "d", now())),
+        store.drafts_of("a", now()),
         return_exceptions=True,
     )  # fmt: skip
     assert [type(one) for one in told] == [Unavailable] * 14

@@ -101,6 +101,7 @@ MAY: dict[str, dict[str, str]] = {
     "case.unlink": {"responder": f"{HANDLING} training", "coordinator": HANDLING},
     "case.merge": {"responder": f"{HANDLING} training", "coordinator": HANDLING},
     "case.unmerge": {"responder": f"{HANDLING} training", "coordinator": HANDLING},
+    "draft.keep": {"responder": "", "coordinator": "", "auditor": ""},
     "view.keep": {"responder": "confidentiality names", "coordinator": "confidentiality names"},
     "measure.list": {"enforcer": ENFORCING, "coordinator": HANDLING},
     "measure.read": {"enforcer": ENFORCING},

@@ -1,0 +1,120 @@
+"""What a handler typed and never sent: kept sealed for this browser alone, and in its form again later."""
+
+from collections.abc import AsyncIterator
+from html import unescape
+
+import httpx
+import pytest
+
+from services.triage.case.case import Case
+from services.triage.reports import DigestEraser
+from shared.access.principal import Principal
+from shared.sign_in.drafts import LONGEST_DRAFT, REFUSED_LIFE, Drafts
+from shared.times import now
+from tests.support.forms import hidden_fields
+from tests.support.people import PROVIDER, sign_in
+from tests.support.triage_rig import ALICE, COLLEAGUE, Rig, erased, make_rig
+
+WORDS = "Was it on Monday,\nor <later>?"
+
+
+@pytest.fixture
+async def rig() -> AsyncIterator[Rig]:
+    async with make_rig() as rig:
+        rig.http.headers.update({"accept": "text/html", "sec-fetch-site": "same-origin"})
+        await sign_in(rig.http, rig.sessions, "/desk", ALICE)
+        yield rig
+
+
+async def in_work(rig: Rig) -> Case:
+    case = await rig.open(contactable=True)
+    await rig.order(case, "assign")
+    await rig.order(case, "start")
+    return rig.cases.stored[case.id].case
+
+
+async def page_of(rig: Rig, case: Case) -> str:
+    return (await rig.http.get(f"/desk/cases/{case.code_name}")).text
+
+
+async def keep(rig: Rig, case: Case, command: str, who: Principal | None = None, **typed: str) -> httpx.Response:
+    """Have a script keep what is typed into a form of the page that stands open."""
+    page = await page_of(rig, case)
+    if who:
+        await sign_in(rig.http, rig.sessions, "/desk", who)
+    hidden = {name: value for name, value in hidden_fields(page).items() if name in ("version", "key", "form_token")}
+    path = f"/desk/cases/{case.code_name}/{command}"
+    return await rig.http.post("/desk/drafts", data={**hidden, "draft_of": path, **typed})
+
+
+async def test_words_that_were_never_sent_stand_in_their_forms_when_the_page_opens_again(rig: Rig) -> None:
+    case = await in_work(rig)
+    assert (await keep(rig, case, "ask", question="Was it")).status_code == 204
+    assert (await keep(rig, case, "ask", question=WORDS)).status_code == 204
+    assert (await keep(rig, case, "note", note="Look at the logs.", visibility="body")).status_code == 204
+    kept = list(rig.sessions.drafts.values())
+    assert len(kept) == 2
+    assert WORDS not in repr(kept)
+    assert all(one.until - now() <= REFUSED_LIFE for one in kept)
+    page = await page_of(rig, case)
+    assert "Was it on Monday,\nor &lt;later&gt;?</textarea>" in page
+    assert "Look at the logs.</textarea>" in page
+    assert page.count("Your draft is not sent yet") == 2
+    assert 'id="do-note" open' in page
+    # A conflict with what others do meanwhile takes nothing either.
+    await rig.order(case, "watch", {}, COLLEAGUE)
+    assert "or &lt;later&gt;?</textarea>" in await page_of(rig, case)
+    sent = {name: value for name, value in hidden_fields(page).items() if name in ("key", "form_token")}
+    version = str(rig.cases.stored[case.id].case.seq)
+    done = await rig.http.post(
+        f"/desk/cases/{case.code_name}/ask", data={**sent, "version": version, "question": WORDS}
+    )
+    assert done.status_code == 303
+    assert (await page_of(rig, case)).count("Your draft is not sent yet") == 1
+
+
+async def test_a_draft_is_discarded_by_a_button_and_by_taking_all_words_away(rig: Rig) -> None:
+    case = await in_work(rig)
+    for again in ("by a button", "by a script"):
+        await keep(rig, case, "ask", question=again)
+        gone = await keep(rig, case, "ask", discard="1")
+        assert (gone.status_code, gone.headers["location"]) == (303, f"/desk/cases/{case.code_name}")
+        assert rig.sessions.drafts == {}
+
+
+async def test_words_whose_form_is_there_no_more_stand_on_the_page(rig: Rig) -> None:
+    case = await in_work(rig)
+    await keep(rig, case, "ask", question=WORDS)
+    await rig.order(case, "refer", {"body": "stewards", "explanation": "Theirs."}, COLLEAGUE)
+    page = unescape(await page_of(rig, case))
+    assert 'id="do-ask"' not in page
+    assert WORDS in page
+
+
+async def test_nobody_else_gets_a_draft_and_nothing_else_is_kept(rig: Rig) -> None:
+    case = await in_work(rig)
+    # The page was opened by ALICE, and the next person at the same browser sends it.
+    assert (await keep(rig, case, "ask", COLLEAGUE, question=WORDS)).status_code == 403
+    await sign_in(rig.http, rig.sessions, "/desk", ALICE)
+    assert (await keep(rig, case, "ask", question="x" * LONGEST_DRAFT)).status_code == 422
+    for path in ("", "/desk/search", "/v1/cases", "//other.example/desk", f"/desk/cases/{case.code_name}"):
+        assert (await keep(rig, case, "ask", draft_of=path, question=WORDS)).status_code == 404
+    assert rig.sessions.drafts == {}
+    await keep(rig, case, "ask", question=WORDS)
+    await sign_in(rig.http, rig.sessions, "/desk", COLLEAGUE)
+    assert "later" not in await page_of(rig, case)
+
+
+async def test_the_drafts_of_a_case_go_with_its_report(rig: Rig) -> None:
+    case, other = await in_work(rig), await in_work(rig)
+    for one in (case, other):
+        await keep(rig, one, "ask", question=WORDS)
+    drafts = Drafts(PROVIDER["identity_key"])
+
+    async def forget(code_name: str) -> None:
+        await rig.sessions.drop_drafts_about(drafts.about(f"/desk/cases/{code_name}"))
+
+    await DigestEraser(rig.cases, forget).take([erased(case.report_id)])
+    assert len(rig.sessions.drafts) == 1
+    assert "Your draft" not in await page_of(rig, case)
+    assert "Your draft" in await page_of(rig, other)
