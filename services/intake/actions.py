@@ -170,6 +170,15 @@ class Submissions:
         ]
         return replace(made, report=report, events=events)
 
+    async def prepare_untold(self, arrival: Arrival) -> Change:
+        """A new report as it is to be written, of which other services hear only who is named in it.
+
+        Raises Unavailable before the roster was ever read.
+        """
+        report_id, names = self._id_of(arrival.scope, arrival.key), await self._mentions.ready()
+        made = self._new_report(report_id, arrival, _content_of(arrival), names, self._clock())
+        return replace(made, events=[event for event in made.events if isinstance(event.fact, ReportParties)])
+
     def is_same(self, stored: StoredReport, arrival: Arrival) -> bool:
         """Whether an arrival says what a stored report says. An erased report has nothing left to compare with."""
         return self._is_same(stored, _content_of(arrival))

@@ -91,6 +91,24 @@ class KeysOfName(TypedDict):
     trust: Literal["account", "proved", "typed"]
 
 
+class MeasureKept(TypedDict):
+    """What the vault has of a measure from before Hearth. `subjects`: the party tokens of the person it is about.
+
+    `same` is false where other words or another name stand under its key; `erased`: nothing is left of it.
+    """
+
+    report_id: str
+    subjects: list[str]
+    same: bool
+    erased: bool
+
+
+class MeasuresKept(TypedDict):
+    """One for each measure, in their order."""
+
+    items: list[MeasureKept]
+
+
 class OwnKeys(TypedDict):
     """The person of a sign-in, and the keys of the person's names."""
 

@@ -9,6 +9,7 @@ from services.intake.consumer import decode_inbox, take_in
 from services.intake.erasure.part import build as build_erasure
 from services.intake.erasure.replay import ReplayBarrier
 from services.intake.group_commit import GroupCommit
+from services.intake.imports import ImportedPeople
 from services.intake.keys.pace import PACE, Pace
 from services.intake.keys.part import build as build_keys
 from services.intake.mailbox.further import FurtherReports
@@ -52,6 +53,7 @@ def build_app(settings: IntakeSettings, key_pace: Pace = PACE) -> FastAPI:
     succession, told = follow_own(runtime, [ReportParties.topic])
     mentions = Mentions(access_control.roster, vault, secrets.pseudonyms, succession)
     submissions = Submissions(barrier, commits, vault, policy, secrets, mentions, succession)
+    imports = ImportedPeople(barrier, submissions, mentions)
     further = FurtherReports(submissions, vault, access_control.roster)
     grants_for = access_control.roster.grants_for
     outcome_part, outcomes = build_outcomes(runtime, barrier, secrets.pepper, gate)
@@ -69,7 +71,7 @@ def build_app(settings: IntakeSettings, key_pace: Pace = PACE) -> FastAPI:
         ),
         outcome_part,
         build_mailbox(runtime, barrier, vault, secrets, mentions, further, pages, policy, gate),
-        build_vault(runtime, barrier, vault, mentions, policy, settings, secrets, gate, access_control.roster),
+        build_vault(runtime, barrier, vault, mentions, policy, settings, secrets, gate, access_control.roster, imports),
         build_erasure(
             runtime, store, barrier, policy, settings.retention_seconds, gate, access_control.roster, succession, told
         ),

@@ -25,6 +25,7 @@ from services.triage.desk.search import Search
 from services.triage.desk.ticks import MongoTicks, Ticks
 from services.triage.desk.view_store import MongoViews
 from services.triage.desk.views import load_pages
+from services.triage.measures.imports import MeasureImport, PeopleVault
 from services.triage.measures.part import build as build_measures
 from services.triage.measures.register import MeasureRegister
 from services.triage.measures.store import InForceStore, MongoMeasures
@@ -67,7 +68,7 @@ from shared.sign_in.sessions import SessionStore
 from shared.succession import follow_own
 
 
-class Intake(Vault, Protocol):
+class Intake(Vault, PeopleVault, Protocol):
     """What triage needs of intake (shared.clients.vault.VaultClient)."""
 
     async def prove(self, proof: Proof) -> OwnNames: ...
@@ -165,10 +166,12 @@ def build_app(
         ),
         build_measures(
             MeasureRegister(in_force, sight, intake, policy, settings.form_key),
+            MeasureImport(cases, in_force, intake, policy),
             gate,
             pages,
             people,
             aggregates.collection,
+            flow.drafts,
         ),
         build_patterns(kept_marks),
         build_roster(

@@ -55,6 +55,7 @@ PURPOSES: Mapping[str, Purpose] = {
         Purpose("notify", "vault.read", ("notification",), sections={"reporter": ("email",)}),
         Purpose("correspond", "vault.correspond", ("triage",), for_person=True),
         Purpose("name", "vault.name", ("triage",), for_person=True),
+        Purpose("import", "vault.import", ("triage",), for_person=True),
         Purpose("sign_in", "vault.pseudonyms", ("triage",)),
         Purpose("enrol", "vault.bind_names", ("triage",)),
         Purpose("note_names", "roster.note_names", ("notification", "audit")),

@@ -1,6 +1,6 @@
 """The client of intake's vault: how triage and notification see what was reported. Every read states its purpose."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,6 +21,18 @@ class Contents:
     report_id: str
     sections: dict[str, dict[str, Any]]
     erased: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class KeptMeasure:
+    """What the vault has of a measure: the report it is kept as, and the tokens of the person it is about.
+
+    `same` is false where another person or other words stand under its key, or nothing is left of it.
+    """
+
+    report_id: str
+    subjects: tuple[str, ...]
+    same: bool
 
 
 class VaultClient:
@@ -54,6 +66,18 @@ class VaultClient:
         """Tell intake for which person (a reference) a token of the case stands. A repetition changes nothing."""
         path = f"/v1/vault/reports/{report_id}/named/{token}"
         await self._intake.call("PUT", path, {"person": person}, "name", behalf)
+
+    async def keep_measures(self, measures: Sequence[Mapping[str, str]], *, behalf: Actor) -> list[KeptMeasure]:
+        """Keep the people of measures from before Hearth, one answer for each. A repetition changes nothing.
+
+        Each has `community`, a `key` of its own there, the `name` of the person, and `words`.
+        """
+        body = {"measures": [dict(measure) for measure in measures]}
+        answer = await self._intake.call("POST", "/v1/vault/measures", body, "import", behalf)
+        return [
+            KeptMeasure(item["report_id"], tuple(item["subjects"]), item["same"] and not item["erased"])
+            for item in answer["items"]
+        ]
 
     async def prove(self, proof: Proof) -> OwnNames:
         """The person of a sign-in that happened just now, and the keys of the names that the provider tells.

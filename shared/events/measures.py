@@ -1,4 +1,7 @@
-"""Facts that triage writes to `cases`: a person takes a measure in an emergency, and measures end. The state stays."""
+"""Facts that triage writes to `cases`: a measure is taken in an emergency or brought in from before Hearth, and ends.
+
+But for what is brought in, the state of the case stays.
+"""
 
 from datetime import date
 from typing import ClassVar
@@ -21,6 +24,29 @@ class MeasureFact(CaseFact):
 
     measure_id: str
     outcome: str
+
+
+class MeasureImported(MeasureFact):
+    """A measure from before Hearth was brought into the register, and with it a case, which is closed from then on.
+
+    `body` decided on it, at the day `decided_on`, where that is known. It holds from `begun_on` to `until`, its last
+    day (both UTC); without `until` it has none. `subjects`: the party tokens of the people it is about; the vault has
+    the name and the words of the import under `report_id`.
+    """
+
+    name: ClassVar[str] = "measure.imported"
+    unseen: ClassVar[bool] = False
+
+    report_id: str
+    code_name: str
+    community: str
+    lane: str
+    body: str
+    scope: str
+    begun_on: date
+    until: date | None = None
+    decided_on: date | None = None
+    subjects: tuple[str, ...] = ()
 
 
 class EmergencyMeasureTaken(MeasureFact):

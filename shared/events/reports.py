@@ -11,6 +11,9 @@ RETALIATION = "retaliation"
 SPLIT_CHANNEL = "split"
 """The channel of a report that intake makes of one matter of another report."""
 
+MEASURE_CHANNEL = "measure"
+"""The channel of what intake keeps of a measure from before Hearth. No fact tells of a report."""
+
 
 class ReportReceived(Fact):
     """A report is stored durably. `subjects`, `witnesses` and `reporter` stand for people; names stay in the vault.

@@ -39,3 +39,32 @@ async def test_everybody_can_use_the_register(view: View, rig: Rig, browser: Bro
     for place in ("/desk/measures", f"/desk/measures/{case.measures[0].id}"):
         await page.goto(f"{address}{place}")
         await view.judge(page)
+
+
+TABLE = (
+    "id;kind;scope;community;body;begun_at;until;names\n"
+    "r1;permanent_ban;community;enwiki;enwiki_arbcom;{day};{until};Zebedee\n"
+)
+
+
+@looks(360, "ltr", "rtl")
+async def test_a_table_from_a_file_is_brought_in_and_what_is_wrong_comes_back(
+    view: View, rig: Rig, browser: Browser, address: str
+) -> None:
+    page = await view.page(browser)
+    await come_as(page, rig, address)
+    await page.goto(f"{address}/desk/measures")
+    await page.get_by_role("link", name="Bring in measures from before").click()
+    await view.judge(page)
+    bad = TABLE.format(day="2026-11-01", until="2027-11-01")
+    file = {"name": "bans.csv", "mimeType": "text/csv", "buffer": bad.encode()}
+    await page.get_by_label("Or choose a CSV file").set_input_files([file])  # type: ignore[list-item]
+    await expect(page.get_by_label("The table")).to_have_value(bad)
+    await page.get_by_role("button", name="Bring in").click()
+    await expect(page.get_by_text("Line 2 (r1)")).to_be_visible()
+    await view.judge(page)
+    table = page.get_by_label("The table")
+    await table.fill((await table.input_value()).replace("2027-11-01", ""))
+    await page.get_by_role("button", name="Bring in").click()
+    await expect(page.get_by_text("One measure was brought in")).to_be_visible()
+    await view.judge(page)

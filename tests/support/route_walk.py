@@ -209,6 +209,9 @@ MORE: Mapping[tuple[str, str], More] = {
         "json": {"kind": "question", "text": "When?"}
     },
     ("PUT", "/v1/vault/reports/{report_id}/named/{token}"): lambda thing, filled: {"json": {"person": COLLEAGUE.ref}},
+    ("POST", "/v1/vault/measures"): lambda thing, filled: {
+        "json": {"measures": [{"community": COMMUNITY, "key": "row-1", "name": "Somebody", "words": "words"}]}
+    },
     ("POST", "/v1/roster/{person}/{change}"): lambda thing, filled: {"json": CHANGED[filled["change"]]},
     ("POST", "/desk/roster/{person}/{change}"): lambda thing, filled: {"data": CHANGED[filled["change"]]},
     ("POST", "/v1/erasures"): lambda thing, filled: {

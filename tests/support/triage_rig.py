@@ -1,6 +1,6 @@
 """Triage without Kafka and MongoDB: a store and a vault in memory, proved by the same tests as the real ones."""
 
-from collections.abc import AsyncIterator, Collection, Iterable, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -25,9 +25,9 @@ from services.triage.settings import TriageSettings
 from services.triage.stored import CaseChange, CaseQuery, Glimpse, Staffing, StoredCase, Version
 from shared.access.principal import Principal
 from shared.access.roster import Staff
-from shared.clients.vault import Contents
+from shared.clients.vault import Contents, KeptMeasure
 from shared.events import Actor, Draft, Event, Fact, ReportAnswered, ReportAppealed, ReportErased, ReportReceived, stamp
-from shared.ids import case_id_of, new_id
+from shared.ids import case_id_of, derive, new_id
 from shared.own_names import NameKeys, OwnNames, Proof, Trust
 from shared.parties import Parties
 from shared.policy import load_policy
@@ -223,6 +223,8 @@ class MemoryVault:
     statements: dict[tuple[str, str], tuple[str, str]] = field(default_factory=dict)
     reads: list[tuple[str, str, Actor | None]] = field(default_factory=list)
     named: list[tuple[str, str, str]] = field(default_factory=list)
+    imported: dict[str, tuple[str, str]] = field(default_factory=dict)
+    """The name and the words of each measure from before Hearth, by its report."""
     erased: set[str] = field(default_factory=set)
     away: bool = False
     own: OwnNames = field(default_factory=lambda: OwnNames(ALICE.ref, (ADA, STRANGER), TICKET))
@@ -263,6 +265,20 @@ class MemoryVault:
         known["correspondence"] = {"answers": [], **known.get("correspondence", {}), "statements": said}
         known["referral"] = {"statements": [one for one in said if one["kind"] == "referral"]}
         return Contents(report_id, {name: known[name] for name in sections if name in known})
+
+    async def keep_measures(self, measures: Sequence[Mapping[str, str]], *, behalf: Actor) -> list[KeptMeasure]:
+        if self.away:
+            raise Unavailable("vault: away")
+        kept = []
+        for measure in measures:
+            report_id = derive("measure", measure["community"], measure["key"])
+            said = (measure["name"], measure["words"])
+            same = self.imported.setdefault(report_id, said) == said and report_id not in self.erased
+            token = derive("token", report_id).replace("-", "")
+            people: dict[str, object] = {"people": [{"party": token, "name": measure["name"]}]}
+            self.sections.setdefault(report_id, {"content": {"narrative": measure["words"]}, "names": people})
+            kept.append(KeptMeasure(report_id, (token,), same))
+        return kept
 
     async def keep_statement(self, report_id: str, statement_id: str, *, kind: str, text: str, behalf: Actor) -> None:
         if self.away:

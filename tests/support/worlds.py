@@ -43,7 +43,7 @@ class World:
 
 PURPOSES = {
     "PUT": "correspond", "POST /v1/vault/pseudonyms": "sign_in", "POST /v1/vault/given-names": "enrol",
-    "PUT /v1/vault/reports/{report_id}/named/{token}": "name",
+    "PUT /v1/vault/reports/{report_id}/named/{token}": "name", "POST /v1/vault/measures": "import",
 }  # fmt: skip
 """What intake's callers say they call for; the rest is for review."""
 
@@ -93,7 +93,10 @@ async def make_intake() -> World:
 
     respondent = {"receipt": [respondent_receipt(intake_rig.SECRETS.pepper, report_id, "told-1")]}
     doors = ("/v1/respondent", "/v1/respondent/replies", "/v1/respondent/appeals")
-    return World(rig.app, caller, known, examples=40, apart={f"POST {door}": respondent for door in doors})
+    measure = {"community": "enwiki", "key": "row-1", "name": "Example user", "words": "From before Hearth. AC-17"}
+    bodies = {"POST /v1/vault/measures": {"measures": [measure]}}
+    apart = {f"POST {door}": respondent for door in doors}
+    return World(rig.app, caller, known, examples=40, apart=apart, bodies=bodies)
 
 
 async def make_triage() -> World:
@@ -148,6 +151,19 @@ async def make_triage() -> World:
     said = {"change": ["attest", "annotate", "list_project"], "If-Match": ['"0"', '"1"', '"2"']}
     change = "POST /v1/baseline/{community}/{change}"
     bodies: dict[str, Mapping[str, Any]] = {
+        "POST /v1/measures/import": {
+            "measures": [
+                {
+                    "id": "row-1",
+                    "kind": "permanent_ban",
+                    "scope": "community",
+                    "community": "enwiki",
+                    "body": "enwiki_arbcom",
+                    "begun_at": "2026-11-02",
+                    "names": ["Example user"],
+                }
+            ]
+        },
         change: {
             "responsibility_id": PAGE,
             "claim": "met",

@@ -38,6 +38,7 @@ from shared.events import (
     InformationRequested,
     LaneLowered,
     LaneRaised,
+    MeasureImported,
     PartyAdded,
     RecusalDeclared,
     RecusalLapsed,
@@ -203,6 +204,9 @@ def follow(status: Status, event: Event) -> Status | None:
                 after = replace(after, appeals=(*status.appeals, appeal))
             else:
                 after = replace(after, their_appeals=(*status.their_appeals, appeal))
+        case MeasureImported():
+            # It is kept for as long as what Hearth itself decided so.
+            after = replace(after, lane=fact.lane, body=fact.body, outcome=fact.outcome, respondents=len(fact.subjects))
         case CaseOpened():
             after = replace(after, respondents=len(fact.subjects))
         case PartyAdded() if fact.party_role == "respondent" and status.respondents:

@@ -1,14 +1,14 @@
 """The vault over HTTP, for the other services."""
 
 import re
-from collections.abc import Awaitable, Callable, Collection, Iterator
+from collections.abc import Awaitable, Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Annotated
+from typing import Annotated, Protocol
 
 from fastapi import APIRouter, Request, Response
 from pydantic import Field, StringConstraints
 
-from services.intake.answers import GivenKeys, OwnKeys, ReportsRead
+from services.intake.answers import GivenKeys, MeasureKept, MeasuresKept, OwnKeys, ReportsRead
 from services.intake.fields import PRIVATE, Body, Identifier, Name
 from services.intake.mentions import Naming
 from services.intake.vault.names import NameKeySource
@@ -28,6 +28,12 @@ _TOKEN = re.compile(r"[0-9a-f]{32}")
 _NO_TOKEN = FieldError("/token", "invalid_id", "32 hexadecimal digits.")
 NamesOf = Callable[[str], Awaitable[Collection[str]]]
 """A person's reference and the pseudonyms of their own names."""
+
+
+class Imports(Protocol):
+    """What keeps the people of measures from before Hearth (services.intake.imports.ImportedPeople)."""
+
+    async def keep(self, measures: Sequence[tuple[str, str, str, str]]) -> list[MeasureKept]: ...
 
 
 class ReadItem(Body):
@@ -50,6 +56,21 @@ class NamedPerson(Body):
     person: Annotated[str, of_form(PERSON_REFERENCE)]
 
 
+class MeasureBefore(Body):
+    """A measure from before Hearth, by a key of its own: the person it is about, and what its body wrote of it."""
+
+    community: Identifier
+    key: Annotated[str, StringConstraints(min_length=1, max_length=100)]
+    name: Name
+    words: Annotated[str, StringConstraints(min_length=1, max_length=1000)]
+
+
+class MeasuresBefore(Body):
+    """POST /v1/vault/measures."""
+
+    measures: Annotated[tuple[MeasureBefore, ...], Field(min_length=1, max_length=500)]
+
+
 class GivenNames(Body):
     """POST /v1/vault/given-names."""
 
@@ -58,7 +79,12 @@ class GivenNames(Body):
 
 
 def make_vault_router(
-    reader: VaultReader, naming: Naming, gate: Gate, keys: NameKeySource, names_of: NamesOf
+    reader: VaultReader,
+    naming: Naming,
+    imports: Imports,
+    gate: Gate,
+    keys: NameKeySource,
+    names_of: NamesOf,
 ) -> APIRouter:
     """The routes. They open only to services, with a token made for intake and for this purpose.
 
@@ -105,6 +131,13 @@ def make_vault_router(
         body = parse_body(NamedPerson, await request.body())
         await naming.name(report_id, token, body.person, principal_of(request).actor(Role.SERVICE))
         return Response(status_code=204)
+
+    @router.post("/v1/vault/measures", responses=gives(MeasuresKept), **does("vault.import", takes(MeasuresBefore)))
+    async def keep_measures(request: Request) -> Response:
+        """Keep the people of measures from before Hearth. The request may be repeated: each measure is kept once."""
+        body = parse_body(MeasuresBefore, await request.body())
+        kept = await imports.keep([(one.community, one.key, one.name, one.words) for one in body.measures])
+        return json_response({"items": kept}, headers=PRIVATE)
 
     @router.post("/v1/vault/pseudonyms", responses=gives(OwnKeys), **does("vault.pseudonyms", takes(Proof)))
     async def pseudonyms(request: Request) -> Response:

@@ -54,6 +54,8 @@ _HANDED: Ways = {
 TRANSITIONS: Mapping[str, Ways] = {
     # Opening passes through `received`: the two facts are one write, so that no case is ever without an owner.
     "open": {None: CaseState.TRIAGED},
+    # What others decided before Hearth has nothing left to be done, until its measure ends or a party appeals.
+    "import_measure": {None: CaseState.CLOSED},
     "assign": _HANDED,
     "claim": _HANDED,
     # What nobody looks into any more waits to be taken. What is decided, appealed or reopened can wait as it is.

@@ -19,6 +19,7 @@ from shared.events import (
     MeasureEnded,
     MeasureExpired,
     MeasureFollowUpSet,
+    MeasureImported,
     MeasureLapsed,
 )
 from shared.policy import Policy
@@ -31,9 +32,15 @@ def follow_measures(
     case: Case | None, facts: Sequence[CaseFact], policy: Policy, now: datetime
 ) -> Iterator[MeasureFollowUpSet]:
     """What follows from these facts for the measures of the case, as it was before them. `now` is UTC-aware."""
-    if case is None or not facts:
+    if not facts:
         return
-    state, number = CaseState(facts[-1].state), max((one.number for one in case.check_ins), default=0)
+    state = CaseState(facts[-1].state)
+    if case is None:
+        for fact in facts:
+            if isinstance(fact, MeasureImported) and fact.until:
+                yield from _begun(fact.measure_id, fact.outcome, fact.until, state, policy, now)
+        return
+    number = max((one.number for one in case.check_ins), default=0)
     for fact in facts:
         match fact:
             case CaseDecided(scope=str(), until=date() as until):

@@ -1,10 +1,12 @@
 """What the register answers to programs, and the lines of its table."""
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 
 from typing_extensions import TypedDict
 
 from services.triage.measures.register import About, Entry
+from services.triage.measures.sheet import Outcome, RowResult
 from shared.spreadsheet import write_lines
 from shared.times import rfc3339
 
@@ -13,7 +15,7 @@ class MeasureInForce(TypedDict):
     """A measure that holds now. `until` is its last day (UTC), None where it has none.
 
     `everywhere`: it holds in every community, and else in `community` alone. `review_by`: without a review by then it
-    lapses.
+    lapses. `from_before`: it was brought in from before Hearth, decided on at `decided_on`, where that is known.
     """
 
     id: str
@@ -26,6 +28,8 @@ class MeasureInForce(TypedDict):
     until: str | None
     emergency: bool
     review_by: str | None
+    from_before: bool
+    decided_on: str | None
 
 
 class MeasureList(TypedDict):
@@ -53,9 +57,40 @@ class MeasureExport(TypedDict):
     next: str | None
 
 
+class FaultShown(TypedDict):
+    """What is wrong with a row: its column as a pointer, a code, and a sentence."""
+
+    pointer: str
+    code: str
+    detail: str
+
+
+class RowShown(TypedDict):
+    """What became of a row: `added`, `known` before, or `refused` for these errors.
+
+    `line`: the line of the table, or the place in the list of JSON, from 1. `row`: a refused one as it was sent.
+    """
+
+    line: int
+    id: str
+    result: Outcome
+    errors: Sequence[FaultShown]
+    row: Mapping[str, str] | None
+
+
+class ImportShown(TypedDict):
+    """What became of each row of a table, and how many of them. `unread`: the columns that nothing is read of."""
+
+    items: Sequence[RowShown]
+    added: int
+    known: int
+    refused: int
+    unread: Sequence[str]
+
+
 COLUMNS = (
-    "id", "kind", "scope", "community", "everywhere", "body", "begun_at", "until", "emergency", "review_by", "names",
-    "erased", "ask_handlers",
+    "id", "kind", "scope", "community", "everywhere", "body", "begun_at", "until", "emergency", "review_by",
+    "from_before", "decided_on", "names", "erased", "ask_handlers",
 )  # fmt: skip
 
 
@@ -73,12 +108,36 @@ def show_entry(entry: Entry) -> MeasureInForce:
         "until": measure.last_day.isoformat() if measure.last_day else None,
         "emergency": measure.emergency,
         "review_by": rfc3339(measure.review_by) if measure.review_by else None,
+        "from_before": measure.imported,
+        "decided_on": measure.decided_on.isoformat() if measure.decided_on else None,
     }
 
 
 def show_about(entry: Entry, about: About) -> MeasureAbout:
     """The same, and the people it is about."""
     return {**show_entry(entry), "names": list(about.names), "erased": about.erased, "ask_handlers": about.ask_handlers}
+
+
+def show_import(results: Sequence[RowResult], unread: Sequence[str]) -> ImportShown:
+    """What an import came to, as the API shows it."""
+    count = Counter(result.outcome for result in results)
+    items: list[RowShown] = [
+        {
+            "line": result.row.line,
+            "id": result.row.text("id"),
+            "result": result.outcome,
+            "errors": [{"pointer": f.pointer, "code": f.code, "detail": f.detail} for f in result.faults],
+            "row": result.row.cells if result.faults else None,
+        }
+        for result in results
+    ]
+    return {
+        "items": items,
+        "added": count["added"],
+        "known": count["known"],
+        "refused": count["refused"],
+        "unread": list(unread),
+    }
 
 
 def write_csv(items: Sequence[MeasureAbout]) -> bytes:

@@ -6,6 +6,7 @@ from urllib.parse import urlencode
 from fastapi import APIRouter, Request, Response
 
 from services.triage.desk.names import CaseNames
+from services.triage.measures.import_pages import IMPORT
 from services.triage.measures.register import About, Entry, MeasureRegister, RegisterFilter
 from services.triage.measures.routes import csv_response
 from services.triage.paths import MEASURES
@@ -58,6 +59,7 @@ class _View:
         kept = {name: value for name, value in given.items() if value}
         wanted = RegisterFilter(_one(given["community"]), _one(given["kind"]), cursor or None, CASES_A_PAGE)
         entries, after = await self._register.page(who, wanted)
+        may_import = is_permitted(who, "measure.import", None, now())
         may_export = is_permitted(who, "measure.export", None, now())
         place = {name: value for name, value in kept.items() if name == "community"}
         context = {
@@ -68,6 +70,7 @@ class _View:
             **given,
             "filtered": bool(kept or cursor),
             "table": f"{MEASURES}/export.csv{f'?{urlencode(place)}' if place else ''}" if may_export else None,
+            "imports": IMPORT if may_import else None,
             "first": f"{MEASURES}?{urlencode(kept)}" if cursor else None,
             "next": f"{MEASURES}?{urlencode({**kept, 'cursor': after})}" if after else None,
             **self._frame(who),
@@ -99,6 +102,8 @@ class _View:
             "begun_at": measure.begun_at,
             "until": measure.last_day,
             "review_by": measure.review_by,
+            "imported": measure.imported,
+            "decided_on": measure.decided_on,
         }
 
 

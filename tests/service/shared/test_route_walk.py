@@ -47,6 +47,7 @@ MAY: dict[str, dict[str, str]] = {
     "vault.read": {"service": "purpose"},
     "vault.correspond": {"service": "purpose"},
     "vault.name": {"service": "purpose"},
+    "vault.import": {"service": "purpose"},
     "vault.pseudonyms": {"service": "purpose"},
     "vault.bind_names": {"service": "purpose"},
     "roster.note_names": {"service": "purpose"},
@@ -106,6 +107,7 @@ MAY: dict[str, dict[str, str]] = {
     "measure.list": {"enforcer": ENFORCING, "coordinator": HANDLING},
     "measure.read": {"enforcer": ENFORCING},
     "measure.export": {"enforcer": ENFORCING},
+    "measure.import": {"enforcer": ENFORCING},
     "roster.read": {"coordinator": ""},
     "roster.change": {"coordinator": "oneself reach"},
     "roster.leave": {"coordinator": "last reach"},
@@ -141,6 +143,7 @@ PURPOSES = {
     "vault.read": {"review", "refer", "notify", "enforce"}, "vault.correspond": {"correspond"}, "vault.name": {"name"},
     "vault.pseudonyms": {"sign_in"},
     "vault.bind_names": {"enrol"},
+    "vault.import": {"import"},
     "roster.note_names": {"note_names"},
 }  # fmt: skip
 FRESH = {
@@ -149,7 +152,7 @@ FRESH = {
 }  # fmt: skip
 SECTIONS = {"enforce": ["names"], "notify": ["reporter"], "refer": ["referral"]}
 """What is read for purposes that may read little."""
-OF_A_CASE = {action for action in MAY if action.startswith(("case.", "measure."))} | {
+OF_A_CASE = {action for action in MAY if action.startswith(("case.", "measure."))} - {"measure.import"} | {
     "report.erase", "delivery.list", "record.read", "record.prove", "record.entries",
 }  # fmt: skip
 SHUTS_OUT = OF_A_CASE | {"vault.read"}

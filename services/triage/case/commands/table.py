@@ -10,6 +10,7 @@ from services.triage.case import commands
 from services.triage.case.attendance import People, attend
 from services.triage.case.case import Case
 from services.triage.case.commands.command import Command
+from services.triage.case.commands.importing import ImportMeasure
 from services.triage.case.commands.opening import Open
 from services.triage.case.deadlines import judge
 from services.triage.case.evolve.fold import fold
@@ -49,9 +50,10 @@ def _step(case: Case | None, command: Command, policy: Policy, now: datetime) ->
     way = TRANSITIONS[command.name].get(previous)
     if way is None:
         raise NotPermitted(command.name, previous)
-    if isinstance(command, Open):
-        return command.decide(case, CaseState.TRIAGED, policy, now)
-    assert case is not None  # noqa: S101  # TRANSITIONS has None only for Open
+    if isinstance(command, Open | ImportMeasure):
+        assert isinstance(way, CaseState)  # noqa: S101  # a new case has one state
+        return command.decide(case, way, policy, now)
+    assert case is not None  # noqa: S101  # TRANSITIONS has None only for these two
     state = way if isinstance(way, CaseState) else command.leads(case)
     if faults := tuple(command.faults(case, policy, now)):
         raise FieldsRefused(faults)

@@ -7,11 +7,11 @@ from types import MappingProxyType
 
 from services.triage.case import evolve as chapters
 from services.triage.case.case import Case
-from services.triage.case.evolve import deadlines
+from services.triage.case.evolve import deadlines, measures
 from services.triage.case.evolve.changes import Change
 from services.triage.case.values import Step
 from shared.copies import copier
-from shared.events import CaseFact, CaseOpened, CaseState, Event
+from shared.events import CaseFact, CaseOpened, CaseState, Event, MeasureImported
 
 
 def _changes() -> Iterator[tuple[type[CaseFact], Change]]:
@@ -25,14 +25,18 @@ CHANGES: Mapping[type[CaseFact], Change] = MappingProxyType(dict(_changes()))
 """What each fact changes of a case, beside its state and history; a fact that is not here changes nothing else."""
 
 _copy = copier(Case)
+_FIRST = (CaseOpened, MeasureImported)
+"""The facts with which a case begins."""
 
 
 def evolve(case: Case | None, event: Event) -> Case:
     """The case after `event`. Raises TypeError for an event that does not follow on `case`."""
     fact = event.fact
     if case is None:
+        if isinstance(fact, MeasureImported):
+            return measures.imported(event, fact, _step(event, fact))
         if not isinstance(fact, CaseOpened):
-            raise TypeError(f"a case begins with case.opened, not with {fact.name}")
+            raise TypeError(f"a case begins with case.opened or measure.imported, not with {fact.name}")
         return Case(
             id=event.case_id,
             report_id=fact.report_id,
@@ -51,7 +55,7 @@ def evolve(case: Case | None, event: Event) -> Case:
             state=CaseState(fact.state),
             history=(_step(event, fact),),
         )
-    if not isinstance(fact, CaseFact) or isinstance(fact, CaseOpened) or event.case_seq != case.seq + 1:
+    if not isinstance(fact, CaseFact) or isinstance(fact, _FIRST) or event.case_seq != case.seq + 1:
         raise TypeError(f"{fact.name} {event.case_seq} does not follow on event {case.seq} of the case")
     history = (*case.history, _step(event, fact))
     change = CHANGES.get(type(fact))

@@ -1,12 +1,14 @@
 """What the facts of measures change: one is taken or reviewed, and it ends. Pure."""
 
 from dataclasses import replace
+from datetime import UTC, datetime, time
 from typing import Any
 
 from services.triage.case.case import Case
 from services.triage.case.evolve.changes import Fields
-from services.triage.case.values import CheckIn, Measure, MeasureState, end_of
+from services.triage.case.values import CheckIn, Measure, MeasureState, Step, end_of
 from shared.events import (
+    CaseState,
     EmergencyMeasureReviewed,
     EmergencyMeasureTaken,
     Event,
@@ -14,10 +16,53 @@ from shared.events import (
     MeasureExpired,
     MeasureFact,
     MeasureFollowUpSet,
+    MeasureImported,
     MeasureLapsed,
     ReturnConversationDue,
     ReturnConversationNoted,
 )
+from shared.policy import UNCLASSIFIED
+
+ONLINE = "online"
+"""The setting of a case of which nothing else is known."""
+
+
+def imported(event: Event, fact: MeasureImported, step: Step) -> Case:
+    """The case that a measure from before Hearth brings along: it has nothing else."""
+    measure = Measure(
+        id=fact.measure_id,
+        kind=fact.outcome,
+        scope=fact.scope,
+        begun_at=datetime.combine(fact.begun_on, time(), UTC),
+        until=end_of(fact.until),
+        by=event.actor.ref,
+        reason_id=fact.measure_id,
+        imported=True,
+        decided_on=fact.decided_on,
+    )
+    return Case(
+        id=event.case_id,
+        report_id=fact.report_id,
+        code_name=fact.code_name,
+        community=fact.community,
+        category=UNCLASSIFIED,
+        flags=(),
+        setting=ONLINE,
+        language="en",
+        privacy="confidential",
+        contactable=False,
+        received_at=event.time,
+        parties=fact.subjects,
+        parties_apart=True,
+        subjects=fact.subjects,
+        lane=fact.lane,
+        body=fact.body,
+        own_body=fact.body,
+        deadlines_told=True,
+        measures=(measure,),
+        state=CaseState(fact.state),
+        history=(step,),
+    )
 
 
 def _taken(case: Case, fact: EmergencyMeasureTaken, event: Event) -> Fields:
