@@ -71,6 +71,7 @@ ACTIONS: Mapping[str, Action] = {
         _command("split", "let one matter of a report become a case of its own", Role.RESPONDER, Role.COORDINATOR),
         _command("start", "begin to look into a case", Role.RESPONDER),
         _command("ask", "ask the reporter", Role.RESPONDER),
+        _command("tell", "tell the reporter how it goes", Role.RESPONDER),
         _command("take_answer", "take down an answer that the reporter gave by another door", Role.RESPONDER),
         _command("propose_decision", "propose an outcome to the others of the body", Role.RESPONDER),
         _command("second", "agree with a proposed outcome", Role.RESPONDER),

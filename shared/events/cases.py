@@ -62,11 +62,12 @@ class CaseOpened(CaseFact):
 
     `parties` stand for the people reported, for witnesses and for the reporter, who may not see the case. With
     `parties_apart` they are party tokens, and `report.parties` tells the pseudonyms; see ReportReceived.
-    `subjects`: those of the tokens that stand for people reported.
+    `subjects`: those of the tokens that stand for people reported. `reachable`: the reporter left an address, or has a
+    receipt; true in events from before this was told.
     """
 
     name: ClassVar[str] = "case.opened"
-    version: ClassVar[str] = "1.3"
+    version: ClassVar[str] = "1.4"
 
     report_id: str
     code_name: str
@@ -81,6 +82,7 @@ class CaseOpened(CaseFact):
     parties: tuple[str, ...] = ()
     parties_apart: bool = False
     subjects: tuple[str, ...] = ()
+    reachable: bool = True
 
 
 class CaseTriaged(CaseFact):
@@ -169,6 +171,14 @@ class InformationRequested(CaseFact):
     name: ClassVar[str] = "case.information_requested"
 
     question_id: str
+
+
+class ReporterTold(CaseFact):
+    """The handling body told the reporter how it goes; the words stay in the vault. The state stays."""
+
+    name: ClassVar[str] = "case.reporter_told"
+
+    message_id: str
 
 
 class InformationReceived(CaseFact):

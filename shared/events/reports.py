@@ -10,6 +10,8 @@ RETALIATION = "retaliation"
 """The flag of a report about what was done to a reporter for an earlier report, and the relation of the two cases."""
 SPLIT_CHANNEL = "split"
 """The channel of a report that intake makes of one matter of another report."""
+WITHOUT_RECEIPT = frozenset({"kafka"})
+"""The channels on which nobody waits for a receipt."""
 
 MEASURE_CHANNEL = "measure"
 """The channel of what intake keeps of a measure from before Hearth. No fact tells of a report."""

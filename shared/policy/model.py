@@ -341,7 +341,8 @@ class Policy:
         found = [
             rule.from_start(at, self.calendar_of(body))
             for rule in self.deadlines.values()
-            if rule.starts == starts and rule.applies_to(lane)
+            # Without a fact that could keep it, no clock of updates starts; the notes on the policy say so.
+            if rule.starts == starts and rule.applies_to(lane) and (rule.met_by or starts != "last_update")
         ]
         return tuple(sorted(found, key=lambda deadline: (deadline.due_at, deadline.name)))
 

@@ -31,6 +31,7 @@ def notes_on(sources: Mapping[str, Source], policy: Policy) -> tuple[Finding, ..
         *categories_without_handler(sources["taxonomy.toml"], policy),
         *clocks_without_owner(sources["deadlines.toml"], policy),
         *lanes_without_clock(routing, policy),
+        *clocks_that_never_start(sources["deadlines.toml"], policy),
     ]
     return tuple(sorted(found))
 
@@ -147,3 +148,11 @@ def lanes_without_clock(source: Source, policy: Policy) -> Iterator[Finding]:
         if not any(clock.applies_to(rule.lane) for clock in timed):
             text = f"no deadline runs from the receipt in the lane “{rule.lane}”"
             yield Finding(source.file, source.line_of("rule", index), f"rule {rule.id}", text)
+
+
+def clocks_that_never_start(source: Source, policy: Policy) -> Iterator[Finding]:
+    """Clocks of updates that no fact could keep: triage starts none of them."""
+    for index, (name, rule) in enumerate(policy.deadlines.items()):
+        if rule.starts == "last_update" and not rule.met_by:
+            text = "it never starts, because nothing could keep it: name in `met_by` what the reporter hears"
+            yield Finding(source.file, source.line_of("deadline", index), f"deadline {name}", text)

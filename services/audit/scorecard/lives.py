@@ -30,6 +30,7 @@ from shared.events import (
     RecusalLapsed,
     RecusalWithdrawn,
     ReportErased,
+    ReporterTold,
     ReportReceived,
 )
 
@@ -48,9 +49,9 @@ class Life:
     """One case. `flaw` says why no metric may use it: `merged`, `record_gap` or `clock`.
 
     `met`: when each deadline was kept. `pauses`: when its clock stood still (None: it still does). `updates`: when the
-    reporter could see a new state. `recused_decided`: a person decided who was recused at that time. `appeals`: by id,
-    whether a person without a part in the case decided it (None: it waits). `followed_up`: follow-up was begun.
-    `measures`: those that were set for a time.
+    reporter could see a new state, or a message. `recused_decided`: a person decided who was recused at that time.
+    `appeals`: by id, whether a person without a part in the case decided it (None: it waits). `followed_up`: follow-up
+    was begun. `measures`: those that were set for a time.
     """
 
     id: str
@@ -104,7 +105,7 @@ def live(case_id: str, steps: Sequence[Step]) -> Life | None:
     for step in own:
         said = step.said
         state = said.get("state", state)
-        if said.get("moved"):
+        if said.get("moved") or step.name == ReporterTold.name:
             updates.append(step.at)
         if step.name not in _UNSEEN:
             still = step.at

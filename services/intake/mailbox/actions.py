@@ -11,6 +11,7 @@ from services.intake.mailbox.receipts import Receipts
 from services.intake.mailbox.views import (
     AppealWay,
     CheckInView,
+    MessageView,
     QuestionView,
     StatusView,
     view_deadlines,
@@ -278,6 +279,10 @@ class Mailbox:
             received_at=report.received_at,
             deadlines=view_deadlines(status, self._clock()),
             questions=questions,
+            messages=tuple(
+                MessageView(self._words.statement(report, one.message_id), one.told_at)
+                for one in (() if report.erased else status.messages)
+            ),
             outcome=status.outcome,
             reason=self._words.statement(report, status.reason_id) if status.reason_id else None,
             updated_at=status.updated_at,

@@ -84,8 +84,9 @@ class Statement(Body):
     """PUT /v1/vault/reports/{report_id}/statements/{statement_id}."""
 
     kind: Literal[
-        "question", "reason", "link", "referral", "note", "agreement", "party", "disclosure", "answer", "matter", "told"
-    ]
+        "question", "reason", "link", "referral", "note", "agreement", "party", "disclosure", "answer", "matter",
+        "told", "message",
+    ]  # fmt: skip
     text: Words
 
 

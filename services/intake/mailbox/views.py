@@ -38,6 +38,14 @@ class QuestionView:
 
 
 @dataclass(frozen=True, slots=True)
+class MessageView:
+    """What the handling body told the reporter, at a UTC-aware time. `text` is None where the words are not there."""
+
+    text: str | None
+    told_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class CheckInView:
     """That the reporter is asked how it goes. `questions`: what can be answered to each; each may be left out.
 
@@ -99,7 +107,8 @@ class PeerSupportView:
 class StatusView:
     """Everything that a receipt opens. Times are UTC-aware.
 
-    `body` is the id of the handling body, and `reason` its own words.
+    `body` is the id of the handling body, and `reason` its own words. `messages`: what it told the reporter, the
+    oldest first.
 
     `check_in`: the questions of how it goes, while the reporter is asked.
     `check_in_to_stop`: the number of the check-in to which the reporter can say `stop`, also after an answer; None
@@ -111,7 +120,7 @@ class StatusView:
     `opened`: the receipts of the reports that the reporter's answers to check-ins became; `parts`: of those that single
     matters of this report became.
 
-    Of an erased report (`erased_at`) no words are left: no questions, no reason, no appeals.
+    Of an erased report (`erased_at`) no words are left: no questions, no messages, no reason, no appeals.
     """
 
     state: str
@@ -131,6 +140,7 @@ class StatusView:
     parts: tuple[str, ...] = ()
     peer_support: tuple[PeerSupportView, ...] = ()
     support_wanted: bool = False
+    messages: tuple[MessageView, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,6 +44,7 @@ from shared.events import (
     RecusalLapsed,
     RecusalWithdrawn,
     ReferralAccepted,
+    ReporterTold,
 )
 
 
@@ -68,6 +69,14 @@ class Question:
 
     question_id: str
     asked_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """What handlers told the reporter, by the id of its words, and when (UTC-aware)."""
+
+    message_id: str
+    told_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +145,7 @@ class Status:
     disclosed: Mapping[str, str] = field(default_factory=dict)
     respondents: int = 0
     their_appeals: tuple[Appeal, ...] = ()
+    messages: tuple[Message, ...] = ()
 
 
 def follow(status: Status, event: Event) -> Status | None:
@@ -184,6 +194,8 @@ def follow(status: Status, event: Event) -> Status | None:
             after = replace(after, lane=fact.lane, assignee=fact.assignee)
         case InformationRequested():
             after = replace(after, questions=(*status.questions, Question(fact.question_id, event.time)))
+        case ReporterTold():
+            after = replace(after, messages=(*status.messages, Message(fact.message_id, event.time)))
         case CaseDecided():
             after = replace(
                 after,

@@ -6,6 +6,7 @@ Property, tested: folding the events of a case with `evolve` gives exactly the s
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+from services.triage.case.messages import Message
 from services.triage.case.values import (
     Agreement,
     Appeal,
@@ -79,7 +80,7 @@ class Case:
     its own for other cases (see services.triage.case.tokens).
     `referrals`: the oldest first. `subjects`: tokens of the people reported, and `further_parties`: those that handlers
     added; `disclosures`: what respondents were told, and `replies`: what they wrote. `grouped`: it is one of many from
-    few sources.
+    few sources. `reachable`: the reporter left an address, or has a receipt; `messages`: what the reporter was told.
     """
 
     id: str
@@ -139,6 +140,8 @@ class Case:
     earlier_deadlines: tuple[Deadline, ...] = ()
     grouped: Grouped | None = None
     replies: tuple[Reply, ...] = ()
+    reachable: bool = True
+    messages: tuple[Message, ...] = ()
 
     @property
     def seq(self) -> int:

@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from services.triage.case.case import Case
+from services.triage.case.updates import follow_updates
 from services.triage.case.values import Deadline
 from shared.events import (
     CaseFact,
@@ -37,7 +38,6 @@ def judge(case: Case | None, facts: Sequence[CaseFact], policy: Policy, now: dat
     state = CaseState(facts[-1].state)
     if case is not None and state is CaseState.REOPENED and case.state is not state:
         yield from _restarted(case, policy, now)
-        return
     stood = case is not None and (case.state is WAITING or case.pause is not None)
     stands = state is WAITING or _is_paused(case, facts)
     names = {fact.name for fact in facts}
@@ -58,6 +58,8 @@ def judge(case: Case | None, facts: Sequence[CaseFact], policy: Policy, now: dat
             yield DeadlinePaused(
                 previous=state, state=state, deadline=deadline.name, due_at=deadline.due_at, remaining_seconds=left
             )
+    if case is not None:
+        yield from follow_updates(case, facts, policy, now, stands=stands)
 
 
 def _reviews(case: Case | None, facts: Sequence[CaseFact], policy: Policy, now: datetime) -> Iterator[DeadlineFact]:

@@ -84,6 +84,7 @@ TRANSITIONS: Mapping[str, Ways] = {
         CaseState.REOPENED: CaseState.INVESTIGATING,
     },
     "ask": {CaseState.INVESTIGATING: CaseState.AWAITING_INFORMATION},
+    "tell": _OPEN,
     # Whatever has become of a case, an answer is never refused. It moves the case only where it is awaited.
     "receive_answer": {
         **_ANY,

@@ -31,14 +31,15 @@ def told_of(contents: Contents | None) -> dict[str, Any]:
 
 
 def talk_of(case: Case, contents: Contents | None) -> list[dict[str, Any]]:
-    """The questions to the reporter with their answers, in their order."""
+    """The questions to the reporter with their answers, and what the reporter was told, in their order."""
     written = contents.sections.get("correspondence", {}) if contents else {}
     said = words_in(contents)
     own = {a["question_id"]: a["text"] for a in written.get("answers", ())}
-    return [
+    asked: list[dict[str, Any]] = [
         {
             "id": q.id,
-            "asked_at": q.asked_at,
+            "at": q.asked_at,
+            "told": False,
             "question": said.get(q.id),
             "answered": bool(q.answers),
             # What handlers took down has words of its own; the other one is what the reporter wrote.
@@ -46,6 +47,8 @@ def talk_of(case: Case, contents: Contents | None) -> list[dict[str, Any]]:
         }
         for q in case.questions
     ]
+    told = [{"id": one.id, "at": one.at, "told": True, "text": said.get(one.id)} for one in case.messages]
+    return sorted([*asked, *told], key=lambda entry: entry["at"])
 
 
 def words_in(contents: Contents | None) -> dict[str, str]:

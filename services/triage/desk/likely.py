@@ -4,6 +4,7 @@ from collections.abc import Collection, Mapping
 
 from services.triage.case.case import Case
 from services.triage.case.commands.handling import Claim, Start
+from services.triage.case.commands.inquiry import Tell
 from services.triage.case.lifecycle import TRANSITIONS, states_of
 from shared.events import CaseState
 
@@ -21,16 +22,19 @@ LIKELY: Mapping[CaseState, tuple[str, ...]] = {
 """By the state of a case: the commands that people most likely give, the likeliest first."""
 FIRST_ASKED = "ask"
 """Of a case that is looked into, the reporter is asked first, if Hearth can reach the reporter."""
+BY_STEP: Mapping[str, str] = {"update": Tell.name}
+"""The command that does what must happen next, where that is neither of the above."""
 GOES_ON = {Claim.name: Start.name}
 """The command that most people give next, by the one that they give before; the desk offers both as one."""
 
 
-def most_likely(case: Case, permitted: Collection[str]) -> str | None:
-    """The command that stands open at the top; None where none does."""
+def most_likely(case: Case, permitted: Collection[str], next_step: str = "") -> str | None:
+    """The command that stands open at the top; None where none does. `next_step`: the code of what must happen next."""
     asks = case.state is CaseState.INVESTIGATING and case.contactable and not case.questions and not case.proposal
     wanted = LIKELY.get(case.state, ())
     claims = wanted[:1] if case.assignee is None else ()
-    order = (*claims, *([FIRST_ASKED] if asks else []), *wanted)
+    due = BY_STEP.get(next_step)
+    order = (*claims, *([due] if due else []), *([FIRST_ASKED] if asks else []), *wanted)
     return next((name for name in order if name in permitted), None)
 
 

@@ -28,7 +28,7 @@ from services.triage.desk.follow_ups import follow_up_of
 from services.triage.desk.kept import kept_of
 from services.triage.desk.likely import goes_on, most_likely
 from services.triage.desk.names import CaseNames, done_in
-from services.triage.desk.next_step import next_step_of
+from services.triage.desk.next_step import next_step, next_step_of
 from services.triage.desk.parties import parties_of, respondents_of
 from services.triage.desk.people import PeopleNames
 from services.triage.desk.picker import picks_of
@@ -111,7 +111,7 @@ class CaseView:
         checks = checks_of(case, self._desk.policy)
         begun = begun_by(case, self._desk.policy, request.query_params.get("reply", ""))
         kept = {one["name"]: one for one in kept_of(drafts, {form.command for form in forms})}
-        top = most_likely(case, {form.command for form in forms if not form.kind.own_place})
+        top = most_likely(case, {form.command for form in forms if not form.kind.own_place}, next_step(case).step)
 
         def shown(form: Form) -> dict[str, object]:
             of_playbook = {"replies": replies[form.command], "begun": begun.get(form.command, {})}

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -37,6 +38,7 @@ from shared.events import (
     ReportAnswered,
     ReportAppealed,
     ReportCheckedIn,
+    ReporterTold,
     ReportParties,
     ReportReceived,
 )
@@ -138,6 +140,7 @@ async def test_a_receipt_opens_the_status_at_once(rig: Rig, accepted: dict[str, 
         "peer_support": [SUPPORT],
         "support_wanted": False,
         "parts": [],
+        "messages": [],
     }
 
 
@@ -167,6 +170,16 @@ async def test_the_whole_way_is_seen(rig: Rig, accepted: dict[str, str]) -> None
         ("decision", False),
     ]
     assert [(q["question_id"], q["text"], q["answer"]) for q in view["questions"]] == [("q-1", "When was it?", None)]
+
+
+async def test_a_message_of_the_handlers_is_read_by_the_receipt_alone(rig: Rig, accepted: dict[str, str]) -> None:
+    await keep(rig, accepted["report_id"], "m-1", "message", "We wait for the logs.")
+    opened, triaged = the_way_of_a_case(accepted["report_id"])[:2]
+    assert (await follow(rig, accepted["receipt"]))["messages"] == []
+    told = ReporterTold(previous="triaged", state="triaged", message_id="m-1")
+    await rig.mailbox.project([opened, triaged, replace(triaged, id="told", case_seq=3, fact=told)])
+    (message,) = (await follow(rig, accepted["receipt"]))["messages"]
+    assert message["text"] == "We wait for the logs."
 
 
 async def test_a_deadline_is_open_until_it_has_passed(rig: Rig, accepted: dict[str, str]) -> None:

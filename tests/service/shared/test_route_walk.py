@@ -76,6 +76,7 @@ MAY: dict[str, dict[str, str]] = {
     "case.decline_referral": {"responder": f"{HANDLING} training", "coordinator": HANDLING},
     "case.start": {"responder": f"{HANDLING} training"},
     "case.ask": {"responder": f"{HANDLING} training"},
+    "case.tell": {"responder": f"{HANDLING} training"},
     "case.split": {"responder": f"{HANDLING} training", "coordinator": HANDLING},
     "case.take_answer": {"responder": f"{HANDLING} training"},
     "case.propose_decision": {"responder": f"{HANDLING} training"},

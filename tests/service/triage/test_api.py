@@ -75,14 +75,17 @@ async def test_a_case_shows_exactly_the_commands_permitted_now(rig: Rig) -> None
     wait, later = [*always[:-1], "pause", "watch", "merge", "act_in_emergency"], [*always[:-1], "snooze", "watch"]
     mine = [*always[:-1], "pause", "snooze", "watch", "merge", "act_in_emergency"]
     expected = {
-        (): ["assign", "claim", *sort, "refer", "add_party", *wait],
-        ("assign",): ["assign", "release", *sort, "refer", "start", "add_party", *mine],
-        ("assign", "start"): ["assign", "release", *sort, "refer", "ask", "add_party",
+        (): ["assign", "claim", *sort, "refer", "tell", "add_party", *wait],
+        ("assign",): ["assign", "release", *sort, "refer", "start", "tell", "add_party", *mine],
+        ("assign", "start"): ["assign", "release", *sort, "refer", "ask", "tell", "add_party",
             "propose_decision", "decide", *mine],
-        ("assign", "start", "ask"): ["assign", "release", *sort, "refer", "start", "take_answer", "add_party", *mine],
-        ("assign", "refer"): ["assign", "release", "add_party", *always, "act_in_emergency"],
+        ("assign", "start", "ask"): [
+            "assign", "release", *sort, "refer", "start", "tell", "take_answer", "add_party", *mine,
+        ],
+        ("assign", "refer"): ["assign", "release", "tell", "add_party", *always, "act_in_emergency"],
         ("assign", "start", "decide"): [
-            "assign", "release", "add_party", *later, "follow_up", "agree", "close", "act_in_emergency", "appeal",
+            "assign", "release", "tell", "add_party", *later,
+            "follow_up", "agree", "close", "act_in_emergency", "appeal",
         ],
         ("assign", "start", "decide", "close"): ["add_party", *always, "appeal", "reopen"],
     }  # fmt: skip
@@ -222,7 +225,7 @@ async def test_the_reporters_answer_brings_the_case_back(rig: Rig) -> None:
     assert body["state"] == "investigating"
     assert body["questions"][0]["answers"] == ["answer-1"]
     steps = [(step["event"], step["actor"]) for step in body["history"][-2:]]
-    assert steps == [("case.information_received", "reporter"), ("deadline.resumed", "service:triage")]
+    assert steps == [("deadline.resumed", "service:triage"), ("deadline.started", "service:triage")]
 
 
 async def test_the_events_of_all_commands_fold_to_the_stored_case(rig: Rig) -> None:
@@ -393,9 +396,9 @@ async def test_a_paused_deadline_says_how_much_time_is_left(rig: Rig) -> None:
 async def test_the_steps_of_deadlines_count_in_the_version_of_a_case(rig: Rig) -> None:
     case = await led_to(rig, "assign", "start")
     asked = await rig.order(case, "ask", {"question": "When?"}, if_match='"5"')
-    assert asked.json()["version"] == 8
+    assert asked.json()["version"] == 9
     history = [step["event"] for step in (await rig.shown(case))["history"]]
-    assert history[5:] == ["case.information_requested", "deadline.met", "deadline.paused"]
+    assert history[5:] == ["case.information_requested", "deadline.met", "deadline.paused", "deadline.met"]
     assert (await rig.order(case, "start", if_match='"6"')).status_code == 412
     assert (await rig.order(case, "start", if_match=asked.headers["etag"])).status_code == 200
 
@@ -513,5 +516,5 @@ async def test_a_pause_tells_why_and_until_when(rig: Rig) -> None:
     assert (await rig.order(case, "pause", {"pause": "other_authority", "resume_on": day})).status_code == 200
     body = await rig.shown(case)
     assert body["pause"] == {"reason": "other_authority", "until": f"{day}T00:00:00.000Z"}
-    assert [d["name"] for d in body["deadlines"] if d["remaining_seconds"]] == ["decision"]
+    assert [d["name"] for d in body["deadlines"] if d["remaining_seconds"]] == ["decision", "update"]
     assert "resume" in [action["command"] for action in body["actions"]]

@@ -177,7 +177,7 @@ async def test_a_closed_case_is_reopened_with_a_reason(rig: Rig) -> None:
     assert (body["state"], body["outcome"]) == ("reopened", None)
     assert all(d["met_at"] is None for d in body["deadlines"] if d["name"] != "acknowledgement")
     assert {(d["name"], d["missed"], d["met_at"] is None) for d in body["earlier_deadlines"]} == {
-        ("first_response", False, False), ("decision", False, False),
+        ("first_response", False, False), ("decision", False, False), ("update", False, False),
     }  # fmt: skip
     assert "Before the clocks started anew" in await page_of(rig, case)
 

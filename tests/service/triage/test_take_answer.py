@@ -74,3 +74,21 @@ async def test_the_page_has_its_form_below_the_question_and_shows_the_answer(rig
     sent = await rig.http.post(f"{address}/take_answer", data={**hidden, "answer_given": WORDS}, headers=BROWSER)
     assert sent.status_code == 303
     assert WORDS in unescape((await rig.http.get(address, headers=BROWSER)).text)
+
+
+async def test_a_message_reaches_the_vault_alone_and_stands_among_what_was_said(rig: Rig) -> None:
+    case, _ = await asked(rig)
+    told = await rig.order(case, "tell", {"message": "The logs of the quay-x come on Monday."})
+    assert (told.status_code, told.json()["state"]) == (200, CaseState.AWAITING_INFORMATION)
+    (message,) = rig.cases.stored[case.id].case.messages
+    assert rig.vault.statements[case.report_id, message.id] == ("message", "The logs of the quay-x come on Monday.")
+    assert "quay-x" not in f"{rig.cases.events} {rig.cases.stored}"
+    await sign_in(rig.http, rig.sessions, "/desk", ALICE)
+    page = (await rig.http.get(f"/desk/cases/{case.code_name}", headers=BROWSER)).text
+    assert "The logs of the quay-x come on Monday." in page.partition("Questions and answers")[2]
+
+
+async def test_nobody_is_told_anything_who_has_no_address_and_no_receipt(rig: Rig) -> None:
+    case = await rig.open(channel="kafka", contactable=False)
+    await rig.order(case, "assign")
+    assert "tell" not in [action["command"] for action in (await rig.shown(case))["actions"]]

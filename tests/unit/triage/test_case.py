@@ -597,6 +597,7 @@ def test_deadlines_say_when_they_were_met() -> None:
         "acknowledgement": AT,
         "first_response": AT + timedelta(hours=3),
         "decision": AT + timedelta(hours=5),
+        "update": AT + timedelta(hours=5),
     }
     assert case.next_due is None
 

@@ -175,10 +175,11 @@ def test_reopening_starts_the_deadlines_anew() -> None:
     case, events = after(led(*DECIDED, Close()), Reopen(Words("r1")), at)
     assert (case.state, case.outcome, case.reason_id) == (CaseState.REOPENED, None, None)
     started = [event.fact for event in events if isinstance(event.fact, DeadlineStarted)]
-    assert {fact.deadline for fact in started} == {"first_response", "decision"}
+    assert {fact.deadline for fact in started} == {"first_response", "decision", "update"}
     due = {d.name: d.due_at for d in case.deadlines if d.met_at is None}
-    assert due == {"first_response": at + 7 * DAY, "decision": at + 28 * DAY}
-    assert all(fact.previous_due_at and fact.previous_due_at < fact.due_at for fact in started)
+    assert due == {"first_response": at + 7 * DAY, "decision": at + 28 * DAY, "update": at + 14 * DAY}
+    anew = [fact.previous_due_at for fact in started if fact.deadline != "update"]
+    assert all(before and before < at for before in anew)
     case, _ = after(case, Start(), at)
     case, _ = after(case, decision("advice"), at + DAY)
     assert {d.met_at for d in case.deadlines if d.name == "decision"} == {at + DAY}

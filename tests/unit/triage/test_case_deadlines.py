@@ -34,9 +34,10 @@ from shared.events import (
     stamp,
 )
 from shared.policy import DeadlineRule, load_policy
+from tests.support.other_clocks import without_updates
 from tests.support.triage_rig import reported
 
-POLICY = load_policy()
+POLICY = without_updates(load_policy())
 AT = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
 ALICE = Actor("person:a11ce0de00000000", "responder")
 TO_THE_QUESTION = (Assign(ALICE.ref), Start(), Ask(Words("q-1")))

@@ -131,7 +131,7 @@ def test_the_reporter_answers_once_and_can_stop_the_asking(
 def test_what_the_reporter_says_counts_more_than_silence_and_in_every_state(state: CaseState) -> None:
     case, _ = after(followed_up(), Wake(), at=AT + 7 * DAY)
     case, _ = after(case, CheckIn("no_answer"), at=AT + 8 * DAY)
-    case, (event,) = after(replace(case, state=state), said(case), at=AT + 9 * DAY)
+    case, (event,) = after(replace(case, state=state, reachable=False), said(case), at=AT + 9 * DAY)
     assert (event.fact.state, case.check_ins[0].answer) == (state, "answered")
     unknown = ReceiveCheckIn(1, AT, "answered", False, "c2")
     assert after(case, unknown) == (case, [])

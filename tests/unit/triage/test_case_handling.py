@@ -80,7 +80,7 @@ def test_a_case_put_back_waits_for_somebody_of_its_body(commands: tuple[Command,
     )
     case = after(*commands, put_back(by))
     assert (case.state, case.assignee, case.body) == (state, None, before.body)
-    assert case.history[-1].fact in ("case.released", "deadline.resumed")
+    assert case.history[-1].fact in ("case.released", "deadline.started")
     assert Claim.suits(case, ALICE.ref, None)
 
 

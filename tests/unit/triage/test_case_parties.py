@@ -38,7 +38,7 @@ def test_a_further_party_is_a_token_and_what_the_person_is(role: str) -> None:
 
 @pytest.mark.parametrize("state", [state for state in CaseState if state not in ("received", "merged")])
 def test_parties_and_disclosures_are_recorded_whenever_they_are_known(state: CaseState) -> None:
-    case = replace(reported_case(), state=state)
+    case = replace(reported_case(), state=state, reachable=False)
     for command in (AddParty("witness", Words(ADDED)), Disclose(JANE, "given", "", None)):
         known, events = after(case, command)
         assert (len(events), known.state) == (1, state)

@@ -30,7 +30,8 @@ AUTHORITY = Pause("other_authority", THURSDAY)
 
 
 def after(*commands: Command, at: datetime = AT, case: Case | None = None, **changed: object) -> Case:
-    case = case or open_case(AT, **changed)
+    # Nothing reaches this reporter, so there is no clock of updates.
+    case = case or open_case(AT, channel="kafka", contactable=False, **changed)
     for command in commands:
         case, _ = step(case, command, at, ALICE)
     return case

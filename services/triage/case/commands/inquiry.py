@@ -1,4 +1,4 @@
-"""The reporter is asked, and answers. Pure."""
+"""The reporter is asked and told, and answers. Pure."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from typing import Annotated
 from services.triage.case.case import Case
 from services.triage.case.commands.command import Command, EntryField, Words, WordsField
 from services.triage.case.lifecycle import UnknownQuestion
-from shared.events import CaseFact, CaseState, InformationReceived, InformationRequested
+from shared.events import CaseFact, CaseState, InformationReceived, InformationRequested, ReporterTold
 from shared.policy import Policy
 from shared.problems import FieldError
 
@@ -24,6 +24,24 @@ class Ask(Command):
     def decide(self, case: Case, state: CaseState, policy: Policy, now: datetime) -> list[CaseFact]:
         """The question."""
         return [InformationRequested(previous=case.state, state=state, question_id=self.question.id)]
+
+
+@dataclass(frozen=True, slots=True)
+class Tell(Command):
+    """Tell the reporter how it goes. Nothing is asked, and the case stays where it is."""
+
+    name = "tell"
+
+    message: Annotated[Words, WordsField(kept_as="message")]
+
+    @classmethod
+    def applies(cls, case: Case) -> bool:
+        """Where the reporter has an address or a receipt, and so can read it."""
+        return case.reachable
+
+    def decide(self, case: Case, state: CaseState, policy: Policy, now: datetime) -> list[CaseFact]:
+        """The message."""
+        return [ReporterTold(previous=case.state, state=state, message_id=self.message.id)]
 
 
 @dataclass(frozen=True, slots=True)

@@ -76,7 +76,7 @@ class Merge(Command):
             deadlines=tuple(_earlier_deadlines(other, case, policy, now)),
             assignee=other.assignee if self.assignee_stays else None,
         )
-        return [absorbed, *_less_left(other, case, now), *_recused(other, case, absorbed.assignee)]
+        return [absorbed, *_less_left(other, case, policy, now), *_recused(other, case, absorbed.assignee)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,8 +113,10 @@ class Unmerge(Command):
         return [CaseDetached(previous=other.state, state=other.state, other_case=self.own_ref)]
 
 
-def _owed(case: Case) -> dict[str, Deadline]:
-    return {deadline.name: deadline for deadline in case.deadlines if deadline.met_at is None}
+def _owed(case: Case, policy: Policy) -> dict[str, Deadline]:
+    """What is to be kept, but for what the reporter of this very case is owed."""
+    own = {rule.id for rule in policy.deadlines.values() if rule.starts == "last_update"}
+    return {one.name: one for one in case.deadlines if one.met_at is None and one.name not in own}
 
 
 def _earlier_deadlines(other: Case, case: Case, policy: Policy, now: datetime) -> Iterator[DeadlineSet]:
@@ -124,17 +126,17 @@ def _earlier_deadlines(other: Case, case: Case, policy: Policy, now: datetime) -
     """
     known = {deadline.name: deadline for deadline in other.deadlines}
     told = {step.fact for step in other.history}
-    for name, deadline in _owed(case).items():
+    for name, deadline in _owed(case, policy).items():
         due_at, mine, rule = deadline.due_if_running(now), known.get(name), policy.deadlines.get(name)
         is_new = mine is None and (rule is None or rule.met_by.isdisjoint(told))
         if is_new or (mine is not None and mine.is_running and due_at < mine.due_at):
             yield DeadlineSet(name=name, due_at=due_at, warn_at=deadline.warn_at, escalate_at=deadline.escalate_at)
 
 
-def _less_left(other: Case, case: Case, now: datetime) -> Iterator[DeadlinePaused]:
+def _less_left(other: Case, case: Case, policy: Policy, now: datetime) -> Iterator[DeadlinePaused]:
     """The clocks of the survivor that stand still, and have less time left by the deadlines of the case."""
-    state, owed = other.state, _owed(case)
-    for name, deadline in _owed(other).items():
+    state, owed = other.state, _owed(case, policy)
+    for name, deadline in _owed(other, policy).items():
         if deadline.remaining_seconds is None or name not in owed:
             continue
         due_at = owed[name].due_if_running(now)

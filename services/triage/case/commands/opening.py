@@ -11,6 +11,7 @@ from services.triage.case.commands.recusal import DECIDED_BEFORE, NAMED, OTHER
 from services.triage.case.values import Flood
 from shared.events import (
     RETALIATION,
+    WITHOUT_RECEIPT,
     CaseAssigned,
     CaseFact,
     CaseGrouped,
@@ -58,6 +59,8 @@ class Open(Command):
         body = choose_body(own, report.community, self.people, policy, now, frozenset(apart))
         # No report comes from the future: two clocks that disagree must not give the handlers more time.
         deadlines = policy.deadlines_for(way.lane, min(report.received_at, now), own)
+        if self._reachable:
+            deadlines = (*deadlines, *policy.deadlines_for(way.lane, now, own, "last_update"))
         opened = CaseOpened(
             previous=None,
             state=CaseState.RECEIVED,
@@ -75,6 +78,7 @@ class Open(Command):
             parties_apart=report.parties_apart,
             # Pseudonyms, as they were before, would link cases.
             subjects=report.subjects if report.parties_apart else (),
+            reachable=self._reachable,
         )
         triaged = CaseTriaged(
             previous=CaseState.RECEIVED,
@@ -98,6 +102,12 @@ class Open(Command):
     def relation(self) -> str:
         """What the new case has to do with the first one."""
         return RETALIATION if RETALIATION in self.report.flags else SPLIT
+
+    @property
+    def _reachable(self) -> bool:
+        """Whether the reporter has an address, or a receipt: that of a part stands on the page of the first report."""
+        has_receipt = self.report.channel not in WITHOUT_RECEIPT and (self.first is None or self.first.reachable)
+        return self.report.contactable or has_receipt
 
     def _grouped(self, state: CaseState, lane: str) -> list[CaseFact]:
         """That the case is part of a flood, if it is; a rule by which it ranks behind goes before others."""

@@ -52,6 +52,7 @@ def evolve(case: Case | None, event: Event) -> Case:
             parties=fact.parties,
             parties_apart=fact.parties_apart,
             subjects=fact.subjects,
+            reachable=fact.reachable,
             state=CaseState(fact.state),
             history=(_step(event, fact),),
         )

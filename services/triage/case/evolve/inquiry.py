@@ -1,11 +1,12 @@
-"""What the facts of an inquiry change: the reporter is asked, and answers. Pure."""
+"""What the facts of an inquiry change: the reporter is asked and told, and answers. Pure."""
 
 from dataclasses import replace
 
 from services.triage.case.case import Case
 from services.triage.case.evolve.changes import Fields
+from services.triage.case.messages import Message
 from services.triage.case.values import Question
-from shared.events import Event, InformationReceived, InformationRequested
+from shared.events import Event, InformationReceived, InformationRequested, ReporterTold
 
 
 def _requested(case: Case, fact: InformationRequested, event: Event) -> Fields:
@@ -22,4 +23,8 @@ def _received(case: Case, fact: InformationReceived, _event: Event) -> Fields:
     }
 
 
-CHANGES = {InformationRequested: _requested, InformationReceived: _received}
+def _told(case: Case, fact: ReporterTold, event: Event) -> Fields:
+    return {"messages": (*case.messages, Message(fact.message_id, event.time))}
+
+
+CHANGES = {InformationRequested: _requested, InformationReceived: _received, ReporterTold: _told}

@@ -1,0 +1,45 @@
+"""The clock of updates: until its case is decided, no reporter waits for too long without hearing of it. Pure."""
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+
+from services.triage.case.case import Case
+from services.triage.case.lifecycle import BEFORE_DECISION
+from shared.events import CaseFact, CaseState, DeadlineFact, DeadlineMet, DeadlineStarted
+from shared.policy import Policy
+
+OWED = frozenset({*BEFORE_DECISION, CaseState.REFERRED, CaseState.APPEALED, CaseState.REOPENED})
+"""States in which the reporter waits to hear how it goes on."""
+
+
+def follow_updates(
+    case: Case, facts: Sequence[CaseFact], policy: Policy, now: datetime, *, stands: bool
+) -> Iterator[DeadlineFact]:
+    """Each thing that the reporter was told begins the next line of the clock, once nothing is asked or paused.
+
+    Nobody can tell a reporter who has neither an address nor a receipt, so no clock runs.
+    `stands`: pausable clocks stand still after the facts of this step. A case from before this clock gets it with its
+    next step. Where nothing more is to be told, the clock is kept. That of a merged case stays as it is.
+    """
+    state = CaseState(facts[-1].state)
+    told = {fact.name for fact in facts}
+    if not case.reachable:
+        return
+    open_ones = {deadline.name: deadline for deadline in case.deadlines if deadline.met_at is None}
+    for rule in policy.deadlines.values():
+        if rule.starts != "last_update":
+            continue
+        running = open_ones.get(rule.id)
+        if running and rule.met_by.isdisjoint(told):
+            if state not in OWED and state is not CaseState.MERGED:
+                yield DeadlineMet(previous=state, state=state, deadline=rule.id, due_at=running.due_at, met_at=now)
+        elif state in OWED and not stands and rule.met_by and rule.applies_to(case.lane or "standard"):
+            clock = policy.deadline(rule.id, now, case.body)
+            yield DeadlineStarted(
+                previous=state,
+                state=state,
+                deadline=rule.id,
+                due_at=clock.due_at,
+                warn_at=clock.warn_at,
+                escalate_at=clock.escalate_at,
+            )
