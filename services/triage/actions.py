@@ -132,7 +132,7 @@ class Desk:
         actor = principal.actor(demand(principal, "case.read_reason", resource, self._clock()).role)
         found = await self._vault.read([case.report_id], sections=("referral",), purpose="refer", behalf=actor)
         told = found[case.report_id].sections.get("referral", {}) if case.report_id in found else {}
-        asked = case.referral
+        asked = case.asked
         return next(
             (words["text"] for words in told.get("statements", ()) if asked and words["id"] == asked.reason_id), None
         )

@@ -44,13 +44,14 @@ class EarlierDeadlineShown(TypedDict):
 
 
 class CaseSummary(TypedDict):
-    """A case in a list."""
+    """A case in a list. `body` has it; the bodies of `joined` work on it as well."""
 
     id: str
     code_name: str
     state: str
     lane: str | None
     body: str | None
+    joined: Sequence[str]
     community: str
     category: str
     flags: Sequence[str]
@@ -100,9 +101,9 @@ class RecusalShown(TypedDict):
 
 
 class ReferralShown(TypedDict):
-    """That another body was asked to take the case over.
+    """That another body was asked to take the case over; with `joint`, to join it.
 
-    `ended`: accepted, declined or returned; null while it waits.
+    `ended`: accepted, declined or returned; null while it waits. `left_at`: since when a body that joined has left.
     """
 
     from_body: str
@@ -114,6 +115,9 @@ class ReferralShown(TypedDict):
     ended: str | None
     ended_at: str | None
     answer_id: str | None
+    joint: bool
+    left_at: str | None
+    left_reason_id: str | None
 
 
 class ReplyShown(TypedDict):

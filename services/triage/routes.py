@@ -105,8 +105,8 @@ def make_router(desk: Desk, queue: Queue, gate: Gate, people: PeopleNames) -> AP
 
         The `person` of a recusal is a reference, or on the ground `named` a token; it `stands_for` a reference then.
         A paused deadline has `remaining_seconds`; its `due_at` is when it would be due if its clock ran again now.
-        People of a body that the case is referred to see an outline: its code name, category, community, lane,
-        deadlines and the referral. Everything else is empty until the body accepts.
+        People of a body that is asked to take the case over, or to join it, see an outline: its code name, category,
+        community, lane, deadlines and what they are asked. Everything else is empty until the body accepts.
         """
         principal = principal_of(request)
         case = await desk.find(principal, case_id)
@@ -181,7 +181,7 @@ def make_router(desk: Desk, queue: Queue, gate: Gate, people: PeopleNames) -> AP
 
     @router.get("/{case_id}/referral", responses=gives(ReferralAsked), **does("case.read_reason"))
     async def show_referral(request: Request, case_id: str) -> Response:
-        """The referral that waits, and why the case is referred. The vault notes who read it before it answers."""
+        """What waits for an answer of the body, and why it is asked. The vault notes who read it before it answers."""
         principal = principal_of(request)
         case = await desk.find(principal, case_id)
         reason = await desk.read_reason(principal, case)
@@ -240,6 +240,9 @@ def _referral(referral: Referral) -> ReferralShown:
         "ended": referral.ended,
         "ended_at": rfc3339(referral.ended_at) if referral.ended_at else None,
         "answer_id": referral.answer_id,
+        "joint": referral.joint,
+        "left_at": rfc3339(referral.left_at) if referral.left_at else None,
+        "left_reason_id": referral.left_id,
     }
 
 
@@ -264,6 +267,7 @@ def _summary(case: Case) -> CaseSummary:
         "state": case.state,
         "lane": case.lane,
         "body": case.body,
+        "joined": list(case.joined),
         "community": case.community,
         "category": case.category,
         "flags": list(case.flags),

@@ -31,6 +31,11 @@ CASE_INDEXES = (
         name="referred",
         partialFilterExpression={"referred_to": {"$gt": ""}},
     ),
+    IndexModel(
+        [("joined", 1), ("lane_rank", 1), ("due", 1), ("_id", 1)],
+        name="joined",
+        partialFilterExpression={"joined": {"$gt": ""}},
+    ),
     # Partial, so that a look without facets takes no part of it for a way in.
     IndexModel(
         [("body", 1), ("facets", 1), ("lane_rank", 1), ("due", 1), ("_id", 1)],
@@ -199,7 +204,7 @@ def called_like(names: Sequence[str], bodies: Collection[str]) -> Document:
     theirs = {"$in": sorted(bodies)}
     return {
         "code_name": {"$in": [re.compile(f"^{re.escape(name)}") for name in names]},
-        "$or": [{"body": theirs}, {"referred_to": theirs}],
+        "$or": [{"body": theirs}, {"referred_to": theirs}, {"joined": theirs}],
     }
 
 
@@ -212,7 +217,7 @@ def due_by(at: datetime) -> Document:
 def where_of(those: Whereabouts) -> Document:
     """What MongoDB is asked for; an index leads to each kind of them, so it reads no other cases."""
     kinds: list[Document] = [{"unattended": True}]
-    kinds += [{"body": {"$in": sorted(those.bodies)}}] if those.bodies else []
+    kinds += [{name: {"$in": sorted(those.bodies)}} for name in ("body", "joined")] if those.bodies else []
     kinds += [{"own_body": own, "body": {"$nin": list(away)}} for own, away in sorted(those.but_at.items())]
     # Each kind says which states it has, or MongoDB does not find the index that leads to it.
     return {"$or": [{**kind, **_OPEN} for kind in kinds]}
@@ -221,7 +226,7 @@ def where_of(those: Whereabouts) -> Document:
 def ranges_of(query: CaseQuery) -> list[list[QueueRange]]:
     """The cases that a query is about: for some bodies each, the ranges of their queue, in order.
 
-    Then the same of the cases that are referred to these bodies.
+    Then the same of the cases that these bodies have joined, and of those that they are asked to take over or to join.
 
     MongoDB reads each range in the order of the index, so it sorts nothing, and without a lane and a second facet it
     examines no more cases than it returns. For this a range is not sorted by what is the same in all of it.
@@ -241,12 +246,14 @@ def ranges_of(query: CaseQuery) -> list[list[QueueRange]]:
         asleep = _parts((rank - ASLEEP, due, case_id) if rank >= ASLEEP else None, query)
         parts = [QueueRange({**part.wanted, "asleep_for": {"$ne": query.viewer}}, part.order) for part in awake]
         parts += [QueueRange({**part.wanted, "asleep_for": query.viewer}, part.order) for part in asleep]
-    asked = [query.bodies[first : first + MOST_SCANS] for first in range(0, len(query.bodies), MOST_SCANS)]
+    others = [query.bodies[first : first + MOST_SCANS] for first in range(0, len(query.bodies), MOST_SCANS)]
+    ways = [("body", query.facets, groups), ("joined", query.facets, others), ("referred_to", query.of_asked, others)]
     of_bodies: list[Document] = [
-        {"body": {"$in": list(bodies)}, **of_states, **_all(query.facets), **narrow} for bodies in groups
+        {name: {"$in": list(bodies)}, **of_states, **_all(facets), **narrow}
+        for name, facets, some in ways
+        if facets is not None
+        for bodies in some
     ]
-    if query.of_asked is not None and (not of_states or CaseState.REFERRED.value in states):
-        of_bodies += [{"referred_to": {"$in": list(bodies)}, **_all(query.of_asked), **narrow} for bodies in asked]
     return [[QueueRange({**group, **wanted}, order) for wanted, order in parts] for group in of_bodies]
 
 
@@ -299,7 +306,7 @@ def _stored(document: Document) -> StoredCase:
 def document_of(case: Case) -> Document:
     """The fields of a case as MongoDB keeps them, with its place in the queues and when it is to be woken."""
     rank, due, _ = case.place
-    referred = {"referred_to": case.referral.to_body if case.referral else None}
+    others = {"referred_to": case.asked.to_body if case.asked else None, "joined": list(case.joined)}
     return {
         **_CASES.to_document(case),
         **fields_of(case),
@@ -308,7 +315,7 @@ def document_of(case: Case) -> Document:
         "wakes_at": wakes_at(case),
         "asleep_for": case.asleep_for,
         "facets": facets_of(case),
-        **referred,
+        **others,
     }
 
 
@@ -324,6 +331,7 @@ def _glimpse(document: Mapping[str, Any]) -> Glimpse:
         assignee=document.get("assignee"),
         due=document["due"],
         referred_to=document.get("referred_to"),
+        joined=tuple(document.get("joined", ())),
         parties=tuple(document.get("parties", ())),
         parties_apart=document.get("parties_apart", False),
         recused=tuple(document.get("recused", ())),

@@ -50,7 +50,7 @@ class CaseQuery:
     `facets`: those of services.triage.case.facets that a case must have, the rarest first; `lane`: in this lane;
     `due_before`: with a deadline that is due before this time (UTC-aware). With facets, only open cases are found.
 
-    Those that are referred to these bodies are among them.
+    Those that these bodies have joined, or are asked to take over or to join, are among them.
 
     Who may see a case is no part of it, so that no look at the store goes past any number of hidden ones.
     """
@@ -78,7 +78,7 @@ class CaseQuery:
 class Glimpse:
     """What it takes to count a case: what it is counted by, and who may not see it. See Case for the fields.
 
-    `referred_to`: the body that is asked to take it over.
+    `referred_to`: the body that is asked to take it over or to join it; `joined`: those that have joined it.
     """
 
     id: str
@@ -90,6 +90,7 @@ class Glimpse:
     assignee: str | None
     due: datetime
     referred_to: str | None
+    joined: tuple[str, ...]
     parties: tuple[str, ...]
     parties_apart: bool
     recused: tuple[str, ...]

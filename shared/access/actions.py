@@ -9,7 +9,8 @@ from shared.access.principal import Role
 @dataclass(frozen=True, slots=True)
 class Action:
     """Something that can be asked for. `case`: about one case, so recusal holds; `fresh`: needs a fresh sign-in;
-    `scope`: which part of the record it shows; `handlers`: the roles that may do it to the cases they handle."""
+    `scope`: which part of the record it shows; `handlers`: the roles that may do it to the cases they handle; `joint`:
+    those that may do it in a handling body that has joined a case."""
 
     name: str
     says: str
@@ -17,11 +18,15 @@ class Action:
     fresh: bool = False
     scope: str | None = None
     handlers: tuple[Role, ...] = ()
+    joint: tuple[Role, ...] = ()
 
 
-def _command(name: str, says: str, *handlers: Role, fresh: bool = False) -> Action:
-    return Action(f"case.{name}", says, case=True, fresh=fresh, handlers=handlers)
+def _command(name: str, says: str, *handlers: Role, fresh: bool = False, joint: tuple[Role, ...] = ()) -> Action:
+    return Action(f"case.{name}", says, case=True, fresh=fresh, handlers=handlers, joint=joint)
 
+
+_RESPONDERS = (Role.RESPONDER,)
+_HANDLERS = (Role.RESPONDER, Role.COORDINATOR)
 
 ACTIONS: Mapping[str, Action] = {
     action.name: action
@@ -43,43 +48,58 @@ ACTIONS: Mapping[str, Action] = {
         Action("vault.import", "keep the people of measures from before Hearth"),
         Action("vault.pseudonyms", "turn the names of a person into pseudonyms, by the proof of their sign-in"),
         Action("vault.bind_names", "turn names that a coordinator gives a person into pseudonyms, by their sign-in"),
-        Action("case.list", "see the queue", case=True),
-        Action("case.read", "see a case: its state, history and deadlines", case=True),
-        Action("case.read_content", "read what was reported", case=True),
-        Action("case.tick", "say what of the playbook of a case is seen to", case=True),
+        Action("case.list", "see the queue", case=True, joint=_HANDLERS),
+        Action("case.read", "see a case: its state, history and deadlines", case=True, joint=_HANDLERS),
+        Action("case.read_content", "read what was reported", case=True, joint=_RESPONDERS),
+        Action("case.tick", "say what of the playbook of a case is seen to", case=True, joint=_RESPONDERS),
         Action("case.read_elsewhere", "learn in how many other communities a person is reported", case=True),
         _command("assign", "give a case to a responder", Role.RESPONDER, Role.COORDINATOR),
         _command("claim", "take a case that nobody has", Role.RESPONDER),
-        _command("release", "put a case back to its handling body", Role.RESPONDER, Role.COORDINATOR),
+        _command(
+            "release", "put a case back to its handling body", Role.RESPONDER, Role.COORDINATOR, joint=_RESPONDERS
+        ),
         _command("confirm_category", "confirm or correct the category of a case", Role.RESPONDER, Role.COORDINATOR),
         _command("set_flags", "say which flags fit a case", Role.RESPONDER, Role.COORDINATOR),
-        _command("note", "keep a note on a case", Role.RESPONDER),
+        _command("note", "keep a note on a case", Role.RESPONDER, joint=_RESPONDERS),
         _command("pause", "stop the clocks of a case for a while", Role.RESPONDER),
         _command("resume", "go on with a case that waits", Role.RESPONDER, Role.COORDINATOR),
-        _command("snooze", "see a case again later", Role.RESPONDER),
-        _command("watch", "follow a case", Role.RESPONDER, Role.COORDINATOR),
-        _command("unwatch", "follow a case no longer", Role.RESPONDER, Role.COORDINATOR),
+        _command("snooze", "see a case again later", Role.RESPONDER, joint=_RESPONDERS),
+        _command("watch", "follow a case", Role.RESPONDER, Role.COORDINATOR, joint=_HANDLERS),
+        _command("unwatch", "follow a case no longer", Role.RESPONDER, Role.COORDINATOR, joint=_HANDLERS),
         _command("refer", "refer a case to another handling body", Role.RESPONDER, Role.COORDINATOR),
-        Action("case.read_referral", "see that a case is referred to one's own body, and which", case=True),
-        Action("case.read_reason", "read why a case is referred to one's own body", case=True),
+        Action("case.read_referral", "see which case one's own body is asked to take over or to join", case=True),
+        Action("case.read_reason", "read why one's own body is asked to take a case over or to join it", case=True),
         _command(
             "accept_referral", "accept a case that is referred to one's own body", Role.RESPONDER, Role.COORDINATOR
         ),
         _command(
             "decline_referral", "decline a case that is referred to one's own body", Role.RESPONDER, Role.COORDINATOR
         ),
+        _command("invite_body", "invite another handling body to join a case", Role.RESPONDER, Role.COORDINATOR),
+        _command(
+            "accept_invitation", "join a case to which one's own body is invited", Role.RESPONDER, Role.COORDINATOR
+        ),
+        _command("decline_invitation", "decline to join a case", Role.RESPONDER, Role.COORDINATOR),
+        _command("end_joint", "end the joint work on a case", Role.RESPONDER, Role.COORDINATOR, joint=_HANDLERS),
         _command("split", "let one matter of a report become a case of its own", Role.RESPONDER, Role.COORDINATOR),
-        _command("start", "begin to look into a case", Role.RESPONDER),
-        _command("ask", "ask the reporter", Role.RESPONDER),
-        _command("tell", "tell the reporter how it goes", Role.RESPONDER),
-        _command("take_answer", "take down an answer that the reporter gave by another door", Role.RESPONDER),
-        _command("propose_decision", "propose an outcome to the others of the body", Role.RESPONDER),
-        _command("second", "agree with a proposed outcome", Role.RESPONDER),
-        _command("object", "object to a proposed outcome", Role.RESPONDER),
-        _command("add_party", "say that a further person is a party to a case", Role.RESPONDER),
-        _command("disclose", "record what a respondent was told", Role.RESPONDER),
+        _command("start", "begin to look into a case", Role.RESPONDER, joint=_RESPONDERS),
+        _command("ask", "ask the reporter", Role.RESPONDER, joint=_RESPONDERS),
+        _command("tell", "tell the reporter how it goes", Role.RESPONDER, joint=_RESPONDERS),
+        _command(
+            "take_answer",
+            "take down an answer that the reporter gave by another door",
+            Role.RESPONDER,
+            joint=_RESPONDERS,
+        ),
+        _command("propose_decision", "propose an outcome to the others of the body", Role.RESPONDER, joint=_RESPONDERS),
+        _command("second", "agree with a proposed outcome", Role.RESPONDER, joint=_RESPONDERS),
+        _command("object", "object to a proposed outcome", Role.RESPONDER, joint=_RESPONDERS),
+        _command("add_party", "say that a further person is a party to a case", Role.RESPONDER, joint=_RESPONDERS),
+        _command("disclose", "record what a respondent was told", Role.RESPONDER, joint=_RESPONDERS),
         _command("decide", "decide on an outcome", Role.RESPONDER, fresh=True),
-        _command("clear", "say that words which mention a person on the roster do not", Role.RESPONDER),
+        _command(
+            "clear", "say that words which mention a person on the roster do not", Role.RESPONDER, joint=_RESPONDERS
+        ),
         _command("follow_up", "follow up what was decided", Role.RESPONDER),
         _command("check_in", "note what became of a check-in with the reporter", Role.RESPONDER),
         _command("agree", "note what people agreed on to repair what happened", Role.RESPONDER),
@@ -92,11 +112,25 @@ ACTIONS: Mapping[str, Action] = {
         _command("appeal", "take down the appeal of a direct party", Role.RESPONDER, Role.COORDINATOR),
         _command("decide_appeal", "decide on an appeal", Role.RESPONDER, fresh=True),
         _command("reopen", "look into a closed case again", Role.RESPONDER),
-        _command("recuse", "recuse oneself or another person", Role.RESPONDER, Role.COORDINATOR),
-        _command("confirm", "confirm a recusal that another person declared", Role.RESPONDER, Role.COORDINATOR),
+        _command("recuse", "recuse oneself or another person", Role.RESPONDER, Role.COORDINATOR, joint=_HANDLERS),
+        _command(
+            "confirm",
+            "confirm a recusal that another person declared",
+            Role.RESPONDER,
+            Role.COORDINATOR,
+            joint=_HANDLERS,
+        ),
         _command("withdraw", "take back a recusal of another person", Role.RESPONDER, Role.COORDINATOR),
-        _command("link", "say what a case has to do with another one", Role.RESPONDER, Role.COORDINATOR),
-        _command("unlink", "take back what a case has to do with another one", Role.RESPONDER, Role.COORDINATOR),
+        _command(
+            "link", "say what a case has to do with another one", Role.RESPONDER, Role.COORDINATOR, joint=_HANDLERS
+        ),
+        _command(
+            "unlink",
+            "take back what a case has to do with another one",
+            Role.RESPONDER,
+            Role.COORDINATOR,
+            joint=_HANDLERS,
+        ),
         _command("merge", "let a case go on as part of another one", Role.RESPONDER, Role.COORDINATOR),
         _command("unmerge", "let a merged case be a case for itself again", Role.RESPONDER, Role.COORDINATOR),
         Action("draft.keep", "have what one types kept for oneself, and discard it"),

@@ -25,6 +25,19 @@ def allow(actor: Principal, action: str, resource: Resource | None, now: datetim
     Without a resource: whether they may do it to any resource at all. A route asks this before it looks anything up.
     Raises KeyError for an action that is not in ACTIONS.
     """
+    answer, joint = _allow(actor, action, resource, now), ACTIONS[action].joint
+    for one in resource.joint if resource and joint else ():
+        if isinstance(answer, Permit):
+            break
+        there = _allow(actor, action, one, now)
+        if isinstance(there, Permit):
+            answer = there if there.role in joint else answer
+        elif _REASONS.index(there.reason) < _REASONS.index(answer.reason):
+            answer = there
+    return answer
+
+
+def _allow(actor: Principal, action: str, resource: Resource | None, now: datetime) -> Permit | Refusal:
     asked = ACTIONS[action]
     rows = _BY_ACTION[action]
     if asked.case and resource is not None and is_shut_out(actor, resource):

@@ -114,7 +114,8 @@ class Resource:
     `bodies`: the handling bodies of the community. `parties`: pseudonyms of the people reported, of witnesses and of
     the reporter. `recused`: references of people. `training`: the modules that a handler needs. `owner`: who has it or
     made it. `grants`: the roles that the action gives, takes or touches (an empty tuple: none). `relieved`: another
-    person could take the change back. `everywhere`: it holds in every community.
+    person could take the change back. `everywhere`: it holds in every community. `joint`: the same in each handling
+    body that has joined the work on it.
     """
 
     body: str | None = None
@@ -128,6 +129,7 @@ class Resource:
     grants: tuple[Grant, ...] | None = None
     relieved: bool = False
     everywhere: bool = False
+    joint: tuple["Resource", ...] = ()
 
 
 def speaks_for(grant: Grant, community: str | None, bodies: frozenset[str]) -> bool:

@@ -14,6 +14,7 @@ from shared.events import (
     erasures,
     follow_up,
     handling,
+    joint,
     linking,
     measures,
     notes,
@@ -42,6 +43,7 @@ from shared.events.envelope import Fact as Fact
 from shared.events.erasures import *  # noqa: F403
 from shared.events.follow_up import *  # noqa: F403
 from shared.events.handling import *  # noqa: F403
+from shared.events.joint import *  # noqa: F403
 from shared.events.linking import *  # noqa: F403
 from shared.events.measures import *  # noqa: F403
 from shared.events.notes import *  # noqa: F403
@@ -66,9 +68,9 @@ def _facts_in(module: ModuleType) -> Iterator[type[Fact]]:
 
 
 _MODULES = (
-    reports, parties, erasures, cases, handling, sorting, notes, waiting, recusals, referrals, disclosures, decisions,
-    appeals, measures, linking, follow_up, deadlines, notifications, access, roster, baseline, scorecards, seals,
-    submissions, patterns,
+    reports, parties, erasures, cases, handling, sorting, notes, waiting, recusals, referrals, joint, disclosures,
+    decisions, appeals, measures, linking, follow_up, deadlines, notifications, access, roster, baseline, scorecards,
+    seals, submissions, patterns,
 )  # fmt: skip
 FACTS: Mapping[str, type[Fact]] = {fact.type(): fact for module in _MODULES for fact in _facts_in(module)}
 """Every fact by its CloudEvents type: each class with a name in the modules above."""

@@ -2,17 +2,20 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any, cast
 
 import pytest
 
 from services.triage.author import TRIAGE
+from services.triage.case.attendance import People
 from services.triage.case.case import Case
 from services.triage.case.code_names import code_name_of
 from services.triage.case.commands.command import Command, Words
 from services.triage.case.commands.emergency import ActInEmergency, EndMeasure
 from services.triage.case.commands.handling import Assign, Claim, Start
+from services.triage.case.commands.joint import AcceptInvitation, EndJoint, InviteBody
 from services.triage.case.commands.notes import WriteNote
 from services.triage.case.commands.opening import Open
 from services.triage.case.commands.recusal import Recuse, Withdraw
@@ -20,6 +23,8 @@ from services.triage.case.commands.table import events_of
 from services.triage.case.commands.waiting import Snooze
 from services.triage.case.evolve.fold import fold
 from services.triage.case.in_force import ANYWHERE, of_body, of_community, of_scope, place_of
+from services.triage.case.standing import Whereabouts
+from services.triage.desk.queue import OPEN_STATES
 from services.triage.measures.store import InForceQuery, InForceStore, MongoMeasures
 from services.triage.reports import DigestEraser, ReportFollower
 from services.triage.stored import CaseChange, CaseQuery, CaseStore, StoredCase
@@ -31,6 +36,7 @@ from shared.mongo import Database
 from shared.problems import Malformed, Unavailable
 from shared.times import now
 from tests.fakes.memory_parties import nobody_named
+from tests.support.people import responder
 from tests.support.stores import mongo_cases
 from tests.support.triage_rig import ALICE, POLICY, TOKENS, Everywhere, MemoryCases, answered, erased, reported
 
@@ -343,6 +349,32 @@ class TestCases:
             assert await cases.queue(after) == []
         assert await cases.queue(wanted(BODIES, facets=("waiting",))) == []
         assert len(await cases.glimpses(wanted(BODIES, limit=2))) == 2
+
+    async def test_a_joint_case_is_in_the_queues_of_all_its_bodies_once(self, cases: CaseStore) -> None:
+        change, (first, second) = opening(reported()), ("stewards", "u4c")
+        await cases.save([change, opening(reported())])
+        own, by = change.case.body or "", ALICE.actor(Role.RESPONDER)
+        alice = replace(responder("a1", own), ref=ALICE.ref)
+        people = People(dict.fromkeys(BODIES, (*Everywhere.two, alice)))
+        theirs = wanted((first, second))
+
+        async def give(command: Command) -> None:
+            await cases.save([commanded(await loaded(cases, change.case), command)])
+
+        for body in (first, second):
+            await give(InviteBody(body, Words("why"), by, people))
+            # It is new to the body that is asked, whatever its state.
+            assert (await cases.glimpses(wanted((body,))))[0].referred_to == body
+            assert await cases.queue(wanted((body,), (CaseState.DECIDED,))) == []
+            await give(AcceptInvitation(people))
+        for query in (theirs, wanted((second,), OPEN_STATES, facets=("unassigned", "community:enwiki"))):
+            assert [case.joined for case in await cases.queue(query)] == [(first, second)]
+        assert [one.id for one in await cases.glimpses(wanted((own, first, second)))].count(change.case.id) == 1
+        assert (await cases.glimpses(theirs))[0].joined == (first, second)
+        assert await cases.called_like([change.case.code_name], [second], 9)
+        assert [one.id async for one in cases.where(Whereabouts(frozenset({second}), {}))] == [change.case.id]
+        await give(EndJoint(first, Words("over"), by, people))
+        assert await cases.queue(wanted((first,))) == []
 
     async def test_cases_are_found_by_the_beginning_of_their_code_name(self, cases: CaseStore) -> None:
         names = ("amber-harbour", "amber-harbour-12", "amber-hill", "calm-river")

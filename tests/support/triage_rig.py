@@ -145,7 +145,7 @@ class MemoryCases:
     async def called_like(self, names: Sequence[str], bodies: Collection[str], limit: int) -> list[Case]:
         self._reach()
         named = [s.case for s in self.stored.values() if s.case.code_name.startswith(tuple(names))]
-        found = (case for case in named if {case.body, case.referral and case.referral.to_body}.intersection(bodies))
+        found = (case for case in named if {*case.bodies, case.asked and case.asked.to_body}.intersection(bodies))
         return sorted(found, key=lambda case: case.code_name)[:limit]
 
     async def noted_by(self, person: str, limit: int) -> list[str]:
@@ -202,17 +202,17 @@ class MemoryCases:
 
 
 def _is_theirs(case: Case, query: CaseQuery) -> bool:
-    return case.body in query.bodies and set(query.facets) <= set(facets_of(case))
+    return not set(case.bodies).isdisjoint(query.bodies) and set(query.facets) <= set(facets_of(case))
 
 
 def _is_offered(case: Case, query: CaseQuery) -> bool:
-    asked = case.referral.to_body if case.referral else None
+    asked = case.asked.to_body if case.asked else None
     return asked in query.bodies and query.of_asked is not None and set(query.of_asked) <= set(facets_of(case))
 
 
 def _glimpse_of(case: Case) -> Glimpse:
     told = {name: getattr(case, name) for name in Glimpse.__dataclass_fields__ if hasattr(case, name)}
-    return Glimpse(**told, due=case.place[1], referred_to=case.referral.to_body if case.referral else None)
+    return Glimpse(**told, due=case.place[1], referred_to=case.asked.to_body if case.asked else None)
 
 
 @dataclass

@@ -18,6 +18,8 @@ every service declares one of these actions, or the service does not start.
   role. To them the case is not there. A party is the person reported, a witness or the reporter, by the pseudonym of
   any of their names. In the record, a party gets the leaf hashes of the case, and a recusal withholds nothing.
 - **Fresh**: needs a sign-in of the last {FRESH.seconds // 60} minutes.
+- **Joint**: also people of a handling body that has joined the case, who meet the same conditions there. Of a joined
+  body, only responders put a case back.
 - A refusal for one of these reasons gets the same answer as if there were nothing (404):
   {", ".join(sorted(reason.value.replace("_", " ") for reason in HIDING))}.
 
@@ -35,7 +37,7 @@ def access_page() -> str:
 
 
 def _line(action: Action) -> str:
-    marks = [name for name, set_ in (("case", action.case), ("fresh", action.fresh)) if set_]
+    marks = [name for name, set_ in (("case", action.case), ("fresh", action.fresh), ("joint", action.joint)) if set_]
     who = [_who(row.role, row.conditions) for row in TABLE if row.action == action.name]
     scope = [f"scope `{action.scope}`"] if action.scope else []
     return f"| `{action.name}` | {action.says} | {', '.join([*marks, *scope])} | {'<br>'.join(who)} |\n"

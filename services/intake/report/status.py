@@ -36,6 +36,7 @@ from shared.events import (
     Event,
     FollowUpBegun,
     InformationRequested,
+    JointEnded,
     LaneLowered,
     LaneRaised,
     MeasureImported,
@@ -179,7 +180,7 @@ def follow(status: Status, event: Event) -> Status | None:
             after = replace(
                 after, lane=fact.lane, body=fact.body, deadlines=deadlines, deadlines_told=fact.deadlines_told
             )
-        case CaseAssigned():
+        case CaseAssigned() | JointEnded():
             after = replace(after, assignee=fact.assignee)
         case CaseReleased():
             after = replace(after, assignee=None)

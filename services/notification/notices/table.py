@@ -96,10 +96,11 @@ def _new_case(messages: Messages, links: Links, language: str, deliveries: Seque
     return _cases(messages, links, language, deliveries, subject, "mail-new-case-text")
 
 
-def _referral(messages: Messages, links: Links, language: str, deliveries: Sequence[Delivery]) -> Notice:
+def _asked(name: str, messages: Messages, links: Links, language: str, deliveries: Sequence[Delivery]) -> Notice:
+    """What a body is asked: `name` begins the keys of its messages."""
     urgent = any(delivery.lane not in (None, "standard") for delivery in deliveries)
-    subject = "mail-referral-subject-urgent" if urgent else "mail-referral-subject"
-    return _cases(messages, links, language, deliveries, subject, "mail-referral-text", "mail-referral-why")
+    subject = f"mail-{name}-subject-urgent" if urgent else f"mail-{name}-subject"
+    return _cases(messages, links, language, deliveries, subject, f"mail-{name}-text", f"mail-{name}-why")
 
 
 def _urgent_case(messages: Messages, links: Links, language: str, deliveries: Sequence[Delivery]) -> Notice:
@@ -197,7 +198,8 @@ NOTICES: Mapping[str, Compose] = {
     "urgent_case": _urgent_case,
     "news": partial(_to_follow_up, "news"),
     "check_in": partial(_to_follow_up, "check-in"),
-    "referral": _referral,
+    "referral": partial(_asked, "referral"),
+    "invitation": partial(_asked, "invitation"),
     "appeal": _appeal,
     "due_soon": _due_soon,
     "overdue": _overdue,

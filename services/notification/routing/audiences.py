@@ -16,7 +16,7 @@ from opentelemetry.trace import SpanKind
 
 from services.notification.delivery import Delivery, Suppressed
 from services.notification.routing.summary import CaseSummary
-from shared.events import FACTS, CaseFact, CaseOpened, CaseReferred, DeadlineEscalated, ReportReceived
+from shared.events import FACTS, BodyInvited, CaseFact, CaseOpened, CaseReferred, DeadlineEscalated, ReportReceived
 from shared.policy import HandlingBody, Policy
 from shared.telemetry import span_for
 
@@ -162,7 +162,7 @@ def body_named(body: str | None) -> str:
 
 
 def asked_named(body: str | None) -> str:
-    """The name that deliveries and events have for a handling body that is asked to take a case over."""
+    """The name that deliveries and events have for a handling body that is asked to take a case over, or to join it."""
     return f"asked_body:{body or ''}"
 
 
@@ -208,12 +208,12 @@ class BodyAudience:
 
 
 class AskedBodyAudience(BodyAudience):
-    """The handling body that a referral asks to take the case over. It is told as the body that has a case is told."""
+    """The handling body that is asked to take the case over or to join it, told as the body that has the case is."""
 
-    named_by = frozenset({CaseReferred.name})
+    named_by = frozenset({BodyInvited.name, CaseReferred.name})
 
     def find(self, about: CaseSummary, policy: Policy) -> Recipient | None:
-        """The body; None where a later fact has ended the referral already."""
+        """The body; None where a later fact has answered already."""
         known = policy.bodies.get(about.asked or "")
         return Recipient(asked_named(about.asked), known.language if known else "en") if about.asked else None
 

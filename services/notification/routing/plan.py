@@ -8,6 +8,7 @@ from services.notification.routing.audiences import AUDIENCES, asked_named, body
 from services.notification.routing.summary import CaseSummary, follow
 from services.notification.routing.table import Route, Routes
 from shared.events import (
+    BodyInvited,
     CasePassedOn,
     CaseReferred,
     CaseTriaged,
@@ -46,7 +47,7 @@ def plan(
             version = policy.version
         case CaseTriaged() | CasePassedOn() | LaneRaised() as fact:
             deadlines = tuple(Deadline(deadline.name, deadline.due_at) for deadline in fact.deadlines)
-        case CaseReferred() as fact:
+        case CaseReferred() | BodyInvited() as fact:
             deadlines = (Deadline("referral_acceptance", fact.accept_by),)
         case DeadlineFact() as fact:
             deadlines = (Deadline(fact.deadline, fact.due_at),)

@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from shared.events import (
+    BodyInvited,
     CaseAbsorbed,
     CaseAssigned,
     CaseFact,
@@ -14,6 +15,10 @@ from shared.events import (
     CaseTriaged,
     DeadlineEscalated,
     Event,
+    InvitationAccepted,
+    InvitationDeclined,
+    InvitationLapsed,
+    JointEnded,
     LaneLowered,
     LaneRaised,
     RecusalDeclared,
@@ -31,8 +36,8 @@ class CaseSummary:
 
     `parties`: references of the people who may not hear of the case, but for the reporter's own notices; also their
     pseudonyms in a case from before `parties_apart`. Otherwise the pseudonyms stand beside the case, in shared.parties.
-    `body`, `lane` and `assignee` are None while no fact has named them. `asked`: the body that a referral asks
-    to take it over. `stand_in`: the body that heard last that the case waits for too long.
+    `body`, `lane` and `assignee` are None while no fact has named them. `asked`: the body that is asked to
+    take it over, or to join it. `stand_in`: the body that heard last that the case waits for too long.
     """
 
     id: str
@@ -67,6 +72,11 @@ FOLLOWED: tuple[type[CaseFact], ...] = (
     ReferralAccepted,
     ReferralDeclined,
     ReferralReturned,
+    BodyInvited,
+    InvitationAccepted,
+    InvitationDeclined,
+    InvitationLapsed,
+    JointEnded,
     DeadlineEscalated,
 )
 """The facts from which a summary learns."""
@@ -83,15 +93,15 @@ def follow(summary: CaseSummary | None, event: Event) -> CaseSummary | None:
             return replace(summary, body=fact.body, lane=fact.lane, seq=seq)
         case CasePassedOn():
             return replace(summary, body=fact.body, assignee=None, seq=seq)
-        case CaseReferred():
+        case CaseReferred() | BodyInvited():
             return replace(summary, asked=fact.to_body, seq=seq)
         case ReferralAccepted():
             return replace(summary, body=fact.body, asked=None, assignee=None, seq=seq)
-        case ReferralDeclined() | ReferralReturned():
+        case ReferralDeclined() | ReferralReturned() | InvitationAccepted() | InvitationDeclined() | InvitationLapsed():
             return replace(summary, asked=None, seq=seq)
         case DeadlineEscalated():
             return replace(summary, stand_in=fact.to_body, seq=seq)
-        case CaseAssigned():
+        case CaseAssigned() | JointEnded():
             return replace(summary, assignee=fact.assignee, seq=seq)
         case CaseReleased():
             return replace(summary, assignee=None, seq=seq)

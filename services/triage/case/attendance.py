@@ -3,7 +3,7 @@
 A body can look after a case if everybody who hears of the case there may open it, and enough people may handle it.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import islice
@@ -19,6 +19,7 @@ from shared.events import (
     CaseTriaged,
     CaseUnattended,
     DeadlineSet,
+    JointEnded,
     ReferralAccepted,
 )
 from shared.policy import QUORUM, Policy
@@ -114,14 +115,28 @@ def _attendance(resource: Resource, people: People, policy: Policy, now: datetim
 
 
 def voters(case: Case, people: People, policy: Policy, now: datetime) -> frozenset[str]:
-    """The people (references) who may vote on a decision: those of its body who may handle the case.
+    """The people (references) who may vote on a decision: those of its bodies who may handle the case.
 
-    `now` is UTC-aware.
+    So where bodies work together, a quorum counts the people of all of them: each of them may vote. `now` is UTC-aware.
     """
+    return frozenset(one.ref for one in handlers(case, people, policy, now))
+
+
+def handlers(case: Case, people: People, policy: Policy, now: datetime) -> Iterator[Principal]:
+    """The people who may handle the case, those of the body that has it first. `now` is UTC-aware."""
     people, recused = people.of(case)
-    about = _about(case.body or "", case.community, people, policy, recused)
-    serving = people.staff.get(case.body or "", ())
-    return frozenset(one.ref for one in serving if is_permitted(one, "case.start", about, now))
+    for body in case.bodies:
+        about = _about(body, case.community, people, policy, recused)
+        yield from (one for one in people.staff.get(body, ()) if is_permitted(one, "case.start", about, now))
+
+
+def served_by(case: Case, person: str, people: People, now: datetime) -> tuple[str, ...]:
+    """The bodies of the case that this person (a reference) serves, first the one that has it. `now` is UTC-aware."""
+    return tuple(
+        body
+        for body in case.bodies
+        if any(one.ref == person and serves(one, body, now) for one in people.staff.get(body, ()))
+    )
 
 
 def choose_body(
@@ -151,6 +166,11 @@ def attend(case: Case, people: People, policy: Policy, now: datetime) -> list[Ca
     if case.body is None or case.state in ENDED:
         return []
     people, recused = people.of(case)
+    return [*_attend(case, people, recused, policy, now), *_joint_ended(case, people, recused, policy, now)]
+
+
+def _attend(case: Case, people: People, recused: frozenset[str], policy: Policy, now: datetime) -> list[CaseFact]:
+    assert case.body is not None  # noqa: S101  # only a case that has a body is judged
     state, own = case.state, case.own_body or case.body
     before = _given_to(case)
     apart = case.deciders if state is CaseState.APPEALED else frozenset[str]()
@@ -169,6 +189,34 @@ def attend(case: Case, people: People, policy: Policy, now: datetime) -> list[Ca
     return [] if case.unattended else [CaseUnattended(previous=state, state=state, body=body)]
 
 
+def _joint_ended(
+    case: Case, people: People, recused: frozenset[str], policy: Policy, now: datetime
+) -> Iterator[CaseFact]:
+    """That bodies work on the case no more, because they can look after it no better than the one that has it could."""
+    for body in case.joined:
+        if not attendance(_about(body, case.community, people, policy, recused), people, policy, now).can_keep:
+            yield joint_ended(case, body, people, policy, now)
+
+
+def joint_ended(
+    case: Case, body: str, people: People, policy: Policy, now: datetime, reason_id: str | None = None
+) -> JointEnded:
+    """That a body works on the case no more. Who has the case loses it, unless another body of the case has the person.
+
+    `now` is UTC-aware.
+    """
+    rest = replace(case, referrals=tuple(one for one in case.referrals if not (one.is_joined and one.to_body == body)))
+    theirs = {one.ref for one in people.staff.get(body, ())}
+    loses = case.assignee in theirs and case.assignee not in voters(rest, people, policy, now)
+    return JointEnded(
+        previous=case.state,
+        state=case.state,
+        body=body,
+        reason_id=reason_id,
+        assignee=None if loses else case.assignee,
+    )
+
+
 def can_take(case: Case, body: str, people: People, policy: Policy, now: datetime) -> bool:
     """Whether this body can get a case that it does not have."""
     people, recused = people.of(case)
@@ -177,7 +225,12 @@ def can_take(case: Case, body: str, people: People, policy: Policy, now: datetim
 
 def had_by(case: Case) -> frozenset[str]:
     """The bodies that have or had the case, and those that have declined it."""
-    return frozenset((*_given_to(case), *(asked.to_body for asked in case.referrals if asked.ended == "declined")))
+    return frozenset((*_given_to(case), *declined_by(case, joint=False)))
+
+
+def declined_by(case: Case, *, joint: bool) -> frozenset[str]:
+    """The bodies that have declined to take the case over; with `joint`, to join it."""
+    return frozenset(one.to_body for one in case.referrals if one.ended == "declined" and one.joint is joint)
 
 
 def _given_to(case: Case) -> set[str]:

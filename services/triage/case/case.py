@@ -78,9 +78,10 @@ class Case:
     `merged_into`: the case of which this one is a part now; `merged_from`: the state that it had before;
     `merge_note_id`: the vault has the reasons; `absorbed`: the cases that are part of this one. The case has names of
     its own for other cases (see services.triage.case.tokens).
-    `referrals`: the oldest first. `subjects`: tokens of the people reported, and `further_parties`: those that handlers
-    added; `disclosures`: what respondents were told, and `replies`: what they wrote. `grouped`: it is one of many from
-    few sources. `reachable`: the reporter left an address, or has a receipt; `messages`: what the reporter was told.
+    `referrals`: also invitations to join, the oldest first. `subjects`: tokens of the people reported, and
+    `further_parties`: those that handlers added; `disclosures`: what respondents were told, and `replies`:
+    what they wrote. `grouped`: it is one of many from few sources. `reachable`: the reporter
+    left an address, or has a receipt; `messages`: what the reporter was told.
     """
 
     id: str
@@ -232,9 +233,25 @@ class Case:
         return next((step.at for step in reversed(self.history) if step.fact == CaseDecided.name), None)
 
     @property
+    def asked(self) -> Referral | None:
+        """What waits for the answer of another body: a referral, or an invitation to join. There is one at most."""
+        waits = self.referrals and self.referrals[-1].ended is None and self.state not in ENDED
+        return self.referrals[-1] if waits else None
+
+    @property
     def referral(self) -> Referral | None:
         """The referral that waits to be accepted."""
-        return self.referrals[-1] if self.referrals and self.referrals[-1].ended is None else None
+        return self.asked if self.asked and not self.asked.joint else None
+
+    @property
+    def joined(self) -> tuple[str, ...]:
+        """The bodies that work on the case with the one that has it, in the order in which they joined."""
+        return tuple(asked.to_body for asked in self.referrals if asked.is_joined)
+
+    @property
+    def bodies(self) -> tuple[str, ...]:
+        """The bodies of the case: the one that has it and leads, and those that have joined it."""
+        return (*((self.body,) if self.body else ()), *self.joined)
 
     def going_on(self, before: CaseState) -> CaseState:
         """The state in which the case goes on that had this one: with every question answered, nothing is awaited."""

@@ -98,23 +98,24 @@ FORMS: Mapping[str, Form] = {name: Form(kind, fields_of(kind)) for name, kind in
 
 
 def resource_of(case: Case, policy: Policy, shut_out: frozenset[str] = frozenset(), *, asked: bool = False) -> Resource:
-    """What access control needs to know of a case; with `asked`, of the referral of it that waits.
+    """What access control needs to know of a case; with `asked`, of the referral or invitation that waits.
 
-    A referral is in the body that is asked to take the case over, and no other right reaches that body's people. Where
-    no referral waits, it is in no body.
+    What waits is in the body that is asked, and no other right reaches that body's people. Where nothing waits, it is
+    in no body. The case itself is in the body that has it, and beside that in those that have joined it.
 
     `shut_out`: the pseudonyms and references that stand beside the case (services.triage.sight). Without them the
     answer holds only for a person who is known to see the case.
     """
-    name = (case.referral.to_body if case.referral else None) if asked else case.body
-    body = policy.bodies.get(name or "")
-    return Resource(
-        body=name,
-        community=case.community,
-        parties=shut_out.union(case.parties),
-        recused=shut_out.union(case.recused),
-        training=body.training if body else (),
-    )
+    parties, recused = shut_out.union(case.parties), shut_out.union(case.recused)
+
+    def there(name: str | None, joint: tuple[Resource, ...] = ()) -> Resource:
+        body = policy.bodies.get(name or "")
+        training = body.training if body else ()
+        return Resource(name, case.community, parties=parties, recused=recused, training=training, joint=joint)
+
+    if asked:
+        return there(case.asked.to_body if case.asked else None)
+    return there(case.body, tuple(there(name) for name in case.joined))
 
 
 def permitted(case: Case, principal: Principal, policy: Policy, now: datetime) -> list[Form]:

@@ -34,6 +34,8 @@ _UNDECIDED: Ways = _staying(*BEFORE_DECISION, CaseState.REOPENED)
 _VOTING: Ways = _staying(CaseState.INVESTIGATING, CaseState.AWAITING_INFORMATION)
 _AFTER_DECISION: Ways = _staying(CaseState.DECIDED, CaseState.FOLLOWING_UP)
 _OPEN: Ways = _staying(*(state for state in CaseState if state not in (CaseState.RECEIVED, *ENDED)))
+# A case that is referred asks one other body already.
+_JOINABLE: Ways = {state: to for state, to in _OPEN.items() if state is not CaseState.REFERRED}
 # A conflict may be seen at any time, and a party found; only what is merged away needs nothing of its own.
 _ANY: Ways = _staying(*(state for state in CaseState if state not in (CaseState.RECEIVED, CaseState.MERGED)))
 # Only a case that was new is assigned from then on. Any other one goes on where it is, with another person.
@@ -78,6 +80,10 @@ TRANSITIONS: Mapping[str, Ways] = {
     "refer": dict.fromkeys(BEFORE_DECISION, CaseState.REFERRED),
     "accept_referral": {CaseState.REFERRED: CaseState.TRIAGED},
     "decline_referral": {CaseState.REFERRED: BEFORE_DECISION},
+    "invite_body": _JOINABLE,
+    "accept_invitation": _JOINABLE,
+    "decline_invitation": _JOINABLE,
+    "end_joint": _ANY,
     "start": {
         CaseState.ASSIGNED: CaseState.INVESTIGATING,
         CaseState.AWAITING_INFORMATION: CaseState.INVESTIGATING,

@@ -1,4 +1,4 @@
-"""What the body sees of a case that is asked to take it over, before it answers. Pure."""
+"""What the body sees of a case that is asked to take it over or to join it, before it answers. Pure."""
 
 from dataclasses import replace
 
@@ -6,12 +6,12 @@ from services.triage.case.case import Case
 
 
 def outline_of(case: Case) -> Case:
-    """The code name, category, community, lane, deadlines and referral of a referred case. Nothing else is told.
+    """The code name, category, community, lane, deadlines and referral or invitation. Nothing else is told.
 
-    So whatever shows a case shows a body that is asked no more than that. The one step of its history is the referral,
-    under the version that the case has now.
+    So whatever shows a case shows a body that is asked no more than that. The one step of its history is the one
+    that asks, under the version that the case has now.
     """
-    asked = case.referral
+    asked = case.asked
     assert asked is not None  # noqa: S101  # nobody else sees an outline
     step = next(step for step in reversed(case.history) if step.at == asked.at and step.detail == asked.to_body)
     return Case(

@@ -18,7 +18,7 @@ Standing = Mapping[str, Mapping[str, tuple[Principal, int]]]
 
 @dataclass(frozen=True, slots=True)
 class Whereabouts:
-    """Some of the open cases: those that lie with one of `bodies`, and all that are unattended.
+    """Some of the open cases: those that one of `bodies` has or has joined, and all that are unattended.
 
     `but_at`: by their own handling body, all of its cases but those that lie with one of these other bodies.
     """
@@ -29,7 +29,7 @@ class Whereabouts:
     def have(self, case: Case) -> bool:
         """Whether the case is one of them. No case that has ended is."""
         away = self.but_at.get(case.own_body or "")
-        is_theirs = case.body in self.bodies or (away is not None and case.body not in away)
+        is_theirs = not self.bodies.isdisjoint(case.bodies) or (away is not None and case.body not in away)
         return case.state not in ENDED and (case.unattended or is_theirs)
 
 

@@ -310,10 +310,11 @@ class Reply:
 
 @dataclass(frozen=True, slots=True)
 class Referral:
-    """That `by` asked `to_body`, in `role`, to take the case over. All times are UTC-aware.
+    """That `by` asked `to_body`, in `role`, to take the case over; `joint`: to join the case. Times are UTC-aware.
 
     `before`: the state of the case before that. `ended`: accepted, declined or returned; None while it waits.
-    `reason_id` and `answer_id` name words in the vault: why it is referred, and why it was declined.
+    `left_at`: since when a body that joined is part of the case no more. `reason_id`, `answer_id` and `left_id` name
+    words in the vault: why the body is asked, why it declined, and why the joint work ended.
     """
 
     from_body: str
@@ -327,6 +328,14 @@ class Referral:
     ended: str | None = None
     ended_at: datetime | None = None
     answer_id: str | None = None
+    joint: bool = False
+    left_at: datetime | None = None
+    left_id: str | None = None
+
+    @property
+    def is_joined(self) -> bool:
+        """Whether the body that was asked has joined the case, and works on it still."""
+        return self.joint and self.ended == "accepted" and self.left_at is None
 
 
 @dataclass(frozen=True, slots=True)

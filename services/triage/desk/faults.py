@@ -58,6 +58,9 @@ FIELD_MESSAGES = {
     "own_body": "desk-own-body",
     "had_before": "desk-had-before",
     "cannot_take": "desk-cannot-take",
+    "asks_another": "desk-asks-another",
+    "not_joined": "desk-not-joined",
+    "not_yours": "desk-not-yours",
     "too_many_views": "desk-views-full",
     "not_withheld": "desk-not-withheld",
 }

@@ -5,6 +5,7 @@ from collections.abc import Collection, Mapping
 from services.triage.case.case import Case
 from services.triage.case.commands.handling import Claim, Start
 from services.triage.case.commands.inquiry import Tell
+from services.triage.case.commands.joint import AcceptInvitation
 from services.triage.case.lifecycle import TRANSITIONS, states_of
 from shared.events import CaseState
 
@@ -34,7 +35,8 @@ def most_likely(case: Case, permitted: Collection[str], next_step: str = "") -> 
     wanted = LIKELY.get(case.state, ())
     claims = wanted[:1] if case.assignee is None else ()
     due = BY_STEP.get(next_step)
-    order = (*claims, *([due] if due else []), *([FIRST_ASKED] if asks else []), *wanted)
+    joins = [AcceptInvitation.name] if AcceptInvitation.applies(case) else []
+    order = (*claims, *([due] if due else []), *([FIRST_ASKED] if asks else []), *wanted, *joins)
     return next((name for name in order if name in permitted), None)
 
 

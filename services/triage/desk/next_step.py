@@ -57,8 +57,8 @@ def next_step(case: Case, *, asked: bool = False) -> NextStep:
         return NextStep("nothing")
     clock = min((d for d in case.deadlines if d.is_running), key=lambda d: d.due_at, default=None)
     due_at, name = (clock.due_at, clock.name) if clock else (None, None)
-    if case.referral and asked:
-        return NextStep("answer-referral", case.referral.accept_by)
+    if case.asked and asked:
+        return NextStep("answer-referral", case.asked.accept_by)
     if case.unattended:
         return NextStep("find-people", due_at, name)
     if name in FIRST:

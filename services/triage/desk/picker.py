@@ -7,7 +7,7 @@ from typing import Any
 from fastapi import Request
 
 from services.triage.actions import Desk
-from services.triage.case.attendance import People, voters
+from services.triage.case.attendance import People, handlers
 from services.triage.case.case import Case
 from services.triage.case.commands.command import ReferenceField
 from services.triage.case.forms import Form
@@ -95,13 +95,12 @@ def _away(names: CaseNames, request: Request, person: Principal, at: datetime) -
 
 def _able(case: Case, people: People, policy: Policy, at: datetime) -> list[Principal]:
     """Who can have the case. Of the others the list does not tell why they are not in it."""
-    able = voters(case, people, policy, at)
-    return [person for person in people.staff.get(case.body or "", ()) if person.ref in able]
+    return list({person.ref: person for person in handlers(case, people, policy, at)}.values())
 
 
 def _serving(case: Case, people: People, at: datetime, reader: Principal) -> list[Principal]:
     """Everybody in the bodies that have to do with the case, whether they can see it or not, but the reader."""
-    asked = case.referral.to_body if case.referral else None
-    bodies = [body for body in dict.fromkeys((case.body, case.own_body, asked)) if body]
+    asked = case.asked.to_body if case.asked else None
+    bodies = [body for body in dict.fromkeys((*case.bodies, case.own_body, asked)) if body]
     found = {p.ref: p for body in bodies for p in people.staff.get(body, ()) if serves(p, body, at)}
     return [person for ref, person in found.items() if ref != reader.ref]

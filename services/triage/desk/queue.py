@@ -203,7 +203,7 @@ class Queue:
             if one.id not in known:
                 return False
             shut_out = known[one.id].union(one.parties, one.recused)
-            in_reach = may(one.body, one.community) or may(one.referred_to, one.community)
+            in_reach = any(may(body, one.community) for body in (one.body, *one.joined, one.referred_to))
             return in_reach and not is_shut_out(principal, Resource(parties=shut_out, recused=shut_out))
 
         return [one for one in found if sees(one)]
@@ -213,7 +213,7 @@ class Queue:
         return wanted.query(principal, bodies, self._clock())
 
     def _seen(self, principal: Principal, case: Case, shut_out: frozenset[str], at: datetime) -> Case | None:
-        """What the principal sees of a case in the queue: all, or its outline where it is referred to their body."""
+        """What the principal sees of a case in the queue: all, or its outline where their body is only asked."""
         for asked in (False, True):
             resource = resource_of(case, self._policy, shut_out, asked=asked)
             if is_permitted(principal, "case.list", resource, at):

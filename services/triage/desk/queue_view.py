@@ -149,18 +149,18 @@ class QueueView:
         return self._pages.render(request, "queue.html", context, 422 if sent else 200)
 
     def row(self, request: Request, case: Case, own: Sequence[str], at: datetime) -> dict[str, Any]:
-        """`asked`: the reader's body is asked to take the case over, and another one has it."""
-        asked = case.referral is not None and case.body not in own
+        """`asked`: the reader's body is asked to take the case over (`referral`) or to join it (`invitation`)."""
+        asked = case.asked if set(case.bodies).isdisjoint(own) else None
         community, body = self._names.community(case.community), self._names.body(request, case.body)
         # A handling body of the community alone is named with it.
         places = [body] if community in body else [community, body]
         return {
             "case": case,
             "href": f"{HOME}/cases/{case.code_name}",
-            "next": next_step_of(self._names, request, case, at, asked=asked),
-            "places": places if len(own) > 1 else [community],
+            "next": next_step_of(self._names, request, case, at, asked=asked is not None),
+            "places": places if len(own) > 1 or case.body not in own else [community],
             "late": case.is_overdue(at),
-            "asked": asked,
+            "asked": ("invitation" if asked.joint else "referral") if asked else None,
         }
 
     @staticmethod

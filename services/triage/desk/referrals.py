@@ -1,5 +1,6 @@
-"""What the page of a case shows of its referrals."""
+"""What the page of a case shows of its referrals, and of the bodies that join it."""
 
+from collections.abc import Collection
 from typing import Any
 
 from fastapi import Request
@@ -18,7 +19,7 @@ from shared.times import now
 
 
 async def asked_of(desk: Desk, reader: Principal, case: Case) -> tuple[bool, str | None]:
-    """Whether the reader’s body is only asked to take the case over, and the reason, if it is at hand."""
+    """Whether the reader’s body is only asked for an answer, and why it is asked, if that is at hand."""
     if is_permitted(reader, "case.read", resource_of(case, desk.policy), now()):
         return False, None
     try:
@@ -28,24 +29,34 @@ async def asked_of(desk: Desk, reader: Principal, case: Case) -> tuple[bool, str
         return True, None
 
 
-def referral_of(
+def referrals_of(
     names: CaseNames,
     request: Request,
     reader: Principal,
-    referral: Referral,
+    case: Case,
     contents: Contents | None,
     reason: str | None,
-) -> dict[str, Any]:
-    """A referral, what became of it, and the words of both sides as far as the reader may see them.
+    own: Collection[str],
+) -> list[dict[str, Any]]:
+    """The referrals of a case and the invitations to join it, and what became of each.
 
-    `reason`: what the vault told of it to a body that is asked.
+    With the words of both sides as far as the reader may see them. `reason`: what the vault told of it to a body that
+    is asked. `own`: the handling bodies of the reader.
     """
     said = words_in(contents)
-    who = names.person(request, reader, referral.role, referral.by)
-    sides = [names.body(request, body) for body in (referral.from_body, referral.to_body)]
-    return {
-        "text": names.said(request, f"desk-referral-{referral.ended or 'waiting'}", *sides, who),
-        "at": referral.ended_at or referral.accept_by,
-        "reason": reason or said.get(referral.reason_id),
-        "answer": said.get(referral.answer_id or ""),
-    }
+
+    def shown(one: Referral) -> dict[str, Any]:
+        who = names.person(request, reader, one.role, one.by)
+        sides = [names.body(request, body) for body in (one.from_body, one.to_body)]
+        kind = "joint" if one.joint else "referral"
+        became = "left" if one.left_at else one.ended or "waiting"
+        return {
+            "text": names.said(request, f"desk-{kind}-{became}", *sides, who),
+            "at": one.left_at or one.ended_at or one.accept_by,
+            "reason": reason or said.get(one.reason_id),
+            "answer": said.get(one.left_id or one.answer_id or ""),
+            "answer_title": names.said(request, f"desk-{kind}-answer"),
+            "ends": one.to_body if one.is_joined and not {case.body, one.to_body}.isdisjoint(own) else None,
+        }
+
+    return [shown(one) for one in case.referrals]

@@ -36,7 +36,7 @@ from services.triage.desk.playbooks import begun_by, checks_of, playbook_of, rep
 from services.triage.desk.proposals import appeals_of, measures_of, proposal_of
 from services.triage.desk.queue import Queue
 from services.triage.desk.recusals import recusal_of
-from services.triage.desk.referrals import asked_of, referral_of
+from services.triage.desk.referrals import asked_of, referrals_of
 from services.triage.desk.similar import similar_of
 from services.triage.desk.ticks import Ticks
 from services.triage.others import Beside
@@ -62,7 +62,7 @@ HERE = Path(__file__).parents[1]
 OWN_ANYWHERE = ("confirm_category", "set_flags", "pause", "snooze", "resume", "watch", "unwatch")
 """The commands with a place of their own that are about the whole case."""
 _OF_ASKED = {form.action for form in FORMS.values() if form.kind.by_asked}
-"""What people of a body do that is asked to take a case over."""
+"""What people of a body do that is asked to take a case over, or to join it."""
 
 
 def load_pages(policy_dir: Path | None = None, people: PeopleNames | None = None) -> Pages:
@@ -142,9 +142,8 @@ class CaseView:
             "conversations": names.options(request, "conversation", CONVERSATIONS),
             "appeals": appeals_of(names, request, principal, case, contents),
             "asked": asked,
-            "referrals": [
-                referral_of(names, request, principal, referral, contents, reason) for referral in case.referrals
-            ],
+            "referrals": referrals_of(names, request, principal, case, contents, reason, self._queue.bodies(principal)),
+            "joined": [names.body(request, body) for body in case.joined],
             "follow_up": follow_up_of(
                 names, request, principal, case, contents, may_check=CheckAgreement.name in {f.command for f in forms}
             ),

@@ -87,8 +87,8 @@ async def test_one_order_sent_many_times_at_once_is_carried_out_once(cases: Mong
 
 async def test_the_queue_is_read_from_its_indexes(cases: MongoCases, database: Database) -> None:
     await ReportFollower(cases, POLICY, nobody_named(), Everywhere(), TOKENS).take([reported() for _ in range(50)])
-    (of_bodies,), (referred,) = ranges_of(CaseQuery(("enwiki_admins", "enwiki_arbcom"), OPEN_STATES))
-    for part, index in ((of_bodies, "queue"), (referred, "referred")):
+    (of_bodies,), (joined,), (referred,) = ranges_of(CaseQuery(("enwiki_admins", "enwiki_arbcom"), OPEN_STATES))
+    for part, index in ((of_bodies, "queue"), (joined, "joined"), (referred, "referred")):
         plan = await database["cases"].find(part.wanted).sort(part.order).limit(25).explain()
         stages = str(plan["queryPlanner"]["winningPlan"])
         assert "SORT_MERGE" in stages

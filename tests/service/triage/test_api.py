@@ -75,16 +75,16 @@ async def test_a_case_shows_exactly_the_commands_permitted_now(rig: Rig) -> None
     wait, later = [*always[:-1], "pause", "watch", "merge", "act_in_emergency"], [*always[:-1], "snooze", "watch"]
     mine = [*always[:-1], "pause", "snooze", "watch", "merge", "act_in_emergency"]
     expected = {
-        (): ["assign", "claim", *sort, "refer", "tell", "add_party", *wait],
-        ("assign",): ["assign", "release", *sort, "refer", "start", "tell", "add_party", *mine],
-        ("assign", "start"): ["assign", "release", *sort, "refer", "ask", "tell", "add_party",
+        (): ["assign", "claim", *sort, "refer", "invite_body", "tell", "add_party", *wait],
+        ("assign",): ["assign", "release", *sort, "refer", "invite_body", "start", "tell", "add_party", *mine],
+        ("assign", "start"): ["assign", "release", *sort, "refer", "invite_body", "ask", "tell", "add_party",
             "propose_decision", "decide", *mine],
         ("assign", "start", "ask"): [
-            "assign", "release", *sort, "refer", "start", "tell", "take_answer", "add_party", *mine,
+            "assign", "release", *sort, "refer", "invite_body", "start", "tell", "take_answer", "add_party", *mine,
         ],
         ("assign", "refer"): ["assign", "release", "tell", "add_party", *always, "act_in_emergency"],
         ("assign", "start", "decide"): [
-            "assign", "release", "tell", "add_party", *later,
+            "assign", "release", "invite_body", "tell", "add_party", *later,
             "follow_up", "agree", "close", "act_in_emergency", "appeal",
         ],
         ("assign", "start", "decide", "close"): ["add_party", *always, "appeal", "reopen"],

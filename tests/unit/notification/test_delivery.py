@@ -24,8 +24,10 @@ from services.notification.routing.summary import follow
 from services.notification.routing.table import Route, Routes, read_routes
 from shared.events import (
     AppealDecided,
+    BodyInvited,
     DeadlineEscalated,
     Event,
+    InvitationAccepted,
     NotificationFailed,
     NotificationSent,
     NotificationSuppressed,
@@ -54,6 +56,18 @@ def test_a_contactable_reporter_is_acknowledged_with_the_deadlines_of_the_policy
     assert (delivery.recipient, delivery.notice, delivery.channel) == ("reporter", "acknowledgement", "email")
     assert [d.name for d in delivery.deadlines] == ["acknowledgement", "first_response", "decision"]
     assert delivery.policy_version == POLICY.version
+
+
+def test_a_body_that_is_invited_is_asked_once_and_hears_no_more_once_it_has_answered() -> None:
+    story, said = Story(), {"previous": "assigned", "state": "assigned"}
+    why = {"from_body": "enwiki_admins", "to_body": "stewards", "reason_id": "why", "accept_by": now()}
+    invited = story.event(BodyInvited(**said, **why), "invited", "hearth/triage", 3)
+    asked = one(invited, story)
+    assert (asked.recipient, asked.notice) == ("asked_body:stewards", "invitation")
+    assert [deadline.name for deadline in asked.deadlines] == ["referral_acceptance"]
+    joined = story.event(InvitationAccepted(**said, body="stewards"), "joined", "hearth/triage", 4)
+    before, after = (summary_of(story.opened(), story.triaged(), *events) for events in ((invited,), (invited, joined)))
+    assert (before.asked, after.asked, after.body) == ("stewards", None, before.body)
 
 
 def test_a_reporter_without_an_address_is_told_nothing() -> None:

@@ -311,7 +311,7 @@ class Life(RuleBasedStateMachine):
         for case, event in self.steps():
             if event.actor.role in ROLES and (case is None or case.history[-1].cause != event.cause):
                 assert case is not None
-                assert qualified(event.actor, case, self.walk.clock, {case.body or ""}, self.walk.tokens)
+                assert qualified(event.actor, case, self.walk.clock, set(case.bodies), self.walk.tokens)
 
     @invariant()
     def nobody_has_a_case_from_which_they_are_recused(self) -> None:
@@ -369,6 +369,13 @@ class Life(RuleBasedStateMachine):
         case = self.walk.case
         assert (case.state is CaseState.REFERRED) == (case.referral is not None)
         assert all(asked.ended for asked in case.referrals[:-1])
+
+    @invariant()
+    def each_body_of_a_case_has_it_once_and_the_last_resort_joins_none(self) -> None:
+        case = self.walk.case
+        assert len(set(case.bodies)) == len(case.bodies)
+        assert set(case.joined) <= set(POLICY.ordinary_bodies)
+        assert case.asked is None or case.asked.to_body not in case.joined or not case.asked.joint
 
     @invariant()
     def no_measure_outlives_its_day_or_a_review_that_did_not_come(self) -> None:

@@ -107,7 +107,7 @@ def test_it_is_written_again_as_it_was_and_with_what_is_new() -> None:
     assert [again.pop(name) for name in ("merged_into", "merged_from", "merge_note_id")] == [None] * 3
     assert [step.pop("other_case") for step in again["history"]] == [None] * len(DOCUMENT["history"])
     assert (again.pop("in_force"), again.pop("in_force_until")) == ([], None)
-    assert (again.pop("referrals"), again.pop("referred_to")) == ([], None)
+    assert (again.pop("referrals"), again.pop("referred_to"), again.pop("joined")) == ([], None, [])
     assert (again.pop("subjects"), again.pop("further_parties"), again.pop("disclosures")) == ([], [], [])
     assert (again.pop("replies"), again.pop("grouped")) == ([], None)
     assert (again.pop("reachable"), again.pop("messages")) == (True, [])

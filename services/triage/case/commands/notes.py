@@ -4,9 +4,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated
 
+from services.triage.case.attendance import NOBODY, People, served_by
 from services.triage.case.case import Case
 from services.triage.case.commands.command import ChoiceField, Command, Words, WordsField
-from shared.events import CaseFact, CaseNoted, CaseState
+from shared.events import Actor, CaseFact, CaseNoted, CaseState
 from shared.policy import Policy
 
 MINE, BODY, SHARED = VISIBILITIES = ("mine", "body", "shared")
@@ -23,6 +24,8 @@ class WriteNote(Command):
 
     note: Annotated[Words, WordsField(kept_as=NOTE)]
     visibility: Annotated[str, ChoiceField(offers=lambda _policy: VISIBILITIES)]
+    by: Actor | None = None
+    people: People = NOBODY
 
     def decide(self, case: Case, state: CaseState, policy: Policy, now: datetime) -> list[CaseFact]:
         """The note."""
@@ -31,6 +34,6 @@ class WriteNote(Command):
             state=state,
             note_id=self.note.id,
             visibility=self.visibility,
-            body=case.body or "",
+            body=(*(served_by(case, self.by.ref, self.people, now) if self.by else ()), case.body or "")[0],
         )
         return [noted]

@@ -14,6 +14,14 @@ from shared.events import Actor, CaseFact, CaseReferred, CaseState, ReferralAcce
 from shared.policy import Policy
 from shared.problems import FieldError
 
+ASKS_ANOTHER = FieldError("/body", "asks_another", "Another body is asked, and has not answered.")
+CANNOT_TAKE = FieldError("/body", "cannot_take", "This body cannot take the case.")
+
+
+def accept_by(case: Case, body: str, policy: Policy, now: datetime) -> datetime:
+    """Until when a body that is asked `now` can say yes. Times are UTC-aware."""
+    return policy.deadlines_for(case.lane or "standard", now, body, "referred")[0].due_at
+
 
 @dataclass(frozen=True, slots=True)
 class Refer(Command):
@@ -38,6 +46,8 @@ class Refer(Command):
             return
         if self.body == case.body:
             yield FieldError("/body", "own_body", "This body has the case.")
+        elif case.asked:
+            yield ASKS_ANOTHER
         elif case.absorbed:
             yield FieldError("/body", "has_absorbed", "Other cases are part of this one.")
         elif self.by.role != Role.COORDINATOR and self.body in had_by(case):
@@ -45,11 +55,10 @@ class Refer(Command):
                 "/body", "had_before", "This body has had the case, or declined it. A coordinator may ask."
             )
         elif self.body not in policy.ordinary_bodies or not can_take(case, self.body, self.people, policy, now):
-            yield FieldError("/body", "cannot_take", "This body cannot take the case.")
+            yield CANNOT_TAKE
 
     def decide(self, case: Case, state: CaseState, policy: Policy, now: datetime) -> list[CaseFact]:
         """The referral, and until when it can be accepted."""
-        accept_by = policy.deadlines_for(case.lane or "standard", now, self.body, "referred")[0].due_at
         return [
             CaseReferred(
                 previous=case.state,
@@ -57,7 +66,7 @@ class Refer(Command):
                 from_body=case.body or "",
                 to_body=self.body,
                 reason_id=self.explanation.id,
-                accept_by=accept_by,
+                accept_by=accept_by(case, self.body, policy, now),
             )
         ]
 

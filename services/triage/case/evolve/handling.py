@@ -2,6 +2,7 @@
 
 from services.triage.case.case import Case
 from services.triage.case.evolve.changes import Fields
+from services.triage.case.evolve.referral import without
 from services.triage.case.values import Deadline
 from shared.events import (
     CaseAssigned,
@@ -35,8 +36,9 @@ def deadline_of(told: DeadlineSet) -> Deadline:
     return Deadline(told.name, told.due_at, warn_at=told.warn_at, escalate_at=told.escalate_at)
 
 
-def _passed_on(_case: Case, fact: CasePassedOn, _event: Event) -> Fields:
-    return {"body": fact.body, "assignee": None, "unattended": False}
+def _passed_on(case: Case, fact: CasePassedOn, event: Event) -> Fields:
+    referrals = without(case.referrals, fact.body, event.time)
+    return {"body": fact.body, "assignee": None, "unattended": False, "referrals": referrals}
 
 
 def _unattended(_case: Case, _fact: CaseUnattended, _event: Event) -> Fields:

@@ -1,0 +1,147 @@
+"""A joint case: other handling bodies join the work on it. The body that has the case leads and decides. Pure."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated
+
+from services.triage.case.attendance import NOBODY, People, can_take, declined_by, joint_ended, served_by
+from services.triage.case.case import Case
+from services.triage.case.commands.command import ChoiceField, Command, Words, WordsField
+from services.triage.case.commands.referral import ASKS_ANOTHER, CANNOT_TAKE, accept_by
+from services.triage.case.lifecycle import NotPermitted
+from shared.access.principal import Role
+from shared.events import Actor, BodyInvited, CaseFact, CaseState, InvitationAccepted, InvitationDeclined
+from shared.policy import Policy
+from shared.problems import FieldError
+
+
+@dataclass(frozen=True, slots=True)
+class InviteBody(Command):
+    """Ask another handling body to join the work on the case. Nothing invites the body of last resort."""
+
+    name = "invite_body"
+
+    body: Annotated[str, ChoiceField(offers=lambda policy: policy.ordinary_bodies)]
+    explanation: Annotated[Words, WordsField(kept_as="referral")]
+    by: Actor
+    people: People = NOBODY
+
+    def faults(self, case: Case, policy: Policy, now: datetime) -> Iterable[FieldError]:
+        """A body of the case, one that has declined to join it, and one that cannot look after it.
+
+        Why a body cannot is not told, because the report may name one of its people.
+        """
+        if not self.body:
+            return
+        if self.body in case.bodies:
+            yield FieldError("/body", "own_body", "This body has the case.")
+        elif case.asked:
+            yield ASKS_ANOTHER
+        elif self.by.role != Role.COORDINATOR and self.body in declined_by(case, joint=True):
+            yield FieldError("/body", "had_before", "This body has declined to join. A coordinator may ask.")
+        elif self.body not in policy.ordinary_bodies or not can_take(case, self.body, self.people, policy, now):
+            yield CANNOT_TAKE
+
+    def decide(self, case: Case, state: CaseState, policy: Policy, now: datetime) -> list[CaseFact]:
+        """The invitation, and until when it can be accepted."""
+        return [
+            BodyInvited(
+                previous=case.state,
+                state=state,
+                from_body=case.body or "",
+                to_body=self.body,
+                reason_id=self.explanation.id,
+                accept_by=accept_by(case, self.body, policy, now),
+            )
+        ]
+
+
+@dataclass(frozen=True, slots=True)
+class AcceptInvitation(Command):
+    """The body that is invited joins: its people see the case and work on it."""
+
+    name = "accept_invitation"
+    by_asked = True
+
+    people: People = NOBODY
+    by: Actor | None = None
+
+    @classmethod
+    def applies(cls, case: Case) -> bool:
+        """Where a body is invited."""
+        return case.asked is not None and case.asked.joint
+
+    @classmethod
+    def suits(cls, case: Case, person: str, role: Role | None) -> bool:
+        """For people who did not invite their own body."""
+        return case.asked is None or case.asked.by != person
+
+    def decide(self, case: Case, state: CaseState, policy: Policy, now: datetime) -> list[CaseFact]:
+        """The acceptance.
+
+        Raises NotPermitted where nothing waits, when it is too late, when the body cannot look after the case any
+        more, and for the person who invited it.
+        """
+        asked = case.asked
+        is_own = asked is not None and self.by is not None and asked.by == self.by.ref
+        is_open = asked is not None and asked.joint and now < asked.accept_by and asked.to_body in policy.bodies
+        if asked is None or is_own or not is_open or not can_take(case, asked.to_body, self.people, policy, now):
+            raise NotPermitted(self.name, case.state)
+        return [InvitationAccepted(previous=case.state, state=state, body=asked.to_body)]
+
+
+@dataclass(frozen=True, slots=True)
+class DeclineInvitation(Command):
+    """The body that is invited does not join."""
+
+    name = "decline_invitation"
+    by_asked = True
+
+    explanation: Annotated[Words, WordsField(kept_as="referral")]
+
+    @classmethod
+    def applies(cls, case: Case) -> bool:
+        """Where a body is invited."""
+        return case.asked is not None and case.asked.joint
+
+    def decide(self, case: Case, state: CaseState, policy: Policy, now: datetime) -> list[CaseFact]:
+        """The refusal. Raises NotPermitted where no body is invited."""
+        if case.asked is None or not case.asked.joint:
+            raise NotPermitted(self.name, case.state)
+        return [
+            InvitationDeclined(
+                previous=case.state, state=state, to_body=case.asked.to_body, reason_id=self.explanation.id
+            )
+        ]
+
+
+@dataclass(frozen=True, slots=True)
+class EndJoint(Command):
+    """A body works on the case no more: it leaves, or the body that has the case lets it go."""
+
+    name = "end_joint"
+    own_place = True
+
+    body: Annotated[str, ChoiceField(offers=lambda policy: policy.ordinary_bodies)]
+    explanation: Annotated[Words, WordsField(kept_as="reason", outlived=True)]
+    by: Actor
+    people: People = NOBODY
+
+    @classmethod
+    def applies(cls, case: Case) -> bool:
+        """Where a body has joined."""
+        return bool(case.joined)
+
+    def faults(self, case: Case, policy: Policy, now: datetime) -> Iterable[FieldError]:
+        """A body that has not joined, or another one than that of the person, who is not of the body that leads."""
+        if not self.body:
+            return
+        if self.body not in case.joined:
+            yield FieldError("/body", "not_joined", "This body has not joined the case.")
+        elif {case.body, self.body}.isdisjoint(served_by(case, self.by.ref, self.people, now)):
+            yield FieldError("/body", "not_yours", "Only the body that leads lets another body go.")
+
+    def decide(self, case: Case, state: CaseState, policy: Policy, now: datetime) -> list[CaseFact]:
+        """The end. It takes the case from a person of that body who has it."""
+        return [joint_ended(case, self.body, self.people, policy, now, self.explanation.id)]
