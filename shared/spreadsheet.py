@@ -11,9 +11,13 @@ _FORMULA = re.compile(r"(?:^|[;\t\r\n])[\s\x00-\x1f\u200b-\u200f\ufeff\"]*(?=[=+
 
 def write_lines(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> bytes:
     """A line with the names of the columns, and one for each row, in UTF-8. No cell is a formula."""
+    return write_rows([columns, *rows])
+
+
+def write_rows(rows: Iterable[Sequence[object]]) -> bytes:
+    """A line for each row of a table that goes on, in UTF-8. No cell is a formula."""
     out = io.StringIO()
     writer = csv.writer(out, quoting=csv.QUOTE_ALL)
-    writer.writerow(columns)
     writer.writerows([_cell(value) for value in row] for row in rows)
     return out.getvalue().encode()
 

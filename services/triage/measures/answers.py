@@ -7,7 +7,7 @@ from typing_extensions import TypedDict
 
 from services.triage.measures.register import About, Entry
 from services.triage.measures.sheet import Outcome, RowResult
-from shared.spreadsheet import write_lines
+from shared.spreadsheet import write_rows
 from shared.times import rfc3339
 
 
@@ -143,4 +143,4 @@ def show_import(results: Sequence[RowResult], unread: Sequence[str]) -> ImportSh
 def write_csv(items: Sequence[MeasureAbout]) -> bytes:
     """One line for each measure, in UTF-8; several names stand in one cell, a line each. No cell is a formula."""
     rows = ({**item, "names": "\n".join(item["names"])} for item in items)
-    return write_lines(COLUMNS, ([row[name] for name in COLUMNS] for row in rows))
+    return write_rows([row[name] for name in COLUMNS] for row in rows)

@@ -31,9 +31,8 @@ def make_measure_pages(register: MeasureRegister, gate: Gate, pages: Pages, name
         return await view.list(request, principal_of(request), community, kind, cursor)
 
     @router.get(f"{MEASURES}/export.csv", response_class=Response, **does("measure.export"))
-    async def export(request: Request, community: str = "", cursor: str = "") -> Response:
-        communities = (community,) if community else ()
-        return csv_response(*await register.export(principal_of(request), communities, cursor or None))
+    async def export(request: Request, community: str = "") -> Response:
+        return await csv_response(register.portions(principal_of(request), _one(community)))
 
     @router.get(f"{MEASURES}/{{measure_id}}", **does("measure.read"))
     async def show_measure(request: Request, measure_id: str) -> Response:

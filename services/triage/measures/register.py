@@ -1,6 +1,6 @@
 """The register of measures in force, as each principal may see it. It shows no more of a case than its measures."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -25,7 +25,9 @@ MOST_KEYS = 100
 
 CASES_AT_ONCE = 200
 MOST_EXPORTED = 2_000
-"""An export ends with the page that brings so many measures; its cursor leads to the others."""
+"""An export in one answer ends with the portion that brings so many measures; its cursor leads to the others."""
+Portion = tuple[list[tuple["Entry", "About"]], str | None]
+"""Measures with the people they are about, and the cursor of what is left; None at the end."""
 
 
 class Vault(Protocol):
@@ -144,23 +146,33 @@ class MeasureRegister:
         )
         return {entry.measure.id: _about(entry, found.get(entry.case.report_id)) for entry in entries}
 
-    async def export(
-        self, who: Principal, communities: tuple[str, ...] = (), cursor: str | None = None
-    ) -> tuple[list[tuple[Entry, About]], str | None]:
-        """The measures in force with the people they are about, and the cursor of what is left; None at the end.
+    async def export(self, who: Principal, communities: tuple[str, ...] = (), cursor: str | None = None) -> Portion:
+        """The measures in force with the people they are about, as many as go into one answer.
 
         Raises Problem 422 for a foreign cursor, and Unavailable.
         """
         found: list[tuple[Entry, About]] = []
+        async for portion, after in self.portions(who, communities, cursor):
+            found += portion
+            if len(found) >= MOST_EXPORTED:
+                return found, after
+        return found, None
+
+    async def portions(
+        self, who: Principal, communities: tuple[str, ...] = (), cursor: str | None = None
+    ) -> AsyncIterator[Portion]:
+        """All measures in force with the people they are about, so many at once that memory holds them.
+
+        Raises Problem 422 for a foreign cursor, and Unavailable, also after some of them.
+        """
         after = cursor
-        while len(found) < MOST_EXPORTED:
+        while True:
             wanted = RegisterFilter(communities, (), after, CASES_AT_ONCE)
             entries, after = await self.page(who, wanted, "measure.export")
             known = await self.about(who, entries, "measure.export")
-            found += [(entry, known[entry.measure.id]) for entry in entries]
+            yield [(entry, known[entry.measure.id]) for entry in entries], after
             if after is None:
-                break
-        return found, after
+                return
 
     def communities(self, who: Principal) -> tuple[str, ...]:
         """The communities of which `who` may list the measures, by their ids."""

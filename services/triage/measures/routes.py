@@ -1,10 +1,13 @@
 """The API of the register, for programs of people who enforce measures: a bearer token of a person, JSON or CSV out."""
 
+from collections.abc import AsyncIterator
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
+from fastapi.responses import StreamingResponse
 
 from services.triage.measures.answers import (
+    COLUMNS,
     MeasureAbout,
     MeasureExport,
     MeasureList,
@@ -12,7 +15,8 @@ from services.triage.measures.answers import (
     show_entry,
     write_csv,
 )
-from services.triage.measures.register import About, Entry, MeasureRegister, RegisterFilter
+from services.triage.measures.register import MeasureRegister, Portion, RegisterFilter
+from shared.spreadsheet import write_rows
 from shared.web.bodies import gives, gives_media, json_response
 from shared.web.gate import Callers, Gate, does, principal_of
 from shared.web.queries import Whole
@@ -51,9 +55,9 @@ def make_measures_router(register: MeasureRegister, gate: Gate) -> APIRouter:
         return json_response({"items": [show_about(*item) for item in items], "next": after}, headers=PRIVATE)
 
     @router.get("/export.csv", response_class=Response, responses=gives_media("text/csv"), **does("measure.export"))
-    async def export_as_csv(request: Request, community: Communities = None, cursor: str | None = None) -> Response:
-        """The same as a table. No cell is a formula. The header `Hearth-Next` has the cursor with which it goes on."""
-        return csv_response(*await register.export(principal_of(request), tuple(community or ()), cursor))
+    async def export_as_csv(request: Request, community: Communities = None) -> Response:
+        """The same as a table, with all measures. No cell is a formula. An answer that breaks off is not whole."""
+        return await csv_response(register.portions(principal_of(request), tuple(community or ())))
 
     @router.get("/{measure_id}", responses=gives(MeasureAbout), **does("measure.read"))
     async def show_measure(request: Request, measure_id: str) -> Response:
@@ -66,9 +70,15 @@ def make_measures_router(register: MeasureRegister, gate: Gate) -> APIRouter:
     return router
 
 
-def csv_response(items: list[tuple[Entry, About]], after: str | None) -> Response:
-    """The measures as a file to keep."""
+async def csv_response(portions: AsyncIterator[Portion]) -> Response:
+    """The measures as a file to keep, sent while the register is read."""
+    # What the request may not do, and what is away, is answered before a file begins.
+    first, _ = await anext(portions)
+
+    async def lines() -> AsyncIterator[bytes]:
+        yield write_rows([COLUMNS]) + write_csv([show_about(*item) for item in first])
+        async for portion, _ in portions:
+            yield write_csv([show_about(*item) for item in portion])
+
     headers = {**PRIVATE, "Content-Disposition": 'attachment; filename="measures.csv"'}
-    headers |= {"Hearth-Next": after} if after else {}
-    body = write_csv([show_about(*item) for item in items])
-    return Response(body, headers=headers, media_type="text/csv; charset=utf-8")
+    return StreamingResponse(lines(), headers=headers, media_type="text/csv; charset=utf-8")

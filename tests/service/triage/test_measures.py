@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
+import httpx
 import pytest
 
 from services.triage.case.case import Case
@@ -16,6 +17,7 @@ from shared.access.principal import Principal
 from shared.parties import Parties
 from shared.times import now
 from tests.service.triage.test_sight import naming
+from tests.support.browser_rig import serving
 from tests.support.forms import SAME_ORIGIN, hidden_fields
 from tests.support.people import bearer, coordinator, enforcer, person, sign_in
 from tests.support.triage_rig import ALICE, CORA, POLICY, TOKENS, Everywhere, Rig, make_rig, reported
@@ -143,6 +145,33 @@ async def test_the_export_names_people_and_holds_no_formula(rig: Rig) -> None:
     assert {purpose for _, purpose, _ in rig.vault.reads} == {"enforce"}
     rig.vault.away = True
     assert (await rig.http.get("/v1/measures/export", headers=bearer(EVE))).status_code == 503
+
+
+async def test_the_table_has_the_whole_register_in_portions_and_breaks_off_where_one_fails(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("services.triage.measures.register.CASES_AT_ONCE", 2)
+    monkeypatch.setattr("services.triage.measures.register.MOST_EXPORTED", 2)
+    cases = [await restricted(rig, 9 + number, name=f"Zebedee {number}") for number in range(5)]
+    for address, headers in (("/v1/measures/export.csv", bearer(EVE)), ("/desk/measures/export.csv", HTML)):
+        if headers is HTML:
+            await sign_in(rig.http, rig.sessions, "/desk", EVE)
+        table = await rig.http.get(address, headers=headers)
+        rows = list(csv.DictReader(io.StringIO(table.text)))
+        assert [row["id"] for row in rows] == [measure_of(case) for case in cases]
+        assert "hearth-next" not in table.headers
+    short = (await rig.http.get("/v1/measures/export", headers=bearer(EVE))).json()
+    assert (len(short["items"]), short["next"] is None) == (2, False)
+    read = rig.vault.read
+
+    async def away_later(report_ids: list[str], **asked: Any) -> Any:
+        rig.vault.away = cases[2].report_id in report_ids
+        return await read(report_ids, **asked)
+
+    monkeypatch.setattr(rig.vault, "read", away_later)
+    async with serving(rig.app) as address, httpx.AsyncClient() as client:
+        with pytest.raises(httpx.RemoteProtocolError):
+            await client.get(f"{address}/v1/measures/export.csv", headers=bearer(EVE))
 
 
 @pytest.mark.parametrize(
