@@ -43,9 +43,6 @@ CASE_INDEXES = (
         partialFilterExpression={"facets": {"$gt": ""}},
     ),
     IndexModel([("own_body", 1), ("body", 1), ("state", 1)], name="own_body"),
-    IndexModel(
-        [("assignee", 1), ("state", 1)], name="assignee", partialFilterExpression={"assignee": {"$type": "string"}}
-    ),
     IndexModel([("notes.by", 1)], name="noted_by", partialFilterExpression={"notes.by": {"$gt": ""}}),
     IndexModel([("unattended", 1)], name="unattended", partialFilterExpression={"unattended": True}),
 )
