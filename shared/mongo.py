@@ -10,6 +10,7 @@ from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any, TypeAlias
 from urllib.parse import urlsplit
 
+from bson import Regex
 from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorCollection, AsyncIOMotorDatabase
 from opentelemetry.trace import TracerProvider
 from pymongo import IndexModel, InsertOne, MongoClient, ReplaceOne, UpdateOne, timeout
@@ -241,6 +242,7 @@ __all__ = [
     "InsertOne",
     "OperationFailure",
     "PyMongoError",
+    "Regex",
     "ReplaceOne",
     "UpdateOne",
     "WriteConcern",

@@ -14,7 +14,7 @@ from services.triage.stored import MOST_NOTED, CaseChange, CaseQuery, Glimpse, S
 from shared.aggregates import OUTBOX_INDEX, Aggregates, Save
 from shared.documents import Codec
 from shared.events import CaseState
-from shared.mongo import Document, IndexModel, reaching
+from shared.mongo import Document, IndexModel, Regex, reaching
 
 CASE_INDEXES = (
     OUTBOX_INDEX,
@@ -143,8 +143,8 @@ class MongoCases:
     async def glimpses(self, query: CaseQuery) -> list[Glimpse]:
         """The cases of a queue, in any order, as far as it takes to count them."""
         found: dict[str, Glimpse] = {}
-        for part in (part for ranges in ranges_of(query) for part in ranges):
-            cursor = self._aggregates.collection.find(part.wanted, _GLIMPSE).limit(query.limit)
+        for wanted in kinds_of(query):
+            cursor = self._aggregates.collection.find(wanted, _GLIMPSE).limit(query.limit)
             with reaching():
                 found |= {document["_id"]: _glimpse(document) async for document in cursor}
         return list(found.values())[: query.limit]
@@ -199,8 +199,9 @@ def called_like(names: Sequence[str], bodies: Collection[str]) -> Document:
     Each beginning is a range of the index. What other bodies have of one word is read as well: thousands of a million.
     """
     theirs = {"$in": sorted(bodies)}
+    # A pattern of Python's has the flag of Unicode, and with any flag MongoDB reads the whole index.
     return {
-        "code_name": {"$in": [re.compile(f"^{re.escape(name)}") for name in names]},
+        "code_name": {"$in": [Regex(f"^{re.escape(name)}") for name in names]},
         "$or": [{"body": theirs}, {"referred_to": theirs}, {"joined": theirs}],
     }
 
@@ -228,6 +229,25 @@ def ranges_of(query: CaseQuery) -> list[list[QueueRange]]:
     MongoDB reads each range in the order of the index, so it sorts nothing, and without a lane and a second facet it
     examines no more cases than it returns. For this a range is not sorted by what is the same in all of it.
     """
+    parts = _parts(query.after, query)
+    if query.viewer is not None:
+        rank, due, case_id = query.after or (0, NEVER, "")
+        awake = parts if rank < ASLEEP else []
+        asleep = _parts((rank - ASLEEP, due, case_id) if rank >= ASLEEP else None, query)
+        parts = [QueueRange({**part.wanted, "asleep_for": {"$ne": query.viewer}}, part.order) for part in awake]
+        parts += [QueueRange({**part.wanted, "asleep_for": query.viewer}, part.order) for part in asleep]
+    return [[QueueRange({**group, **wanted}, order) for wanted, order in parts] for group in _groups(query)]
+
+
+def kinds_of(query: CaseQuery) -> list[Document]:
+    """The cases that a query is about, in no order: in each of these kinds, and as few of them as can be."""
+    ranks = {"lane_rank": {"$in": _ranks(query)}} if query.lane or query.due_before else {}
+    due = {"due": {"$lt": query.due_before}} if query.due_before else {}
+    return [{**group, **ranks, **due} for group in _groups(query)]
+
+
+def _groups(query: CaseQuery) -> list[Document]:
+    """The cases of some bodies each, so few that MongoDB sorts none of them; then those that they joined or are asked for."""
     states = list({state.value for state in query.states or CaseState})
     of_states: Document = {"state": {"$in": states}}
     if query.facets and set(states).issuperset(_OPEN["state"]["$in"]):
@@ -236,22 +256,20 @@ def ranges_of(query: CaseQuery) -> list[list[QueueRange]]:
     narrow: Document = {"lane": query.lane} if query.lane else {}
     step = MOST_SCANS // len(states)
     groups = [query.bodies[first : first + step] for first in range(0, len(query.bodies), step)]
-    parts = _parts(query.after, query)
-    if query.viewer is not None:
-        rank, due, case_id = query.after or (0, NEVER, "")
-        awake = parts if rank < ASLEEP else []
-        asleep = _parts((rank - ASLEEP, due, case_id) if rank >= ASLEEP else None, query)
-        parts = [QueueRange({**part.wanted, "asleep_for": {"$ne": query.viewer}}, part.order) for part in awake]
-        parts += [QueueRange({**part.wanted, "asleep_for": query.viewer}, part.order) for part in asleep]
     others = [query.bodies[first : first + MOST_SCANS] for first in range(0, len(query.bodies), MOST_SCANS)]
     ways = [("body", query.facets, groups), ("joined", query.facets, others), ("referred_to", query.of_asked, others)]
-    of_bodies: list[Document] = [
+    return [
         {name: {"$in": list(bodies)}, **of_states, **_all(facets), **narrow}
         for name, facets, some in ways
         if facets is not None
         for bodies in some
     ]
-    return [[QueueRange({**group, **wanted}, order) for wanted, order in parts] for group in of_bodies]
+
+
+def _ranks(query: CaseQuery) -> list[float]:
+    """The ranks of a lane, or of all, each also behind a flood."""
+    lanes = [urgency(query.lane)] if query.lane else list(_RANKS)
+    return [rank + behind for rank in lanes for behind in (0, BEHIND)]
 
 
 def _all(facets: Sequence[str]) -> Document:
@@ -263,8 +281,7 @@ def _parts(after: tuple[float, datetime, str] | None, query: CaseQuery) -> list[
     before = query.due_before
     if query.lane or before:
         until = {"$lt": before} if before else {}
-        lanes = [urgency(query.lane)] if query.lane else list(_RANKS)
-        ranks = [rank + behind for rank in lanes for behind in (0, BEHIND)]
+        ranks = _ranks(query)
         found = [
             QueueRange({"lane_rank": rank, **({"due": until} if until else {})}, QUEUE_ORDER[1:])
             for rank in ranks

@@ -21,7 +21,7 @@ from services.triage.reports import ReportFollower
 from services.triage.requests import CommandRequest, VersionConflict
 from services.triage.shadow.store import SHADOW_INDEXES, received_since
 from services.triage.sight import Sight
-from services.triage.store import MOST_SCANS, MongoCases, called_like, case_of, due_by, ranges_of, where_of
+from services.triage.store import MOST_SCANS, MongoCases, called_like, case_of, due_by, kinds_of, ranges_of, where_of
 from services.triage.stored import CaseQuery
 from shared.access.roster import Roster
 from shared.aggregates import Aggregates
@@ -109,6 +109,13 @@ async def test_each_tab_of_the_queue_is_read_in_order_from_an_index(cases: Mongo
                 stages = str(plan["queryPlanner"]["winningPlan"])
                 assert "'SORT'" not in stages, (tab, part, stages)
                 assert "COLLSCAN" not in stages
+            assert len(kinds_of(query)) <= 3, (
+                "one look at what the bodies have, one at what they joined or are asked for"
+            )
+            for wanted in kinds_of(query):
+                plan = await database["cases"].find(wanted).limit(25).explain()
+                assert "COLLSCAN" not in str(plan["queryPlanner"]["winningPlan"])
+                assert plan["executionStats"]["totalDocsExamined"] <= 25
 
 
 async def test_the_register_is_read_from_its_index(cases: MongoCases, database: Database) -> None:
@@ -171,13 +178,19 @@ async def test_open_cases_from_before_the_tabs_of_the_queue_get_into_them(
 
 
 async def test_a_search_reads_cases_from_indexes(cases: MongoCases, database: Database) -> None:
-    await ReportFollower(cases, POLICY, nobody_named(), Everywhere(), TOKENS).take([reported() for _ in range(50)])
+    await ReportFollower(cases, POLICY, nobody_named(), Everywhere(), TOKENS).take([reported()])
+    document = await database["cases"].find_one({})
+    assert document
+    others = (document | {"_id": f"other-{n}", "code_name": f"other-{n:03}"} for n in range(500))
+    await database["cases"].insert_many(others)
     named = called_like([f"{word}-harbour" for word in ADJECTIVES], POLICY.bodies)
     for wanted, order in ((named, [("code_name", 1)]), ({"notes.by": ALICE.ref}, [])):
         found = database["cases"].find(wanted).limit(25)
         plan = await (found.sort(order) if order else found).explain()
         assert "COLLSCAN" not in str(plan["queryPlanner"]["winningPlan"])
         assert plan["executionStats"]["totalDocsExamined"] <= 25
+        # A look for each beginning, and not one at each name that there is.
+        assert plan["executionStats"]["totalKeysExamined"] <= 2 * len(ADJECTIVES) + 25
 
 
 async def test_a_referred_case_is_in_the_queues_of_both_bodies_once(cases: MongoCases) -> None:
