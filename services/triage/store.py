@@ -247,10 +247,10 @@ def kinds_of(query: CaseQuery) -> list[Document]:
 
 
 def _groups(query: CaseQuery) -> list[Document]:
-    """The cases of some bodies each, so few that MongoDB sorts none of them; then those that they joined or are asked for."""
+    """The cases of some bodies each, so few that MongoDB sorts none of them; then what they joined or are asked for."""
     states = list({state.value for state in query.states or CaseState})
     of_states: Document = {"state": {"$in": states}}
-    if query.facets and set(states).issuperset(_OPEN["state"]["$in"]):
+    if (query.facets or query.among) and set(states).issuperset(_OPEN["state"]["$in"]):
         # Only open cases have facets, and without the states one index leads to them in order.
         states, of_states = [""], {}
     narrow: Document = {"lane": query.lane} if query.lane else {}
@@ -259,7 +259,7 @@ def _groups(query: CaseQuery) -> list[Document]:
     others = [query.bodies[first : first + MOST_SCANS] for first in range(0, len(query.bodies), MOST_SCANS)]
     ways = [("body", query.facets, groups), ("joined", query.facets, others), ("referred_to", query.of_asked, others)]
     return [
-        {name: {"$in": list(bodies)}, **of_states, **_all(facets), **narrow}
+        {name: {"$in": list(bodies)}, **of_states, **_all(facets, query.among), **narrow}
         for name, facets, some in ways
         if facets is not None
         for bodies in some
@@ -272,8 +272,10 @@ def _ranks(query: CaseQuery) -> list[float]:
     return [rank + behind for rank in lanes for behind in (0, BEHIND)]
 
 
-def _all(facets: Sequence[str]) -> Document:
-    return {"facets": {"$all": list(facets)}} if facets else {}
+def _all(facets: Sequence[str], among: Sequence[str] = ()) -> Document:
+    all_of: Document = {"$all": list(facets)} if facets else {}
+    one_of: Document = {"$in": list(among)} if among else {}
+    return {"facets": {**all_of, **one_of}} if facets or among else {}
 
 
 def _parts(after: tuple[float, datetime, str] | None, query: CaseQuery) -> list[QueueRange]:

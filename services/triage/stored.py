@@ -47,8 +47,9 @@ class CaseQuery:
     """Which cases of a queue: of these bodies, in these states (empty: all), after this place, at most `limit`.
 
     `viewer`: the person (a reference) who sees the queue; what the person has snoozed comes last.
-    `facets`: those of services.triage.case.facets that a case must have, the rarest first; `lane`: in this lane;
-    `due_before`: with a deadline that is due before this time (UTC-aware). With facets, only open cases are found.
+    `facets`: those of services.triage.case.facets that a case must have, the rarest first; `among`: facets of which it
+    must have one, if there are any; `lane`: in this lane; `due_before`: with a deadline that is due before this time
+    (UTC-aware). With facets, only open cases are found.
 
     Those that these bodies have joined, or are asked to take over or to join, are among them.
 
@@ -61,6 +62,7 @@ class CaseQuery:
     limit: int = 50
     viewer: str | None = None
     facets: tuple[str, ...] = ()
+    among: tuple[str, ...] = ()
     lane: str | None = None
     due_before: datetime | None = None
 
@@ -70,6 +72,8 @@ class CaseQuery:
 
         To the body that is asked, it is a case that nobody has, whatever it is to the body that has it.
         """
+        if self.among:
+            return None
         left = tuple(facet for facet in self.facets if facet != UNASSIGNED)
         return left if all(facet.startswith(("community:", "category:")) for facet in left) else None
 

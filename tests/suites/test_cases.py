@@ -339,13 +339,14 @@ class TestCases:
             (mine, wanted(BODIES, facets=(f"assignee:{ALICE.ref}", "community:enwiki"))),
             (late, wanted(BODIES, tuple(CaseState), due_before=at)),
             (urgent, wanted(BODIES, facets=("unassigned",), lane="emergency")),
+            (mine, wanted(BODIES, among=(f"assignee:{ALICE.ref}", "assignee:person:nobody"))),
         ):
             assert [case.id for case in await cases.queue(query)] == [change.case.id]
             (glimpse,) = await cases.glimpses(query)
             case = (await loaded(cases, change.case)).case
             assert (glimpse.id, glimpse.state, glimpse.lane) == (case.id, case.state, case.lane)
             assert (glimpse.assignee, glimpse.due, glimpse.recused) == (case.assignee, case.place[1], case.recused)
-            after = wanted(BODIES, facets=query.facets, lane=query.lane, due_before=query.due_before, after=case.place)
+            after = replace(query, after=case.place)
             assert await cases.queue(after) == []
         assert await cases.queue(wanted(BODIES, facets=("waiting",))) == []
         assert len(await cases.glimpses(wanted(BODIES, limit=2))) == 2

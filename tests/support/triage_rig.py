@@ -202,7 +202,11 @@ class MemoryCases:
 
 
 def _is_theirs(case: Case, query: CaseQuery) -> bool:
-    return not set(case.bodies).isdisjoint(query.bodies) and set(query.facets) <= set(facets_of(case))
+    return (
+        not set(case.bodies).isdisjoint(query.bodies)
+        and set(query.facets) <= (own := set(facets_of(case)))
+        and (not query.among or not own.isdisjoint(query.among))
+    )
 
 
 def _is_offered(case: Case, query: CaseQuery) -> bool:

@@ -166,16 +166,25 @@ class Queue:
 
     async def loads(self, reader: Principal, people: Collection[str]) -> dict[str, Load]:
         """How many open cases each of these people (references) has, as far as the reader may see them."""
-        looks = await asyncio.gather(
-            *(self.glimpses(reader, QueueFilter(states=OPEN_STATES, assignee=person)) for person in people)
-        )
-        at = self._clock()
+        at, having = self._clock(), tuple(map(assigned_to, people))
+        query = replace(self._query(reader, QueueFilter(states=OPEN_STATES)), among=having, limit=MOST_LOOKED_AT)
+        found = await self._cases.glimpses(query) if having and query.bodies else []
+        if len(found) < MOST_LOOKED_AT:
+            theirs: dict[str | None, list[Glimpse]] = {}
+            for one in await self._seen_of(reader, found):
+                theirs.setdefault(one.assignee, []).append(one)
+            looks = [_counted(theirs.get(person, [])) for person in people]
+        else:
+            # They have so many together that each is looked at alone.
+            looks = await asyncio.gather(
+                *(self.glimpses(reader, QueueFilter(states=OPEN_STATES, assignee=person)) for person in people)
+            )
         return {
             person: Load(Count(len(seen), more), sum(one.due < at for one in seen))
             for person, (seen, more) in zip(people, looks, strict=True)
         }
 
-    async def glimpses(self, principal: Principal, wanted: QueueFilter) -> tuple[list[Glimpse], bool]:
+    async def glimpses(self, principal: Principal, wanted: QueueFilter) -> tuple[Sequence[Glimpse], bool]:
         """At most COUNTED of the cases that the principal may see there, and whether the principal may see more."""
         query = self._query(principal, wanted)
         seen: list[Glimpse] = []
@@ -187,7 +196,7 @@ class Queue:
             if len(found) < limit or len(seen) > COUNTED:
                 break
             limit *= 2
-        return seen[:COUNTED], len(seen) > COUNTED
+        return _counted(seen)
 
     async def _seen_of(self, principal: Principal, found: Sequence[Glimpse]) -> list[Glimpse]:
         known, at = await self._sight.shut_out_of_each(found, principal.ref), self._clock()
@@ -229,6 +238,11 @@ CHOICES: Mapping[str, Callable[[Glimpse], str]] = {
     "lane": lambda one: one.lane or "",
 }
 """By the field of a QueueFilter: what of a case it chooses by."""
+
+
+def _counted(seen: Sequence[Glimpse]) -> tuple[Sequence[Glimpse], bool]:
+    """At most COUNTED of them, and whether there are more."""
+    return seen[:COUNTED], len(seen) > COUNTED
 
 
 def _count_by(name: str, seen: Sequence[Glimpse], wanted: QueueFilter) -> dict[str, int]:

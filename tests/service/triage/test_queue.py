@@ -208,7 +208,7 @@ async def test_nothing_is_done_where_no_case_is_ticked_or_the_command_is_no_such
     assert rig.cases.stored[case.id].case.seq == case.seq
 
 
-async def test_coordinators_see_who_has_what_and_who_is_away() -> None:
+async def test_coordinators_see_who_has_what_and_who_is_away(monkeypatch: pytest.MonkeyPatch) -> None:
     at = now()
     away = replace(COLLEAGUE, leaves=(Leave(at, at + timedelta(days=9)),))
     gone = replace(ALICE, grants=tuple(replace(grant, expires_at=at) for grant in ALICE.grants))
@@ -234,6 +234,11 @@ async def test_coordinators_see_who_has_what_and_who_is_away() -> None:
             ["2", "1"],
             ["0", "0"],
         ]
+        # So many cases that each person's are looked at alone.
+        monkeypatch.setattr(queue, "COUNTED", 1)
+        monkeypatch.setattr(queue, "MOST_LOOKED_AT", 2)
+        assert 'data-label="Open cases">1+' in (await rig.http.get("/desk/load")).text
+        monkeypatch.undo()
         handing = await page_of(rig, f"?assignee={ALICE.ref}")
         assert handing.count(" checked>") == 2
         assert f"Cases of {person_name(ALICE.ref)}" in handing
