@@ -8,7 +8,7 @@ from typing import Protocol
 
 import orjson
 
-from services.triage.case.attendance import People
+from services.triage.case.attendance import People, handlers
 from services.triage.case.case import Case
 from services.triage.case.commands.command import Command, takes
 from services.triage.case.commands.sorting import way_of
@@ -229,6 +229,11 @@ class Desk:
     async def people_of(self, case: Case) -> People:
         """Who could handle the case. Raises Unavailable."""
         return self._tokens.people(case, await self._staffing.staff(), await self._sight.names_of(case))
+
+    async def able(self, case: Case) -> list[str]:
+        """The people (references) who can get the case, each once. Raises Unavailable."""
+        found = handlers(case, await self.people_of(case), self.policy, self._clock())
+        return list(dict.fromkeys(person.ref for person in found))
 
     async def staff_of(self, bodies: Collection[str]) -> list[Principal]:
         """Those who have, had or will have a role in these handling bodies. Raises Unavailable."""

@@ -111,6 +111,8 @@ def make_router(desk: Desk, queue: Queue, gate: Gate, people: PeopleNames) -> AP
         principal = principal_of(request)
         case = await desk.find(principal, case_id)
         meant, beside = await desk.named_in(case), await desk.beside(principal, case)
+        forms = permitted(case, principal, desk.policy, now())
+        able = await desk.able(case) if any(form.gives_case for form in forms) else ()
         body: CaseShown = {
             **_summary(case),
             "report_id": case.report_id,
@@ -165,7 +167,7 @@ def make_router(desk: Desk, queue: Queue, gate: Gate, people: PeopleNames) -> AP
             "check_ins": show_check_ins(case),
             "agreements": show_agreements(case),
             "history": [show_step(step) for step in beside.steps(case.history)],
-            "actions": [show_form(form, desk.policy) for form in permitted(case, principal, desk.policy, now())],
+            "actions": [show_form(form, desk.policy, able) for form in forms],
         }
         told: CaseWithPeople = {**body, "people": people.in_answer(body)}
         return json_response(told, headers={**_PRIVATE, "ETag": f'"{case.seq}"'})

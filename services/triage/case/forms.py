@@ -1,6 +1,6 @@
 """What people may do to a case, and the form of each command, for the API and for the pages. Pure."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -80,6 +80,11 @@ class Form:
             values["assignee_stays"] = assignee_stays
         return self.kind(**values)
 
+    @property
+    def gives_case(self) -> bool:
+        """Whether a person can get the case by it."""
+        return any(isinstance(field, ReferenceField) and field.gets_case for field in self.fields)
+
     def words_of(self, command: Command) -> Iterator[tuple[WordsField, Words]]:
         """The words of a command that the vault is to keep."""
         for field in self.fields:
@@ -132,12 +137,13 @@ def _offers(principal: Principal, form: Form, case: Case, resource: Resource, no
     return may and form.kind.suits(case, principal.ref, answer.role if isinstance(answer, Permit) else None)
 
 
-def show_form(form: Form, policy: Policy) -> CommandOffered:
-    """The form as the API shows it."""
+def show_form(form: Form, policy: Policy, able: Sequence[str]) -> CommandOffered:
+    """The form as the API shows it. `able`: the people (references) who can get the case."""
     fields: list[FieldTaken] = []
     for field in form.fields:
         shown: FieldTaken = {"name": field.name, "kind": field.kind, "required": field.required}
-        if options := field.options(policy):
+        gets_case = isinstance(field, ReferenceField) and field.gets_case
+        if options := able if gets_case else field.options(policy):
             shown["options"] = list(options)
         elif field.kind != "day":
             shown["max_length"] = field.limit
