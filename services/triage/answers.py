@@ -147,11 +147,12 @@ class ReferralAsked(ReferralShown):
 
 
 class QuestionShown(TypedDict):
-    """A question to the reporter. The answers are ids."""
+    """A question to the reporter. The answers are ids. `answer_by`: until when a proposed decision waits for one."""
 
     question_id: str
     asked_at: str
     answers: Sequence[str]
+    answer_by: str | None
 
 
 class VoteShown(TypedDict):

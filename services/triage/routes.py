@@ -145,7 +145,12 @@ def make_router(desk: Desk, queue: Queue, gate: Gate, people: PeopleNames) -> AP
             "parties": show_parties(case),
             "referrals": [_referral(referral) for referral in case.referrals],
             "questions": [
-                {"question_id": q.id, "asked_at": rfc3339(q.asked_at), "answers": list(q.answers)}
+                {
+                    "question_id": q.id,
+                    "asked_at": rfc3339(q.asked_at),
+                    "answers": list(q.answers),
+                    "answer_by": rfc3339(q.answer_by) if q.answer_by else None,
+                }
                 for q in case.questions
             ],
             "measures": show_measures(case),

@@ -166,11 +166,16 @@ class InvestigationStarted(CaseFact):
 
 
 class InformationRequested(CaseFact):
-    """The handling body asked the reporter something; the words stay in the vault."""
+    """The handling body asked the reporter something; the words stay in the vault.
+
+    `answer_by`: until when a decision that is proposed waits for an answer; None where it does not.
+    """
 
     name: ClassVar[str] = "case.information_requested"
+    version: ClassVar[str] = "1.1"
 
     question_id: str
+    answer_by: AwareDatetime | None = None
 
 
 class ReporterTold(CaseFact):

@@ -4,6 +4,7 @@ and how long what was reported is kept.
 The TOML files beside this module are the policy; `load_policy` checks them and gives a frozen `Policy`.
 """
 
+from shared.policy.hearings import Hearing
 from shared.policy.loader import load_policy
 from shared.policy.model import (
     GLOBAL_COMMUNITY,
@@ -40,6 +41,7 @@ __all__ = [
     "DeadlineRule",
     "Finding",
     "HandlingBody",
+    "Hearing",
     "Lane",
     "MassRule",
     "Outcome",

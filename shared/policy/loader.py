@@ -18,6 +18,7 @@ from shared.policy.checks import (
 )
 from shared.policy.clock_checks import check_calendars, check_deadlines, check_met_by
 from shared.policy.follow_up_checks import check_follow_up
+from shared.policy.hearing_checks import check_hearings, hearings_of
 from shared.policy.model import (
     EVERYWHERE,
     Category,
@@ -130,6 +131,7 @@ def _load(directory: Path | None, instead: Mapping[str, str]) -> tuple[Policy, d
 
     findings += check_references(sources, taxonomy, deadlines, communities, routing)
     findings += check_outcomes(sources["taxonomy.toml"], taxonomy)
+    findings += check_hearings(sources["taxonomy.toml"], taxonomy)
     findings += check_last_resort(sources, communities, routing)
     findings += check_deadlines(sources, deadlines, routing)
     findings += check_met_by(sources["deadlines.toml"], deadlines)
@@ -240,6 +242,7 @@ def _build(
         scopes=tuple(taxonomy.scopes),
         boundless=frozenset(taxonomy.boundless),
         outcomes=MappingProxyType({row.code: _outcome(row) for row in taxonomy.outcome}),
+        hearings=hearings_of(taxonomy),
         communities=MappingProxyType(
             {
                 row.id: Community(row.id, row.kind, row.name, row.language, MappingProxyType(dict(row.bodies)))
@@ -298,7 +301,7 @@ def _supporting(row: PeerSupportRow) -> PeerSupport:
 
 def _outcome(row: OutcomeRow) -> Outcome:
     longest = parse_duration(row.longest) if row.longest else None
-    return Outcome(**{**row.model_dump(), "quorum": row.quorum or 0, "longest": longest})
+    return Outcome(**{**row.model_dump(exclude={"reporter_first"}), "quorum": row.quorum or 0, "longest": longest})
 
 
 def _body(row: BodyRow, calendars: Mapping[str, Calendar]) -> HandlingBody:

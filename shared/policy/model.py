@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from typing import Literal, NamedTuple
 
 from shared.policy.business_days import Calendar
+from shared.policy.hearings import Hearing
 from shared.policy.patterns import Patterns
 from shared.policy.peer_support import PeerSupportDirectory
 from shared.policy.playbooks import Playbooks
@@ -47,16 +48,15 @@ class Category:
 class Outcome:
     """How a case can end, and who has to agree (see taxonomy.toml).
 
-    `quorum`: how many in a hundred of those who may vote must have voted. `reporter_first`: the reporter is asked about
-    the proposal. `timed`: it ends on a date, after `longest` at most. `scoped`: it is a measure that goes on.
-    `emergency`: one person alone may take it in an emergency.
+    `quorum`: how many in a hundred of those who may vote must have voted. `timed`: it ends on a date, after
+    `longest` at most. `scoped`: it is a measure that goes on. `emergency`: one person alone may take it in an
+    emergency.
     """
 
     code: str
     needs: Consent
     quorum: int = 0
     sanction: bool = False
-    reporter_first: bool = False
     timed: bool = False
     scoped: bool = False
     emergency: bool = False
@@ -65,7 +65,7 @@ class Outcome:
     @property
     def needs_proposal(self) -> bool:
         """Whether it is proposed before the case is decided so."""
-        return self.needs != "alone" or self.reporter_first or self.timed or self.scoped
+        return self.needs != "alone" or self.timed or self.scoped
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,6 +257,7 @@ class Policy:
     boundless: frozenset[str]
     """Those of the scopes that hold in every community."""
     outcomes: Mapping[str, Outcome]
+    hearings: tuple[Hearing, ...]
     communities: Mapping[str, Community]
     bodies: Mapping[str, HandlingBody]
     rules: tuple[Rule, ...]
@@ -299,6 +300,10 @@ class Policy:
             found.append(known.stand_in)
             known = self.bodies.get(known.stand_in)
         return tuple(found) if body == self.last_resort else (*found, self.last_resort)
+
+    def hearing(self, outcome: str, category: str, flags: frozenset[str], lane: str) -> Hearing | None:
+        """How the reporter of such a case hears of this outcome before it is decided; None where that is left open."""
+        return next((row for row in self.hearings if row.fits(outcome, category, flags, lane)), None)
 
     def check_ins(self, outcome: str, setting: str) -> tuple[timedelta, ...]:
         """How long after the follow-up of such a case began its reporter is asked how it goes, soonest first."""

@@ -86,6 +86,15 @@ class OutcomeRow(Row):
     longest: Duration | None = None
 
 
+class HearingRow(Row):
+    id: Id
+    outcomes: Names | None = None
+    categories: Names | None = None
+    flags: Names | None = None
+    lanes: Annotated[list[Lane], Field(min_length=1)] | None = None
+    within: Duration | None = None
+
+
 class BodyRow(Row):
     id: Id
     name_key: str
@@ -258,6 +267,7 @@ class TaxonomyFile(Row):
     boundless: list[str] = []
     category: Annotated[list[CategoryRow], Field(min_length=1)]
     outcome: Annotated[list[OutcomeRow], Field(min_length=1)]
+    hearing: list[HearingRow] = []
 
 
 class RoutingFile(Row):

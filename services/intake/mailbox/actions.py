@@ -271,6 +271,7 @@ class Mailbox:
                 self._words.statement(report, question.question_id),
                 question.asked_at,
                 self._words.answer(report, question.question_id),
+                question.answer_by,
             )
             for question in (() if report.erased else status.questions)
         )

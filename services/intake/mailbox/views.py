@@ -29,12 +29,16 @@ class DeadlineView:
 
 @dataclass(frozen=True, slots=True)
 class QuestionView:
-    """A question of the handling body and, once given, the reporter's answer."""
+    """A question of the handling body and, once given, the reporter's answer.
+
+    `answer_by`: until when a decision waits for the answer (UTC-aware); None where it does not.
+    """
 
     question_id: str
     text: str | None
     asked_at: datetime
     answer: str | None
+    answer_by: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -66,10 +66,14 @@ class Deadline:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A question to the reporter, by the id of its words, and when it was asked (UTC-aware)."""
+    """A question to the reporter, by the id of its words, and when it was asked (UTC-aware).
+
+    `answer_by`: until when a decision waits for the answer (UTC-aware); None where it does not.
+    """
 
     question_id: str
     asked_at: datetime
+    answer_by: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,7 +198,9 @@ def follow(status: Status, event: Event) -> Status | None:
         case CaseAbsorbed():
             after = replace(after, lane=fact.lane, assignee=fact.assignee)
         case InformationRequested():
-            after = replace(after, questions=(*status.questions, Question(fact.question_id, event.time)))
+            after = replace(
+                after, questions=(*status.questions, Question(fact.question_id, event.time, fact.answer_by))
+            )
         case ReporterTold():
             after = replace(after, messages=(*status.messages, Message(fact.message_id, event.time)))
         case CaseDecided():

@@ -147,7 +147,11 @@ TRANSITIONS: Mapping[str, Ways] = {
     },
     "decide_appeal": {CaseState.APPEALED: _APPEALABLE},
     "reopen": {CaseState.CLOSED: CaseState.REOPENED},
-    "wake": {**_ANY, CaseState.REFERRED: (CaseState.REFERRED, *BEFORE_DECISION)},
+    "wake": {
+        **_ANY,
+        CaseState.AWAITING_INFORMATION: (CaseState.AWAITING_INFORMATION, CaseState.INVESTIGATING),
+        CaseState.REFERRED: (CaseState.REFERRED, *BEFORE_DECISION),
+    },
     # Who is there for a case is judged behind every command, and by this one when nobody gives another.
     "attend": _OPEN,
 }

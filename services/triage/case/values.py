@@ -94,11 +94,15 @@ class Grouped:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A question to the reporter, and the answers so far; the vault has the words of both."""
+    """A question to the reporter, and the answers so far; the vault has the words of both.
+
+    `answer_by`: until when a decision that is proposed waits for an answer; None where it does not.
+    """
 
     id: str
     asked_at: datetime
     answers: tuple[str, ...] = ()
+    answer_by: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,12 +10,13 @@ from typing import Literal
 
 from services.triage.case.attendance import People, voters
 from services.triage.case.case import Case
+from services.triage.case.hearing import need_of
 from services.triage.case.values import Proposal
 from shared.policy import Outcome, Policy
 
 ENOUGH = 2
 """So many people have to be in favour where one person alone does not suffice."""
-Need = Literal["outcome", "second", "majority", "quorum", "reporter", "date"]
+Need = Literal["outcome", "second", "majority", "quorum", "reporter", "answer", "date"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +24,8 @@ class Tally:
     """The people (references) with votes that count, how many may vote, and what the proposal still needs.
 
     `outcome`: the policy has it no longer. `second`: another person in favour. `majority`: two thirds of the votes.
-    `quorum`: more votes. `reporter`: the reporter is asked. `date`: another proposal, because its last day has passed.
+    `quorum`: more votes. `reporter`: the reporter is asked. `answer`: the reporter answers, or the time
+    for it passes. `date`: another proposal, because its last day has passed.
     """
 
     in_favour: tuple[str, ...]
@@ -44,8 +46,8 @@ def count_votes(case: Case, proposal: Proposal, people: People, policy: Policy, 
         needs.append("outcome")
     else:
         needs += _votes_needed(rule, len(in_favour), len(against), len(may_vote))
-        if rule.reporter_first and all(question.asked_at < proposal.at for question in case.questions):
-            needs.append("reporter")
+        if need := need_of(case, proposal.outcome, policy, now):
+            needs.append(need)
     if proposal.until is not None and proposal.until <= now:
         needs.append("date")
     return Tally(in_favour, against, len(may_vote), tuple(needs))

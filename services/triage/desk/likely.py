@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping
 
 from services.triage.case.case import Case
 from services.triage.case.commands.handling import Claim, Start
-from services.triage.case.commands.inquiry import Tell
+from services.triage.case.commands.inquiry import Ask, Tell
 from services.triage.case.commands.joint import AcceptInvitation
 from services.triage.case.lifecycle import TRANSITIONS, states_of
 from shared.events import CaseState
@@ -21,9 +21,9 @@ LIKELY: Mapping[CaseState, tuple[str, ...]] = {
     CaseState.REOPENED: ("claim", "start"),
 }
 """By the state of a case: the commands that people most likely give, the likeliest first."""
-FIRST_ASKED = "ask"
+FIRST_ASKED = Ask.name
 """Of a case that is looked into, the reporter is asked first, if Hearth can reach the reporter."""
-BY_STEP: Mapping[str, str] = {"update": Tell.name}
+BY_STEP: Mapping[str, str] = {"update": Tell.name, "hear": Ask.name}
 """The command that does what must happen next, where that is neither of the above."""
 GOES_ON = {Claim.name: Start.name}
 """The command that most people give next, by the one that they give before; the desk offers both as one."""

@@ -4,7 +4,9 @@ from collections.abc import Sequence
 
 from fastapi import Request
 
+from services.triage.case.case import Case
 from services.triage.case.forms import FORMS
+from services.triage.case.hearing import hears_reporter
 from services.triage.case.values import Step
 from services.triage.desk.people import PeopleNames
 from shared.access.principal import Principal, Role
@@ -74,6 +76,10 @@ class CaseNames:
     def language(self, request: Request) -> str:
         """The language of the reader."""
         return self._pages.language(request)
+
+    def hears_reporter(self, case: Case) -> bool:
+        """Whether the policy wants the reporter to hear first what is proposed in this case."""
+        return case.proposal is not None and hears_reporter(case, case.proposal.outcome, self._policy)
 
     def step(self, request: Request, reader: Principal, step: Step) -> dict[str, object]:
         """A step of a history, as the timeline of a page takes it."""

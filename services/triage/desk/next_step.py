@@ -8,6 +8,7 @@ from typing import Any
 from fastapi import Request
 
 from services.triage.case.case import ENDED, Case
+from services.triage.case.hearing import awaited_until, put_to_reporter
 from services.triage.desk.names import CaseNames
 from shared.events import CaseState
 
@@ -22,6 +23,8 @@ BY_CLOCK: Mapping[str, str] = {
 """What keeps each clock, where the state of the case asks for nothing else."""
 FIRST = frozenset({"emergency_measure_review"})
 """Clocks that go before whatever the state asks for."""
+QUIET = frozenset({"update"})
+"""Clocks that ask for nothing before they come near: whatever else is done may keep them."""
 BY_STATE: Mapping[CaseState, str] = {
     CaseState.TRIAGED: "take",
     CaseState.ASSIGNED: "start",
@@ -35,7 +38,17 @@ BY_STATE: Mapping[CaseState, str] = {
 }
 """What each state asks for; where it says nothing, the next clock does."""
 STEPS = frozenset(
-    {*BY_CLOCK.values(), *BY_STATE.values(), "find-people", "answer-referral", "await-referral", "vote", "go-on"}
+    {
+        *BY_CLOCK.values(),
+        *BY_STATE.values(),
+        "find-people",
+        "answer-referral",
+        "await-referral",
+        "hear",
+        "await-hearing",
+        "vote",
+        "go-on",
+    }
 )
 """Every step; each has a message `desk-next-…`."""
 _UNITS = (("days", timedelta(days=1), timedelta(days=2)), ("hours", timedelta(hours=1), timedelta(hours=1)))
@@ -51,11 +64,15 @@ class NextStep:
     clock: str | None = None
 
 
-def next_step(case: Case, *, asked: bool = False) -> NextStep:
-    """What must happen next with a case. `asked`: for the body that is asked to take the case over."""
+def next_step(case: Case, *, asked: bool = False, hears: bool = False) -> NextStep:
+    """What must happen next with a case. `asked`: for the body that is asked to take the case over.
+
+    `hears`: the policy wants the reporter to hear first what is proposed.
+    """
     if case.state in ENDED:
         return NextStep("nothing")
-    clock = min((d for d in case.deadlines if d.is_running), key=lambda d: d.due_at, default=None)
+    speaking = (d for d in case.deadlines if d.is_running and (d.name not in QUIET or d.warned_at or d.breached_at))
+    clock = min(speaking, key=lambda d: d.due_at, default=None)
     due_at, name = (clock.due_at, clock.name) if clock else (None, None)
     if case.asked and asked:
         return NextStep("answer-referral", case.asked.accept_by)
@@ -65,6 +82,10 @@ def next_step(case: Case, *, asked: bool = False) -> NextStep:
         return NextStep(BY_CLOCK[name or ""], due_at, name)
     if case.referral:
         return NextStep("await-referral", case.referral.accept_by)
+    if case.proposal and hears and put_to_reporter(case) is None:
+        return NextStep("hear", due_at, name)
+    if case.proposal and (until := awaited_until(case)) and case.state is CaseState.AWAITING_INFORMATION:
+        return NextStep("await-hearing", until)
     if case.proposal:
         return NextStep("vote", due_at, name)
     if case.state is CaseState.FOLLOWING_UP:
@@ -85,7 +106,7 @@ def next_step_of(
     names: CaseNames, request: Request, case: Case, at: datetime, *, asked: bool = False
 ) -> dict[str, Any]:
     """What must happen next in the reader's language: `text`, `late`, `due_at` and the name of the `clock`."""
-    found = next_step(case, asked=asked)
+    found = next_step(case, asked=asked, hears=names.hears_reporter(case))
     text, late = names.said(request, f"desk-next-{found.step}"), False
     if found.due_at is not None:
         late = found.due_at <= at

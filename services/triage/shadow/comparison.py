@@ -20,7 +20,7 @@ _KINDS_KEPT = 16_384
 """The combinations that are remembered with what differs for them."""
 _CLOCK_PARTS = ("within", "starts", "met_by", "warn", "escalate", "pausable", "business", "restarts")
 _BODY_PARTS = ("training", "stand_in", "quorum")
-_CONSENT_PARTS = ("needs", "quorum", "sanction", "reporter_first", "timed", "longest", "scoped", "emergency")
+_CONSENT_PARTS = ("needs", "quorum", "sanction", "timed", "longest", "scoped", "emergency")
 
 
 _UNITS = ((1440, 2880, "d"), (60, 60, "h"), (1, 0, "min"))
@@ -80,7 +80,11 @@ def _days(calendar: Calendar) -> str:
 
 def _consent(policy: Policy, kind: CaseKind, way: Triage) -> Said:
     outcome = policy.outcomes.get(kind.outcome or "")
-    return {outcome.code: _parts_of(outcome, _CONSENT_PARTS)} if outcome else {}
+    if outcome is None:
+        return {}
+    hearing = policy.hearing(outcome.code, kind.category, kind.flags, way.lane)
+    heard = {"reporter_first": written(hearing is not None), "answer_within": written(hearing and hearing.within)}
+    return {outcome.code: _parts_of(outcome, _CONSENT_PARTS) | heard}
 
 
 def _check_ins(policy: Policy, kind: CaseKind, way: Triage) -> Said:

@@ -118,13 +118,15 @@ class PolicyWords:
         }
 
     def _outcome(self, request: Request, outcome: Outcome) -> dict[str, Any]:
-        marks = ("sanction", "reporter_first", "timed", "scoped", "emergency")
+        marks = [mark for mark in ("sanction", "timed", "scoped", "emergency") if getattr(outcome, mark)]
+        heard = [one for one in self._policy.hearings if one.outcomes is None or outcome.code in one.outcomes]
+        marks += ["reporter_first"] if heard else []
         return {
             "name": self._names.code(request, "outcome", outcome.code),
             "needs": self._names.code(request, "policy-needs", outcome.needs),
             "quorum": outcome.quorum,
             "longest": self._time(request, written(outcome.longest)) if outcome.longest else "",
-            "marks": [self._names.code(request, "policy-part", mark) for mark in marks if getattr(outcome, mark)],
+            "marks": [self._names.code(request, "policy-part", mark) for mark in marks],
         }
 
     def _time(self, request: Request, text: str) -> str:

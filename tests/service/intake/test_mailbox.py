@@ -177,7 +177,7 @@ async def test_a_message_of_the_handlers_is_read_by_the_receipt_alone(rig: Rig, 
     opened, triaged = the_way_of_a_case(accepted["report_id"])[:2]
     assert (await follow(rig, accepted["receipt"]))["messages"] == []
     told = ReporterTold(previous="triaged", state="triaged", message_id="m-1")
-    await rig.mailbox.project([opened, triaged, replace(triaged, id="told", case_seq=3, fact=told)])
+    await rig.progress.project([opened, triaged, replace(triaged, id="told", case_seq=3, fact=told)])
     (message,) = (await follow(rig, accepted["receipt"]))["messages"]
     assert message["text"] == "We wait for the logs."
 

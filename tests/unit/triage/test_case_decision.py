@@ -298,6 +298,8 @@ def test_the_reporter_hears_first_what_the_policy_says() -> None:
     case, _ = after(case, Ask(Words("q1")), AT + timedelta(hours=2))
     with pytest.raises(NotPermitted):
         after(case, decision(measure))
+    started, _ = after(case, Start(), AT + timedelta(hours=3))
+    assert refused(started, decision(measure), AT + timedelta(hours=3)) == [("/outcome", "needs_answer")]
     case, _ = after(case, ReceiveAnswer("q1", "a1"), AT + timedelta(hours=3))
     assert after(case, decision(measure), AT + timedelta(hours=4))[0].outcome == measure
 

@@ -120,6 +120,7 @@ def test_it_is_written_again_as_it_was_and_with_what_is_new() -> None:
     new = [{name: deadline.pop(name) for name in set(deadline) - {"name", "due_at", "met_at"}}
            for deadline in again["deadlines"]]  # fmt: skip
     assert [{value or None for value in fields.values()} for fields in new] == [{None}] * 2
+    assert [question.pop("answer_by") for question in again["questions"]] == [None]
     assert again == DOCUMENT
 
 

@@ -177,7 +177,9 @@ def test_a_case_from_before_the_clock_gets_it_with_its_next_step() -> None:
 
 
 def test_the_desk_says_that_the_reporter_is_to_be_told_and_offers_it() -> None:
-    silent = case_of(*BEGUN, Tell(Words("m-1")))
+    told_of = case_of(*BEGUN, Tell(Words("m-1")))
+    assert next_step(told_of).step == "decide"
+    silent = woken(told_of, AT + 15 * DAY)
     assert (next_step(silent).step, next_step(silent).clock) == ("update", "update")
     assert most_likely(silent, {"ask", "decide", "tell"}, "update") == "tell"
 

@@ -12,6 +12,7 @@ from services.triage.case.attendance import NOBODY, People
 from services.triage.case.case import Case
 from services.triage.case.commands.appeals import appealable_until
 from services.triage.case.commands.command import ChoiceField, Command, DayField, Words, WordsField
+from services.triage.case.hearing import hears_reporter
 from services.triage.case.measures import ended_by_decision
 from services.triage.case.values import Proposal, end_of
 from services.triage.case.voting import count_votes, stands_against
@@ -35,6 +36,7 @@ NEEDS = {
     "majority": "Two thirds of the votes have to be in favour.",
     "quorum": "More people have to vote.",
     "reporter": "The reporter has to be asked about it first.",
+    "answer": "The reporter still has time to answer.",
     "date": "Its last day has passed.",
 }
 """What a proposal can need, in a sentence."""
@@ -152,7 +154,7 @@ class Decide(Command):
         elif proposal := self._proposal(case):
             for need in count_votes(case, proposal, self.people, policy, now).needs[:1]:
                 yield FieldError("/outcome", f"needs_{need}", NEEDS[need])
-        elif rule.needs_proposal:
+        elif rule.needs_proposal or hears_reporter(case, self.outcome, policy):
             yield FieldError("/outcome", "not_proposed", "This outcome has to be proposed first.")
         elif stands_against(case, self.by.ref if self.by else None, self.people, policy, now):
             yield PROPOSAL_STANDS

@@ -7,6 +7,7 @@ from typing import Annotated
 
 from services.triage.case.case import Case
 from services.triage.case.commands.command import Command, EntryField, Words, WordsField
+from services.triage.case.hearing import hearing_of, put_to_reporter
 from services.triage.case.lifecycle import UnknownQuestion
 from shared.events import CaseFact, CaseState, InformationReceived, InformationRequested, ReporterTold
 from shared.policy import Policy
@@ -22,8 +23,15 @@ class Ask(Command):
     question: Annotated[Words, WordsField(kept_as="question")]
 
     def decide(self, case: Case, state: CaseState, policy: Policy, now: datetime) -> list[CaseFact]:
-        """The question."""
-        return [InformationRequested(previous=case.state, state=state, question_id=self.question.id)]
+        """The question. By the first one behind a proposal the reporter hears of it, where the policy wants that."""
+        proposal, answer_by = case.proposal, None
+        if proposal and put_to_reporter(case) is None and not case.is_urgent:
+            hearing = hearing_of(case, proposal.outcome, policy)
+            answer_by = now + hearing.within if hearing and hearing.within else None
+        asked = InformationRequested(
+            previous=case.state, state=state, question_id=self.question.id, answer_by=answer_by
+        )
+        return [asked]
 
 
 @dataclass(frozen=True, slots=True)

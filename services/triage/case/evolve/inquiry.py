@@ -10,7 +10,7 @@ from shared.events import Event, InformationReceived, InformationRequested, Repo
 
 
 def _requested(case: Case, fact: InformationRequested, event: Event) -> Fields:
-    return {"questions": (*case.questions, Question(fact.question_id, event.time))}
+    return {"questions": (*case.questions, Question(fact.question_id, event.time, answer_by=fact.answer_by))}
 
 
 def _received(case: Case, fact: InformationReceived, _event: Event) -> Fields:

@@ -1,0 +1,49 @@
+"""Whether the reporter has heard what is proposed, and until when an answer is awaited. Pure."""
+
+from datetime import datetime
+from typing import Literal
+
+from services.triage.case.case import Case
+from services.triage.case.values import Question
+from shared.policy import Hearing, Policy
+
+
+def hearing_of(case: Case, outcome: str, policy: Policy) -> Hearing | None:
+    """How the policy wants the reporter to hear of this outcome first; None where nobody has to ask.
+
+    A reporter whom nothing can reach is not asked, and so stops no case.
+    """
+    if not case.reachable:
+        return None
+    return policy.hearing(outcome, case.category, frozenset(case.flags), case.lane or "standard")
+
+
+def hears_reporter(case: Case, outcome: str, policy: Policy) -> bool:
+    """Whether the policy wants the reporter to hear of this outcome first."""
+    return hearing_of(case, outcome, policy) is not None
+
+
+def put_to_reporter(case: Case) -> Question | None:
+    """The question by which what is proposed was put to the reporter: the first one since the proposal."""
+    if case.proposal is None:
+        return None
+    return next((question for question in case.questions if question.asked_at >= case.proposal.at), None)
+
+
+def awaited_until(case: Case) -> datetime | None:
+    """Until when (UTC-aware) the reporter can answer to what is proposed; None where nothing is awaited.
+
+    What is urgent waits for nobody.
+    """
+    question = put_to_reporter(case)
+    return None if question is None or question.answers or case.is_urgent else question.answer_by
+
+
+def need_of(case: Case, outcome: str, policy: Policy, now: datetime) -> Literal["reporter", "answer"] | None:
+    """What the proposal of this outcome still needs of the reporter at `now` (UTC-aware): to be asked, or to answer."""
+    if not hears_reporter(case, outcome, policy):
+        return None
+    if put_to_reporter(case) is None:
+        return "reporter"
+    until = awaited_until(case)
+    return "answer" if until is not None and now < until else None

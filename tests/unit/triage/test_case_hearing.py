@@ -1,0 +1,130 @@
+"""The reporter hears first what is proposed: who is asked, how long a decision waits, and what waits for nobody."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from services.intake.report.status import Status, follow
+from services.triage.author import TRIAGE
+from services.triage.case.case import Case
+from services.triage.case.commands.command import Command, Words
+from services.triage.case.commands.decision import Decide, ProposeDecision
+from services.triage.case.commands.emergency import ActInEmergency
+from services.triage.case.commands.handling import Assign, Start
+from services.triage.case.commands.inquiry import Ask, ReceiveAnswer
+from services.triage.case.commands.waking import Wake
+from services.triage.case.hearing import awaited_until
+from services.triage.case.lifecycle import FieldsRefused
+from services.triage.case.timers.table import wakes_at
+from services.triage.desk.likely import most_likely
+from services.triage.desk.next_step import next_step
+from shared.events import Actor, CaseState
+from shared.policy import Hearing
+from tests.support.case_steps import names_of, open_case, step
+
+AT = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
+DAY = timedelta(days=1)
+ALICE = Actor("person:a11ce0de00000000", "responder")
+BEGUN = (Assign(ALICE.ref), Start())
+HOUNDING = "harassment.hounding"
+MEDIATION = ProposeDecision("mediation", None, "", Words("p-1"), ALICE)
+DECIDE = Decide("mediation", Words("d-1"), ALICE)
+PUT = (*BEGUN, MEDIATION, Ask(Words("q-1")))
+
+
+def led(*commands: Command, at: datetime = AT, **report: object) -> Case:
+    case = open_case(AT, **{"category": HOUNDING, **report})
+    for command in commands:
+        case, _ = step(case, command, at, ALICE)
+    return case
+
+
+def refused(case: Case, at: datetime = AT, command: Command = DECIDE) -> list[str]:
+    with pytest.raises(FieldsRefused) as caught:
+        step(case, command, at, ALICE)
+    return [fault.code for fault in caught.value.faults]
+
+
+def test_what_the_policy_wants_heard_is_proposed_asked_about_and_awaited() -> None:
+    assert refused(led(*BEGUN)) == ["not_proposed"]
+    assert refused(led(*BEGUN, MEDIATION)) == ["needs_reporter"]
+    assert refused(led(*PUT, Start())) == ["needs_answer"]
+    assert refused(led(*PUT, Start()), AT + 7 * DAY - timedelta(seconds=1)) == ["needs_answer"]
+
+
+def test_an_answer_or_the_end_of_the_time_lets_the_case_be_decided() -> None:
+    answered = led(*PUT, ReceiveAnswer("q-1", "a-1"))
+    assert step(answered, DECIDE, AT + DAY, ALICE)[0].outcome == "mediation"
+    late = led(*PUT, Start())
+    assert step(late, DECIDE, AT + 7 * DAY, ALICE)[0].outcome == "mediation"
+
+
+def test_the_case_goes_on_by_itself_where_no_answer_comes() -> None:
+    case = led(*PUT)
+    assert wakes_at(case) == AT + 7 * DAY
+    case, events = step(case, Wake(), AT + 7 * DAY, TRIAGE)
+    assert (case.state, names_of(events)[0]) == (CaseState.INVESTIGATING, "case.investigation_started")
+    assert {d.name for d in case.deadlines if d.is_running} == {"decision", "update"}
+    assert step(case, DECIDE, AT + 7 * DAY, ALICE)[0].outcome == "mediation"
+
+
+def test_a_further_question_takes_no_more_time() -> None:
+    case, _ = step(led(*PUT, Start()), Ask(Words("q-2")), AT + 6 * DAY, ALICE)
+    assert (awaited_until(case), case.questions[-1].answer_by) == (AT + 7 * DAY, None)
+
+
+def test_another_proposal_is_heard_of_its_own() -> None:
+    again = replace(MEDIATION, why=Words("p-2"))
+    case, _ = step(led(*PUT, Start()), again, AT + DAY, ALICE)
+    assert refused(case, AT + 30 * DAY) == ["needs_reporter"]
+
+
+@pytest.mark.parametrize(
+    "report",
+    [{"category": "harassment.insults"}, {"channel": "kafka", "contactable": False}],
+    ids=["another category", "nothing reaches the reporter"],
+)
+def test_elsewhere_nobody_has_to_be_asked(report: dict[str, object]) -> None:
+    assert step(led(*BEGUN, **report), DECIDE, AT, ALICE)[0].outcome == "mediation"
+
+
+def test_what_is_urgent_waits_for_nobody() -> None:
+    urgent = {"flags": ("physical_violence",)}
+    case = led(*PUT, **urgent)
+    assert (case.is_urgent, case.questions[0].answer_by, wakes_at(case) == AT + 7 * DAY) == (True, None, False)
+    assert step(led(*PUT, Start(), **urgent), DECIDE, AT, ALICE)[0].outcome == "mediation"
+    raised = replace(led(*PUT, Start()), lane="emergency")
+    assert step(raised, DECIDE, AT, ALICE)[0].outcome == "mediation"
+
+
+def test_an_emergency_measure_needs_no_hearing() -> None:
+    act = ActInEmergency("protective_measure", (AT + 9 * DAY).date(), "contact", Words("w"), ALICE)
+    assert step(led(*BEGUN), act, AT, ALICE)[0].measures[0].stands
+
+
+def test_the_desk_says_what_comes_next_and_offers_it() -> None:
+    proposed, put = led(*BEGUN, MEDIATION), led(*PUT)
+    assert next_step(proposed, hears=True).step == "hear"
+    assert most_likely(proposed, {"ask", "decide", "second"}, "hear") == "ask"
+    assert (next_step(put, hears=True).step, next_step(put, hears=True).due_at) == ("await-hearing", AT + 7 * DAY)
+    assert next_step(proposed).step == "vote"
+
+
+def test_the_reporter_sees_until_when_the_decision_waits() -> None:
+    status = Status(updated_at=AT)
+    case = open_case(AT, category=HOUNDING)
+    for command in PUT:
+        case, events = step(case, command, AT, ALICE)
+        for event in events:
+            status = follow(status, event) or status
+    assert status.questions[0].answer_by == AT + 7 * DAY
+
+
+def test_a_row_fits_only_where_all_of_its_parts_do() -> None:
+    row = Hearing(frozenset({"advice"}), frozenset({HOUNDING}), frozenset({"ongoing"}), frozenset({"standard"}))
+    assert row.fits("advice", HOUNDING, frozenset({"ongoing", "cross_wiki"}), "standard")
+    assert not row.fits("warning", HOUNDING, frozenset({"ongoing"}), "standard")
+    assert not row.fits("advice", "unclassified", frozenset({"ongoing"}), "standard")
+    assert not row.fits("advice", HOUNDING, frozenset(), "standard")
+    assert not row.fits("advice", HOUNDING, frozenset({"ongoing"}), "emergency")
