@@ -11,8 +11,12 @@ from services.notification.routing.summary import CaseSummary, follow
 from services.notification.routing.table import Routes
 from shared import times
 from shared.events import (
+    CaseFollowed,
     CasePassedOn,
     Event,
+    InvitationAccepted,
+    InvitationDeclined,
+    InvitationLapsed,
     RecusalDeclared,
     RecusalLapsed,
     RecusalWithdrawn,
@@ -28,7 +32,11 @@ _HIDING = (
     RecusalDeclared
     | RecusalWithdrawn
     | RecusalLapsed
+    | CaseFollowed
     | CasePassedOn
+    | InvitationAccepted
+    | InvitationDeclined
+    | InvitationLapsed
     | ReferralAccepted
     | ReferralDeclined
     | ReferralReturned

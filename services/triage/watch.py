@@ -21,6 +21,7 @@ from services.triage.case.lifecycle import NotPermitted
 from services.triage.case.standing import Standing, Whereabouts, moved, reached, standing
 from services.triage.case.timers.table import wakes_at
 from services.triage.case.tokens import Tokens
+from services.triage.merged import follow, gone_elsewhere
 from services.triage.sight import Sight
 from services.triage.stored import CaseChange, CaseStore, Staffing, StoredCase, count_passed_on
 from shared import metrics
@@ -188,6 +189,10 @@ class CaseWatch:
         # A case that was stored before its timer was built is found only here.
         overdue = [case.id for case in batch if (due_at := wakes_at(case)) and due_at <= at]
         changed = len(await self._carry_out(overdue, Wake(), staff))
+        # A process may have ended between the move of a case and that of those which are part of it.
+        changed += await follow(
+            (case for case in batch if case.absorbed), self._cases, self._tokens, self._policy, self._clock
+        )
         due = [
             c.id for c in batch if _is_known(c, named) and attend(c, self._people(c, staff, named), self._policy, at)
         ]
@@ -241,6 +246,7 @@ class CaseWatch:
             return CaseChange(after, stored, events, [cause]) if after and events else None
 
         written = await change(self._cases, ids, decide, PORTION, lambda done: count_passed_on(done, self._policy))
+        await follow(gone_elsewhere(written.values()), self._cases, self._tokens, self._policy, self._clock)
         return {case_id: done.case for case_id, done in written.items()}
 
     def _people(self, case: Case, staff: Staff, named: Mapping[str, frozenset[str]]) -> People:

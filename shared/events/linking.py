@@ -98,3 +98,18 @@ class CaseDetached(CaseFact):
     unseen: ClassVar[bool] = True
 
     other_case: str
+
+
+class CaseFollowed(CaseFact):
+    """The merged case is in `body` from now on, where the case is of which it is a part; nobody has it.
+
+    `own_body`: the body to which it belongs once it is a case for itself again.
+    """
+
+    name: ClassVar[str] = "case.followed"
+    unseen: ClassVar[bool] = True
+    shows: ClassVar[str | None] = "body"
+
+    body: str
+    previous_body: str
+    own_body: str

@@ -17,6 +17,7 @@ from shared.events import (
     CaseDecided,
     CaseDisclosed,
     CaseFact,
+    CaseFollowed,
     CaseOpened,
     CasePassedOn,
     CaseReleased,
@@ -176,7 +177,7 @@ def follow(status: Status, event: Event) -> Status | None:
             after = replace(after, recused=(*status.recused, fact.person), assignee=fact.assignee)
         case RecusalWithdrawn() | RecusalLapsed():
             after = replace(after, recused=tuple(person for person in status.recused if person != fact.person))
-        case CasePassedOn() | ReferralAccepted():
+        case CasePassedOn() | ReferralAccepted() | CaseFollowed():
             after = replace(after, body=fact.body, assignee=None)
         case CaseTriaged():
             met = {deadline.name: deadline.met_at for deadline in status.deadlines}

@@ -8,6 +8,7 @@ from shared.events import (
     CaseAbsorbed,
     CaseAssigned,
     CaseFact,
+    CaseFollowed,
     CaseOpened,
     CasePassedOn,
     CaseReferred,
@@ -59,6 +60,7 @@ class CaseSummary:
 FOLLOWED: tuple[type[CaseFact], ...] = (
     CaseOpened,
     CaseTriaged,
+    CaseFollowed,
     CasePassedOn,
     CaseAssigned,
     CaseReleased,
@@ -91,7 +93,7 @@ def follow(summary: CaseSummary | None, event: Event) -> CaseSummary | None:
     match fact:
         case CaseTriaged():
             return replace(summary, body=fact.body, lane=fact.lane, seq=seq)
-        case CasePassedOn():
+        case CasePassedOn() | CaseFollowed():
             return replace(summary, body=fact.body, assignee=None, seq=seq)
         case CaseReferred() | BodyInvited():
             return replace(summary, asked=fact.to_body, seq=seq)

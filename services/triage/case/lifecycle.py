@@ -127,6 +127,7 @@ TRANSITIONS: Mapping[str, Ways] = {
     "unwatch": _ANY,
     "merge": dict.fromkeys(BEFORE_DECISION, CaseState.MERGED),
     "unmerge": {CaseState.MERGED: BEFORE_DECISION},
+    "follow": {CaseState.MERGED: CaseState.MERGED},
     "follow_up": {CaseState.DECIDED: CaseState.FOLLOWING_UP},
     "check_in": _staying(CaseState.FOLLOWING_UP),
     "receive_check_in": {**_ANY, CaseState.MERGED: CaseState.MERGED},

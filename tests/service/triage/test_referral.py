@@ -7,7 +7,9 @@ from typing import Any
 import pytest
 
 from services.triage.case.case import Case
+from services.triage.case.evolve.fold import fold
 from shared.access.principal import Principal
+from shared.problems import Unavailable
 from tests.service.triage.test_sight import codes_in_queue
 from tests.service.triage.test_watch import World, watch_of
 from tests.support.forms import SAME_ORIGIN, hidden_fields
@@ -193,3 +195,57 @@ async def test_the_desk_offers_it_shows_why_and_takes_the_answer(rig: Rig) -> No
     page = (await rig.http.get(sent.headers["location"], headers=headers)).text
     assert "Your handling body has the case now." in page
     assert "purple" in page
+
+
+async def merged(rig: Rig, **changed: Any) -> tuple[Case, Case]:
+    """A case, and the one of which it is a part."""
+    part, survivor = await rig.open(**changed), await rig.open()
+    rig.vault.sections[part.report_id] = {"content": {"narrative": "the purple lighthouse"}}
+    assert (await rig.order(part, "merge", {"other": survivor.code_name}, ANN)).status_code == 200
+    return part, survivor
+
+
+async def test_merged_cases_follow_a_case_that_another_body_accepts_and_are_parted_there(rig: Rig) -> None:
+    part, survivor = await merged(rig)
+    assert (await rig.order(survivor, "refer", {"body": "stewards", "explanation": WHY}, ANN)).status_code == 200
+    assert (await shown(rig, part, STEVE)).status_code == 404
+    assert (await rig.order(survivor, "accept_referral", {}, STEVE)).status_code == 200
+    told = (await shown(rig, part, STEVE, "/content")).json()
+    assert told["sections"]["content"]["narrative"] == "the purple lighthouse"
+    for case in (part, survivor):
+        assert (await shown(rig, case, ANN)).status_code == 404
+        stored = rig.cases.stored[case.id].case
+        assert (stored.body, stored.own_body, stored.assignee) == ("stewards", "stewards", None)
+        assert fold(event for event in rig.cases.events if event.case_id == case.id) == stored
+    assert (await rig.order(part, "unmerge", {"other": survivor.code_name}, STEVE)).status_code == 200
+    assert rig.cases.stored[part.id].case.state == "triaged"
+    # Once it is a case for itself, it stays where it is.
+    assert (await rig.order(survivor, "refer", {"body": "u4c", "explanation": WHY}, STEVE)).status_code == 200
+    assert (await rig.order(survivor, "accept_referral", {}, UMA)).status_code == 200
+    assert rig.cases.stored[part.id].case.body == "stewards"
+
+
+async def test_a_case_goes_to_no_body_of_a_person_named_in_a_merged_case(rig: Rig) -> None:
+    _, survivor = await merged(rig, subjects=tuple(STELLA.pseudonyms))
+    answer = await rig.order(survivor, "refer", {"body": "stewards", "explanation": WHY}, ANN)
+    assert answer.json()["errors"][0]["code"] == "cannot_take"
+
+
+async def test_merged_cases_that_were_left_behind_follow_at_the_next_start(
+    rig: Rig, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    part, survivor = await merged(rig)
+    assert (await rig.order(survivor, "refer", {"body": "stewards", "explanation": WHY}, ANN)).status_code == 200
+
+    async def end(*_: object) -> None:
+        raise Unavailable("it ends here")
+
+    with monkeypatch.context() as stopped:
+        stopped.setattr("services.triage.actions.follow", end)
+        assert (await rig.order(survivor, "accept_referral", {}, STEVE)).status_code == 503
+    assert (rig.cases.stored[survivor.id].case.body, rig.cases.stored[part.id].case.body) == (
+        "stewards", "enwiki_arbcom",
+    )  # fmt: skip
+    assert await watch_of(rig, world).look() == 1
+    assert rig.cases.stored[part.id].case.body == "stewards"
+    assert await watch_of(rig, world).look() == 0

@@ -1,4 +1,4 @@
-"""A case goes on as part of another one, and becomes a case for itself again. Pure."""
+"""A case goes on as part of another one, follows it, and becomes a case for itself again. Pure."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -15,6 +15,7 @@ from shared.events import (
     CaseAbsorbed,
     CaseDetached,
     CaseFact,
+    CaseFollowed,
     CaseMerged,
     CaseState,
     CaseUnmerged,
@@ -111,6 +112,25 @@ class Unmerge(Command):
     def decide_other(self, other: Case, case: Case, policy: Policy, now: datetime) -> list[CaseFact]:
         """The survivor goes on without it, and keeps its lane, its deadlines and its recusals."""
         return [CaseDetached(previous=other.state, state=other.state, other_case=self.own_ref)]
+
+
+@dataclass(frozen=True, slots=True)
+class Follow(Command):
+    """A merged case goes to the handling body of the case of which it is a part, so that its people can part both."""
+
+    name = "follow"
+    by_people = False
+
+    survivor: Case
+
+    def decide(self, case: Case, state: CaseState, policy: Policy, now: datetime) -> list[CaseFact]:
+        """The move; none where both are in one body."""
+        body, own_body = self.survivor.body or "", self.survivor.own_body or self.survivor.body or ""
+        if case.body == body:
+            return []
+        return [
+            CaseFollowed(previous=case.state, state=state, body=body, previous_body=case.body or "", own_body=own_body)
+        ]
 
 
 def _owed(case: Case, policy: Policy) -> dict[str, Deadline]:

@@ -37,7 +37,7 @@ class Refer(Command):
     def faults(self, case: Case, policy: Policy, now: datetime) -> Iterable[FieldError]:
         """The body that has the case, one that has had it or declined it, and one that cannot take it.
 
-        A case of which others are part stays where they are.
+        Cases that are part of this one follow it (services.triage.merged).
 
         Why a body cannot take it is not told, because the report may name one of its people. A coordinator may send a
         case back to where it came from.
@@ -48,8 +48,6 @@ class Refer(Command):
             yield FieldError("/body", "own_body", "This body has the case.")
         elif case.asked:
             yield ASKS_ANOTHER
-        elif case.absorbed:
-            yield FieldError("/body", "has_absorbed", "Other cases are part of this one.")
         elif self.by.role != Role.COORDINATOR and self.body in had_by(case):
             yield FieldError(
                 "/body", "had_before", "This body has had the case, or declined it. A coordinator may ask."

@@ -10,6 +10,7 @@ from services.triage.case.values import MERGED, Deadline, Link, Move
 from shared.events import (
     CaseAbsorbed,
     CaseDetached,
+    CaseFollowed,
     CaseLinked,
     CaseMerged,
     CaseUnlinked,
@@ -36,6 +37,10 @@ def _merged(case: Case, fact: CaseMerged, _event: Event) -> Fields:
 
 def _unmerged(_case: Case, _fact: CaseUnmerged, _event: Event) -> Fields:
     return {"merged_into": None, "merged_from": None, "merge_note_id": None}
+
+
+def _followed(_case: Case, fact: CaseFollowed, _event: Event) -> Fields:
+    return {"body": fact.body, "own_body": fact.own_body, "assignee": None, "unattended": False}
 
 
 def _absorbed(case: Case, fact: CaseAbsorbed, event: Event) -> Fields:
@@ -74,6 +79,7 @@ CHANGES = {
     CaseUnlinked: _unlinked,
     CaseMerged: _merged,
     CaseUnmerged: _unmerged,
+    CaseFollowed: _followed,
     CaseAbsorbed: _absorbed,
     CaseDetached: _detached,
 }

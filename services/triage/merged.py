@@ -1,0 +1,59 @@
+"""Cases that are part of another one follow it, where it goes to another handling body."""
+
+from collections.abc import Callable, Iterable
+from datetime import datetime
+
+from services.triage.author import TRIAGE
+from services.triage.case.attendance import NOBODY
+from services.triage.case.case import Case
+from services.triage.case.commands.merging import Follow
+from services.triage.case.commands.table import carry_out
+from services.triage.case.lifecycle import NotPermitted
+from services.triage.case.tokens import Tokens
+from services.triage.stored import CaseChange, CaseStore, StoredCase
+from shared.aggregates import change
+from shared.ids import new_id
+from shared.policy import Policy
+
+
+def gone_elsewhere(written: Iterable[CaseChange]) -> list[Case]:
+    """Those of the changed cases that went to another body, and of which others are part."""
+    return [one.case for one in written if one.stored and one.case.absorbed and one.case.body != one.stored.case.body]
+
+
+async def follow(
+    survivors: Iterable[Case], cases: CaseStore, tokens: Tokens, policy: Policy, clock: Callable[[], datetime]
+) -> int:
+    """Let the cases that are part of these follow them, as they are stored by then. Returns how many did.
+
+    It may be repeated in any number. Raises Unavailable.
+    """
+    parts = {part: case.id for case in survivors for ref in case.absorbed if (part := tokens.case_meant(case.id, ref))}
+
+    async def decide(case_id: str, stored: StoredCase | None) -> CaseChange | None:
+        survivor = (await cases.load([parts[case_id]])).get(parts[case_id])
+        if stored is None or survivor is None or not _is_part(stored.case, survivor.case, tokens):
+            return None
+        cause = new_id()
+        try:
+            after, events = carry_out(
+                stored.case,
+                Follow(survivor.case),
+                policy,
+                NOBODY,
+                clock(),
+                case_id=case_id,
+                actor=TRIAGE,
+                cause=cause,
+                trace=None,
+            )
+        except NotPermitted:
+            # It is a case for itself again.
+            return None
+        return CaseChange(after, stored, events, [cause]) if after and events else None
+
+    return len(await change(cases, parts, decide)) if parts else 0
+
+
+def _is_part(case: Case, survivor: Case, tokens: Tokens) -> bool:
+    return case.merged_into is not None and tokens.case_meant(case.id, case.merged_into) == survivor.id
