@@ -142,6 +142,9 @@ def save_of(change: Change) -> Save:
             changed |= {f"{name}.{key}": entry for key, entry in value.items() if key not in known[name]}
         elif name not in known or value != known[name]:
             changed[name] = value
+    if "doors" in known and "doors" not in fields:
+        # Of what a document can lack, doors alone come to an end.
+        changed["doors"] = []
     return Save(change.id, {"version": before.version, "outbox": before.outbox}, changed, change.events, change.causes)
 
 

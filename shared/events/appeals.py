@@ -62,12 +62,12 @@ class AppealDecided(CaseFact):
     """People who did not decide the case decided on the appeal; the reasons stay in the vault under `reason_id`.
 
     With `overturned` and `remanded` the case is reopened, and the outcome before (`previous_outcome`) stands no longer.
-    `told_id`: the vault has the words for the reporter, who reads them with the receipt; None where there are none, and
-    where the respondent appealed.
+    `told_id`: the vault has the words for the party who appealed, who reads them with the receipt; None where there are
+    none.
     """
 
     name: ClassVar[str] = "appeal.decided"
-    version: ClassVar[str] = "1.1"
+    version: ClassVar[str] = "1.2"
     shows: ClassVar[str | None] = "verdict"
 
     appeal_id: str

@@ -8,8 +8,8 @@ from datetime import datetime
 from services.intake.mailbox.further import FurtherReports
 from services.intake.mailbox.words import StoredWords
 from services.intake.mentions import Mentions
-from services.intake.report.status import follow
-from services.intake.stored import INTAKE, Change, Store, StoredReport
+from services.intake.report.status import Status, follow
+from services.intake.stored import INTAKE, Change, RespondentDoor, Store, StoredReport
 from shared.aggregates import change, change_together
 from shared.events import CaseSplit, Event, MentionCleared
 from shared.times import now
@@ -64,7 +64,7 @@ class Progress:
                 if isinstance(event.fact, MentionCleared):
                     after = self._mentions.without(after, event.fact.mention)
                 elif status := follow(after.status, event):
-                    after = replace(after, status=status)
+                    after = replace(after, status=status, doors=_doors(after, status))
                 else:
                     continue
                 causes.append(event.id)
@@ -94,3 +94,9 @@ class Progress:
             return [Change(report, after, [], [split.part_id]), opened]
 
         await change_together(self._store, [first.id, part.report_id], decide)
+
+
+def _doors(report: StoredReport, status: Status) -> tuple[RespondentDoor, ...]:
+    """The doors for respondents that are left: a new disclosure ends the receipt of the one before, for all."""
+    ended = {*report.status.disclosed.values()} - {*status.disclosed.values()}
+    return tuple(door for door in report.doors if door.told_id not in ended)

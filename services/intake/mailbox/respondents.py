@@ -210,6 +210,7 @@ class Respondents:
                     ground=kept.ground,
                     text=self._words.statement(found.report, sent),
                     verdict=appeal.verdict if appeal else None,
+                    reason=self._words.statement(found.report, appeal.told_id) if appeal and appeal.told_id else None,
                     refusal=appeal.refusal if appeal else None,
                 )
             )

@@ -6,7 +6,6 @@ from typing import Any
 from fastapi import Request
 
 from services.triage.case.case import Case
-from services.triage.case.commands.appeals import REPORTER
 from services.triage.case.commands.emergency import EndMeasure, ReviewEmergency
 from services.triage.case.commands.returns import NoteReturn
 from services.triage.case.voting import Tally
@@ -109,7 +108,7 @@ def appeals_of(
 
     refused: list[dict[str, Any]] = [
         {
-            "text": text(REPORTER, appeal.ground),
+            "text": text(appeal.party, appeal.ground),
             "at": appeal.at,
             "reason": said.get(appeal.id),
             "refused": names.said(request, "desk-appeal-refused", names.code(request, "refusal", appeal.refusal)),

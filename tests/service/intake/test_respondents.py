@@ -94,9 +94,17 @@ async def test_a_new_disclosure_ends_the_receipt_before(rig: Rig) -> None:
     assert (await ask(rig, receipt))[0] == 404
     newer = await seen_by_handlers(rig, report_id)
     assert newer
+    assert newer != receipt
     assert (await ask(rig, newer))[1]["told"] == "More of it."
     await rig.progress.project([case_event(report_id, 4, disclosed(None))])
     assert (await ask(rig, newer))[0] == 404
+
+
+async def test_handlers_see_no_receipt_of_a_disclosure_that_another_one_replaced(rig: Rig) -> None:
+    report_id, receipt = await told(rig)
+    await rig.progress.project([case_event(report_id, 3, disclosed(None))])
+    assert (await ask(rig, receipt))[0] == 404
+    assert await seen_by_handlers(rig, report_id) is None
 
 
 async def test_a_receipt_opens_no_door_but_that_of_its_person(rig: Rig) -> None:
@@ -200,10 +208,16 @@ async def test_a_respondent_appeals_within_the_window_and_reads_the_verdict(rig:
     assert (await ask(rig, receipt))[1]["appeals"][0]["standing"] == "sent"
     inside, later = {"appeal_id": fact.appeal_id, "party": "respondent"}, START + timedelta(days=1)
     lodged = AppealLodged(previous="decided", state="appealed", appeal_ground="facts", reason_id="x", **inside)
-    verdict = AppealDecided(previous="appealed", state="decided", verdict="upheld", reason_id="y", **inside)
+    verdict = AppealDecided(
+        previous="appealed", state="decided", verdict="upheld", reason_id="y", told_id="t", **inside
+    )
+    await rig.statements.keep(report_id, "y", "reason", "Sekretreasons for the handlers.")
+    await rig.statements.keep(report_id, "t", "reason", "We looked at the logs again.")
     await rig.progress.project([case_event(report_id, 4, lodged, later), case_event(report_id, 5, verdict, later)])
     view = (await ask(rig, receipt))[1]
-    assert [(a["standing"], a["verdict"]) for a in view["appeals"]] == [("decided", "upheld")]
+    (seen,) = view["appeals"]
+    assert (seen["standing"], seen["verdict"], seen["reason"]) == ("decided", "upheld", "We looked at the logs again.")
+    assert "Sekretreasons" not in repr(view)
     assert view["appeal"]["barred"] == "once"
 
 

@@ -267,9 +267,12 @@ def test_an_appeal_in_a_merged_case_is_refused_for_good_and_kept() -> None:
     assert case.state is CaseState.MERGED
 
 
-def test_words_for_the_reporter_need_an_appeal_of_the_reporter() -> None:
+def test_words_on_an_appeal_need_a_receipt_that_opens_it() -> None:
     told = DecideAppeal("upheld", Words("v1"), DOT, Words("t1"))
     case, _ = after(accused(led(*DECIDED)), appeal("respondent"))
     assert refused(case, told) == [("/told", "read_by_nobody")]
     case, _ = after(led(*DECIDED), appeal())
     assert after(case, told)[0].appeal is None
+    case, _ = after(accused(led(*DECIDED)), ReceiveAppeal("p1", "facts", "respondent", "5" * 32))
+    case, events = after(case, told)
+    assert (case.appeal, events[0].fact.told_id) == (None, "t1")

@@ -11,7 +11,7 @@ from typing import Annotated
 from services.triage.case.case import RESPONDENT, Case
 from services.triage.case.commands.command import ChoiceField, Command, Words, WordsField
 from services.triage.case.measures import ended_by_appeal
-from services.triage.case.values import Deadline
+from services.triage.case.values import Appeal, Deadline
 from shared.events import (
     APPEAL_GROUNDS,
     INACTION,
@@ -156,10 +156,8 @@ class DecideAppeal(Command):
             yield FieldError(
                 "/verdict", "decided_before", "You took part before. Another person decides on the appeal."
             )
-        if self.told and case.appeal and case.appeal.party != REPORTER:
-            yield FieldError(
-                "/told", "read_by_nobody", "The reporter did not appeal, and nobody else reads these words."
-            )
+        if self.told and case.appeal and not _is_read(case.appeal):
+            yield FieldError("/told", "read_by_nobody", "No receipt opens this appeal, so nobody reads these words.")
 
     def decide(self, case: Case, state: CaseState, policy: Policy, now: datetime) -> list[CaseFact]:
         """The verdict. What is overturned, holds no longer."""
@@ -199,6 +197,11 @@ class Reopen(Command):
 def appealable_until(policy: Policy, decided_at: datetime, body: str | None) -> datetime | None:
     """Until when (UTC-aware) a decision of this time can be appealed; None where the policy has no such window."""
     return policy.deadline(WINDOW, decided_at, body).due_at if WINDOW in policy.deadlines else None
+
+
+def _is_read(appeal: Appeal) -> bool:
+    """Whether the party who appealed reads of it by a receipt. What handlers took down of a respondent, nobody does."""
+    return appeal.party == REPORTER or appeal.respondent is not None
 
 
 def _is_party(case: Case, party: str, policy: Policy) -> bool:
