@@ -174,6 +174,9 @@ class ProposalShown(TypedDict):
     reason_id: str
     until: str | None
     scope: str | None
+    respondents: Sequence[str]
+    project: str | None
+    pages_id: str | None
     votes: Sequence[VoteShown]
     may_vote: int
     needs: Sequence[str]
@@ -197,6 +200,9 @@ class MeasureShown(TypedDict):
     measure_id: str
     kind: str
     scope: str
+    respondents: Sequence[str]
+    project: str | None
+    pages_id: str | None
     begun_at: str
     until: str | None
     state: str

@@ -45,6 +45,9 @@ def show_proposal(case: Case, tally: Tally | None) -> ProposalShown | None:
         "reason_id": proposal.reason_id,
         "until": proposal.last_day.isoformat() if proposal.last_day else None,
         "scope": proposal.scope,
+        "respondents": proposal.extent.respondents,
+        "project": proposal.extent.project,
+        "pages_id": proposal.extent.pages_id,
         "votes": [
             {"by": vote.by, "in_favour": vote.in_favour, "counts": vote.by in counted, "reason_id": vote.reason_id}
             for vote in proposal.votes
@@ -138,6 +141,9 @@ def show_measures(case: Case) -> list[MeasureShown]:
             "measure_id": measure.id,
             "kind": measure.kind,
             "scope": measure.scope,
+            "respondents": measure.extent.respondents,
+            "project": measure.extent.project,
+            "pages_id": measure.extent.pages_id,
             "begun_at": rfc3339(measure.begun_at),
             "until": measure.last_day.isoformat() if measure.last_day else None,
             "state": measure.state,

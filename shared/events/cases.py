@@ -195,7 +195,19 @@ class InformationReceived(CaseFact):
     answer_id: str
 
 
-class CaseDecided(CaseFact):
+class ExtendedFact(CaseFact):
+    """A step that says how far a measure reaches, as far as that names nobody.
+
+    `respondents`: the party tokens of those for whom it holds; empty where nothing says so. `project`: the community in
+    which it holds; None for that of the case. The vault has the pages under `pages_id`: a title may name a person.
+    """
+
+    respondents: tuple[str, ...] = ()
+    project: str | None = None
+    pages_id: str | None = None
+
+
+class CaseDecided(ExtendedFact):
     """The handling body decided; the reasons stay in the vault under `reason_id`.
 
     `by_recused`: whether the person who decided was recused from the case at that time, on whatever ground; None in
@@ -206,7 +218,7 @@ class CaseDecided(CaseFact):
     """
 
     name: ClassVar[str] = "case.decided"
-    version: ClassVar[str] = "1.3"
+    version: ClassVar[str] = "1.4"
     follows_policy: ClassVar[bool] = True
     shows: ClassVar[str | None] = "outcome"
 

@@ -3,10 +3,10 @@
 from datetime import date
 from typing import ClassVar
 
-from shared.events.cases import CaseFact
+from shared.events.cases import CaseFact, ExtendedFact
 
 
-class DecisionProposed(CaseFact):
+class DecisionProposed(ExtendedFact):
     """A person proposed an outcome; the reasons stay in the vault under `reason_id`. The state stays.
 
     The person's own vote is in favour. It takes the place of the proposal before it (`previous_outcome`), with all
@@ -14,6 +14,7 @@ class DecisionProposed(CaseFact):
     """
 
     name: ClassVar[str] = "decision.proposed"
+    version: ClassVar[str] = "1.1"
     unseen: ClassVar[bool] = True
     follows_policy: ClassVar[bool] = True
     shows: ClassVar[str | None] = "outcome"

@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from pydantic import AwareDatetime
 
-from shared.events.cases import CaseFact
+from shared.events.cases import CaseFact, ExtendedFact
 from shared.events.follow_up import CheckInSet
 
 
@@ -49,13 +49,14 @@ class MeasureImported(MeasureFact):
     subjects: tuple[str, ...] = ()
 
 
-class EmergencyMeasureTaken(MeasureFact):
+class EmergencyMeasureTaken(ExtendedFact, MeasureFact):
     """A person took a measure alone, in an emergency. Without a review by another person until `review_by` it lapses.
 
     `until`: its last day (UTC), and `scope` what it holds for. The reasons stay in the vault under `reason_id`.
     """
 
     name: ClassVar[str] = "emergency.measure_taken"
+    version: ClassVar[str] = "1.1"
 
     scope: str
     until: date

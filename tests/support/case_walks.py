@@ -22,6 +22,7 @@ from services.triage.case.commands.command import (
     ChoicesField,
     DayField,
     Field,
+    PartiesField,
     ReferenceField,
     WordsField,
 )
@@ -282,11 +283,13 @@ def _give(walk: Walk, form: Form, data: st.DataObject) -> Try:
 
 def _fitting(one: Field, walk: Walk, data: st.DataObject) -> object:
     """A value that a field of this kind takes: what it offers, what the case holds, or words."""
-    if one.optional and not isinstance(one, ChoicesField) and data.draw(_ODDS) < 5:
+    if one.optional and not isinstance(one, ChoicesField | PartiesField) and data.draw(_ODDS) < 5:
         return None
     match one:
         case WordsField():
             return data.draw(_WORDS)
+        case PartiesField():
+            return list(dict.fromkeys(_known(one, walk, data) for _ in range(data.draw(st.integers(0, 2)))))
         case ChoicesField():
             return data.draw(st.lists(st.sampled_from(one.options(POLICY)), unique=True, max_size=3))
         case ChoiceField():

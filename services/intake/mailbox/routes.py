@@ -85,7 +85,7 @@ class Statement(Body):
 
     kind: Literal[
         "question", "reason", "link", "referral", "note", "agreement", "party", "disclosure", "answer", "matter",
-        "told", "message",
+        "told", "message", "pages",
     ]  # fmt: skip
     text: Words
 

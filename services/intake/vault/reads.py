@@ -25,7 +25,8 @@ from shared.times import now
 Readable = Section | Literal["correspondence", "mentions", "referral", "names"]
 """What can be read of a report: its sections, what handlers and reporter have written since, which of all these words
 mention people on the roster, and of what handlers have written, why they referred the case. `names`: of the people
-reported and those that handlers added, only the names, each with the token that events have for the person."""
+reported and those that handlers added, only the names, each with the token that events have for the person, and the
+pages on which measures hold."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +143,8 @@ class VaultReader:
                     "people": [
                         *({"party": one["party"], "name": one["name"]} for one in people.get("people", ())),
                         *({"party": one["id"], "name": one["text"]} for one in self._statements(report, "party")),
-                    ]
+                    ],
+                    "pages": [{"id": one["id"], "text": one["text"]} for one in self._statements(report, "pages")],
                 }
             elif sealed := vault.section(name):
                 section = orjson.loads(self._vault.open(f"{report.id}/{name}", sealed))

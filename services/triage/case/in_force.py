@@ -33,8 +33,12 @@ def of_scope(scope: str) -> str:
 
 def keys_of(case: Case) -> list[str]:
     """The keys of the measures that stand; none where none stands."""
-    scopes = {of_scope(measure.scope) for measure in case.measures if measure.stands}
-    return [ANYWHERE, of_community(case.community), of_body(case.body), *sorted(scopes)] if scopes else []
+    standing = [measure for measure in case.measures if measure.stands]
+    if not standing:
+        return []
+    scopes = {of_scope(measure.scope) for measure in standing}
+    communities = {of_community(measure.extent.project or case.community) for measure in standing}
+    return [ANYWHERE, *sorted(communities), of_body(case.body), *sorted(scopes)]
 
 
 def place_of(case: Case) -> InForcePlace | None:

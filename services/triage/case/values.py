@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Literal
 
+from services.triage.case.extent import NOWHERE_ELSE, Extent
 from shared.events import CaseState
 
 
@@ -129,6 +130,7 @@ class Proposal:
     until: datetime | None = None
     scope: str | None = None
     votes: tuple[Vote, ...] = ()
+    extent: Extent = NOWHERE_ELSE
 
     @property
     def last_day(self) -> date | None:
@@ -179,6 +181,7 @@ class Measure:
     conversation_id: str | None = None
     imported: bool = False
     decided_on: date | None = None
+    extent: Extent = NOWHERE_ELSE
 
     @property
     def stands(self) -> bool:

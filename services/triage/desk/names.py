@@ -38,9 +38,11 @@ class CaseNames:
         return self._pages.message(request, key, *values)
 
     def options(self, request: Request, prefix: str, codes: Sequence[str]) -> list[tuple[str, str]]:
-        """The codes of a choice, each with its message. `prefix` begins the keys; handling bodies have their names."""
+        """The codes of a choice, each with its message. `prefix` begins the keys; bodies and communities have names."""
         if prefix == "body":
             return [(code, self.body(request, code)) for code in codes]
+        if prefix == "project":
+            return [(code, self.community(code)) for code in codes]
         return [(code, self.code(request, prefix, code)) for code in codes]
 
     def body(self, request: Request, body: str | None) -> str:

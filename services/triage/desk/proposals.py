@@ -8,9 +8,11 @@ from fastapi import Request
 from services.triage.case.case import Case
 from services.triage.case.commands.emergency import EndMeasure, ReviewEmergency
 from services.triage.case.commands.returns import NoteReturn
+from services.triage.case.extent import Extent
 from services.triage.case.voting import Tally
 from services.triage.desk.contents import words_in
 from services.triage.desk.names import CaseNames
+from services.triage.desk.parties import respondents_of
 from shared.access.principal import Principal, Role
 from shared.clients.vault import Contents
 
@@ -39,6 +41,7 @@ def proposal_of(
         ),
         "scope": names.code(request, "scope", proposal.scope) if proposal.scope else None,
         "until": proposal.last_day,
+        **extent_shown(names, case, proposal.extent, contents),
         "reason": said.get(proposal.reason_id),
         "votes": [
             {
@@ -50,6 +53,16 @@ def proposal_of(
         ],
         "count": names.said(request, "desk-proposal-votes", len(tally.in_favour), len(tally.against), tally.voters),
         "needs": [names.said(request, f"desk-needs-{need}") for need in tally.needs],
+    }
+
+
+def extent_shown(names: CaseNames, case: Case, extent: Extent, contents: Contents | None) -> dict[str, Any]:
+    """For whom a measure is and where it holds, as far as it says so and the words are at hand."""
+    known = dict(respondents_of(case, contents))
+    return {
+        "people": [known[token] for token in extent.respondents if token in known],
+        "project": names.community(extent.project) if extent.project else None,
+        "pages": words_in(contents).get(extent.pages_id or ""),
     }
 
 
@@ -77,6 +90,7 @@ def measures_of(
                 names.person(request, reader, Role.RESPONDER, measure.by),
             ),
             "begun_at": measure.begun_at,
+            **extent_shown(names, case, measure.extent, contents),
             "until": measure.last_day,
             "state": names.code(request, "desk-measure", measure.state),
             "stands": measure.stands,

@@ -42,12 +42,14 @@ class MeasureList(TypedDict):
 class MeasureAbout(MeasureInForce):
     """A measure, and the people it is about: the names as people gave them. `erased`: no name is left.
 
-    `ask_handlers`: the case is about several people, so no name is given: its handlers know who is meant.
+    `ask_handlers`: the case is about several people, so no name is given: its handlers know who is meant. `pages`: the
+    pages that it holds on, in words of handlers.
     """
 
     names: Sequence[str]
     erased: bool
     ask_handlers: bool
+    pages: str | None
 
 
 class MeasureExport(TypedDict):
@@ -90,7 +92,7 @@ class ImportShown(TypedDict):
 
 COLUMNS = (
     "id", "kind", "scope", "community", "everywhere", "body", "begun_at", "until", "emergency", "review_by",
-    "from_before", "decided_on", "names", "erased", "ask_handlers",
+    "from_before", "decided_on", "names", "erased", "ask_handlers", "pages",
 )  # fmt: skip
 
 
@@ -101,7 +103,7 @@ def show_entry(entry: Entry) -> MeasureInForce:
         "id": measure.id,
         "kind": measure.kind,
         "scope": measure.scope,
-        "community": entry.case.community,
+        "community": entry.community,
         "everywhere": entry.everywhere,
         "body": entry.case.body,
         "begun_at": rfc3339(measure.begun_at),
@@ -115,7 +117,13 @@ def show_entry(entry: Entry) -> MeasureInForce:
 
 def show_about(entry: Entry, about: About) -> MeasureAbout:
     """The same, and the people it is about."""
-    return {**show_entry(entry), "names": list(about.names), "erased": about.erased, "ask_handlers": about.ask_handlers}
+    return {
+        **show_entry(entry),
+        "names": list(about.names),
+        "erased": about.erased,
+        "ask_handlers": about.ask_handlers,
+        "pages": about.pages,
+    }
 
 
 def show_import(results: Sequence[RowResult], unread: Sequence[str]) -> ImportShown:

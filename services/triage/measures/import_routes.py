@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from services.triage.measures.answers import ImportShown, show_import
 from services.triage.measures.imports import MeasureImport
-from services.triage.measures.sheet import MOST_ROWS, Row, Table, read_table
+from services.triage.measures.sheet import MOST_ROWS, Row, read_table, table_of
 from shared.problems import FieldError, FieldsWrong
 from shared.web.bodies import gives, json_response, parse_body, takes
 from shared.web.forms import media_type_of
@@ -36,6 +36,7 @@ class MeasureBefore(BaseModel):
     decided_on: Cell | None = None
     names: tuple[Cell, ...] = Field((), max_length=20)
     reference: Cell | None = None
+    pages: Cell | None = None
     everywhere: Marks = None
     emergency: Marks = None
     review_by: Cell | None = None
@@ -58,7 +59,7 @@ class MeasuresBefore(BaseModel):
     measures: Annotated[tuple[MeasureBefore, ...], Field(min_length=1, max_length=MOST_ROWS)]
 
 
-_READ = {"id", "kind", "scope", "community", "body", "begun_at", "until", "decided_on", "reference"}
+_READ = {"id", "kind", "scope", "community", "body", "begun_at", "until", "decided_on", "reference", "pages"}
 
 
 def make_import_router(imports: MeasureImport, gate: Gate) -> APIRouter:
@@ -76,7 +77,7 @@ def make_import_router(imports: MeasureImport, gate: Gate) -> APIRouter:
             table = read_table(decoded(body))
         else:
             said = parse_body(MeasuresBefore, body)
-            table = Table([measure.row(place) for place, measure in enumerate(said.measures, 1)])
+            table = table_of([measure.row(place) for place, measure in enumerate(said.measures, 1)])
         results = await imports.take(principal_of(request), table)
         return json_response(show_import(results, table.unread), headers={"Cache-Control": "no-store"})
 

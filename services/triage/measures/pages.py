@@ -96,7 +96,7 @@ class _View:
             "href": f"{MEASURES}/{measure.id}",
             "kind": names.code(request, "outcome", measure.kind),
             "scope": names.code(request, "scope", measure.scope),
-            "community": None if entry.everywhere else names.community(entry.case.community),
+            "community": None if entry.everywhere else names.community(entry.community),
             "body": names.body(request, entry.case.body),
             "begun_at": measure.begun_at,
             "until": measure.last_day,

@@ -56,17 +56,24 @@ class Entry:
     case: Case
     everywhere: bool
 
+    @property
+    def community(self) -> str:
+        """The community in which the measure holds, where it does not hold everywhere."""
+        return self.measure.extent.project or self.case.community
+
 
 @dataclass(frozen=True, slots=True)
 class About:
     """The people a measure is about. `names` is empty where nobody has one; `erased`: nothing is left of the report.
 
     `ask_handlers`: the case is about several people, and only its handlers know for which of them the measure holds.
+    `pages`: the pages that it holds on, in words of handlers.
     """
 
     names: tuple[str, ...] = ()
     erased: bool = False
     ask_handlers: bool = False
+    pages: str | None = None
 
 
 class MeasureRegister:
@@ -192,15 +199,16 @@ class MeasureRegister:
             entry
             for entry in entries
             if (not wanted.kinds or entry.measure.kind in wanted.kinds)
-            and (not wanted.communities or entry.everywhere or case.community in wanted.communities)
+            and (not wanted.communities or entry.everywhere or entry.community in wanted.communities)
             and isinstance(allow(who, action, self._resource(case, entry.measure, shut_out), at), Permit)
         ]
 
     def _resource(self, case: Case, measure: Measure, shut_out: frozenset[str]) -> Resource:
-        community = self.policy.communities.get(case.community)
+        place = measure.extent.project or case.community
+        community = self.policy.communities.get(place)
         return Resource(
             body=case.body,
-            community=case.community,
+            community=place,
             bodies=frozenset(community.bodies.values()) if community else frozenset(),
             parties=shut_out.union(case.parties),
             recused=shut_out.union(case.recused),
@@ -225,11 +233,14 @@ class MeasureRegister:
 
 
 def _about(entry: Entry, contents: Contents | None) -> About:
-    """The name of the respondent, as far as the vault hands it out."""
-    # A measure does not say for which respondent it holds, and an absorbed report may name more of them.
-    if len(set(entry.case.respondents)) > 1 or entry.case.absorbed:
-        return About(ask_handlers=True)
+    """The names of those for whom the measure holds, and its pages, as far as the vault hands them out."""
+    extent = entry.measure.extent
     if contents is None or contents.erased:
         return About(erased=contents is not None)
-    people = contents.sections.get("names", {}).get("people", ())
-    return About(tuple(one["name"] for one in people if one["party"] in entry.case.respondents))
+    told = contents.sections.get("names", {})
+    pages = next((one["text"] for one in told.get("pages", ()) if one["id"] == extent.pages_id), None)
+    # A measure may not say for which respondent it holds, and an absorbed report may name more of them.
+    if not extent.respondents and (len(set(entry.case.respondents)) > 1 or entry.case.absorbed):
+        return About(ask_handlers=True, pages=pages)
+    meant = extent.respondents or entry.case.respondents
+    return About(tuple(one["name"] for one in told.get("people", ()) if one["party"] in meant), pages=pages)

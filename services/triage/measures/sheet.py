@@ -110,7 +110,13 @@ def read_table(text: str, most: int | None = None) -> Table:
         raise FieldsWrong([FieldError("/table", "missing", "The table has no rows.")])
     if len(rows) > MOST_ROWS:
         raise FieldsWrong([FieldError("/table", "too_many_rows", f"At most {MOST_ROWS} rows at once.")])
-    return Table(rows, tuple(name for name in names if name and name not in (*READ, *EXPORTED)))
+    return table_of(rows)
+
+
+def table_of(rows: Sequence[Row]) -> Table:
+    """The table of these rows. A column without a word in it says nothing that could be lost."""
+    said = {name: None for row in rows for name, cell in row.cells.items() if not is_blank(cell)}
+    return Table(rows, tuple(name for name in said if name and name not in (*READ, *EXPORTED)))
 
 
 def faults_of(row: Row, policy: Policy, now: datetime) -> Iterator[FieldError]:

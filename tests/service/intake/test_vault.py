@@ -81,9 +81,12 @@ async def test_a_person_who_enforces_a_measure_gets_names_and_nothing_else(rig: 
     sent = await rig.post(narrative="They shouted.", reported=[{"name": "Zebedee", "details": "A beard."}])
     await rig.statements.keep(sent["report_id"], "7" * 32, "party", "Quixotina")
     await rig.statements.keep(sent["report_id"], "n-1", "note", "He is loud.")
+    await rig.statements.keep(sent["report_id"], "p-1", "pages", "Talk:Tea")
     body = {"purpose": "enforce", "reads": [{"report_id": sent["report_id"], "sections": ["names"]}]}
     _, answer = await read(rig, body, bearer("enforce"))
-    (named, added) = answer["items"][0]["sections"]["names"]["people"]
+    names = answer["items"][0]["sections"]["names"]
+    (named, added) = names["people"]
+    assert names["pages"] == [{"id": "p-1", "text": "Talk:Tea"}]
     assert (named.keys(), named["name"]) == ({"party", "name"}, "Zebedee")
     assert added == {"party": "7" * 32, "name": "Quixotina"}
     body["reads"][0]["sections"] = ["reported"]

@@ -249,3 +249,54 @@ async def test_handlers_note_the_conversation_before_a_suspension_ends(rig: Rig)
     assert "Talk with the person before that" not in page
     assert "He is away." in page
     assert "He is away." not in f"{rig.cases.events} {rig.cases.stored}"
+
+
+async def test_a_decision_says_for_whom_it_is_and_where_and_the_register_tells_it(rig: Rig) -> None:
+    other = "8" * 32
+    event = reported(subjects=(JANE, other), parties_apart=True)
+    await rig.parties.follow([naming(event)])
+    case = await rig.open(event)
+    people = [{"party": JANE, "name": "Zebedee"}, {"party": other, "name": "Dougal"}]
+    names: dict[str, object] = {"people": people}
+    rig.vault.sections[case.report_id] = {"names": names, "reported": names}
+    given = {"measure": "restriction", "until": day(9), "scope": "pages", "why": "It goes on."}
+    wrong = await rig.order(case, "act_in_emergency", {**given, "respondents": ["9" * 32]})
+    assert (wrong.status_code, wrong.json()["errors"][0]["pointer"]) == (422, "/respondents")
+    extent = {"respondents": [other], "project": "swwiki", "pages": "User:Zebedee"}
+    assert (await rig.order(case, "act_in_emergency", {**given, **extent})).status_code == 200
+    (measure,) = rig.cases.stored[case.id].case.measures
+    assert rig.vault.statements[case.report_id, measure.extent.pages_id or ""] == ("pages", "User:Zebedee")
+    assert "Zebedee" not in f"{rig.cases.events} {rig.cases.stored}"
+    # What intake hands out for this purpose, of the statement that it keeps.
+    names["pages"] = [{"id": measure.extent.pages_id, "text": "User:Zebedee"}, {"id": "other", "text": "Talk:Other"}]
+    assert (await listed(rig), await listed(rig, ELSEWHERE)) == ([], [measure.id])
+    item = (await rig.http.get(f"/v1/measures/{measure.id}", headers=bearer(ELSEWHERE))).json()
+    assert (item["names"], item["ask_handlers"], item["community"], item["pages"]) == (
+        ["Dougal"], False, "swwiki", "User:Zebedee",
+    )  # fmt: skip
+    assert (await rig.http.get(f"/v1/measures/{measure.id}", headers=bearer(EVE))).status_code == 404
+    await sign_in(rig.http, rig.sessions, "/desk", ALICE)
+    page = (await rig.http.get(f"/desk/cases/{case.code_name}", headers=HTML)).text
+    assert "It is for: <bdi>Dougal</bdi>" in page
+    assert "User:Zebedee" in page
+
+
+async def test_what_is_proposed_for_one_respondent_is_decided_for_that_one(rig: Rig) -> None:
+    event = reported(subjects=(JANE, "8" * 32), parties_apart=True)
+    await rig.parties.follow([naming(event)])
+    case = await rig.open(event)
+    one, two = Everywhere.two
+    for command in ("claim", "start"):
+        assert (await rig.order(case, command, {}, one)).status_code == 200
+    extent = {"respondents": [JANE], "project": "swwiki", "pages": "Talk:Tea"}
+    unfit = await rig.order(case, "propose_decision", {"outcome": "advice", "why": "Talk.", **extent}, one)
+    assert {fault["pointer"] for fault in unfit.json()["errors"]} == {"/respondents", "/project", "/pages"}
+    given = {"outcome": "restriction", "until": day(9), "scope": "pages", "why": "It goes on.", **extent}
+    assert (await rig.order(case, "propose_decision", given, one)).status_code == 200
+    shown = (await rig.shown(case))["proposal"]
+    assert (shown["respondents"], shown["project"]) == ([JANE], "swwiki")
+    assert (await rig.order(case, "second", {}, two)).status_code == 200
+    assert (await rig.order(case, "decide", {"outcome": "restriction", "reason": "So."}, one)).status_code == 200
+    (measure,) = rig.cases.stored[case.id].case.measures
+    assert (measure.extent.respondents, measure.extent.project) == ((JANE,), "swwiki")
+    assert measure.extent.pages_id == shown["pages_id"]

@@ -19,7 +19,9 @@ WORDS_LIMIT = 5_000
 """Characters of a question or a reason."""
 REFERENCE_LIMIT = 80
 
-FieldKind = Literal["words", "choice", "choices", "reference", "mention", "day", "case", "entry", "name", "party"]
+FieldKind = Literal[
+    "words", "choice", "choices", "reference", "mention", "day", "case", "entry", "name", "party", "parties"
+]
 TOKEN = re.compile(r"[0-9a-f]{32}")
 """A token that holds within one case: of a mention, or of a person."""
 ENTRY = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -256,12 +258,35 @@ class NameField(WordsField):
 class PartyField(Field):
     """The token that the case has for a respondent. Where a handler added the respondent, it is the id of the name."""
 
-    kind = "party"
+    kind: ClassVar[FieldKind] = "party"
 
     def fault_of(self, text: str, policy: Policy) -> Fault | None:
         """Anything but a token or an id: no name of a person may ever stand in an event."""
         is_one = TOKEN.fullmatch(text) or ENTRY.fullmatch(text)
         return None if is_one else ("unknown_choice", "Choose one of the respondents.")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PartiesField(PartyField):
+    """The tokens that the case has for any number of respondents, or none: an attribute of type tuple[str, ...]."""
+
+    kind = "parties"
+    empty = ()
+    schema: ClassVar[Mapping[str, Any]] = {"type": "array", "items": {"type": "string"}}
+
+    optional: bool = True
+
+    def left_out(self, principal: Principal) -> tuple[str, ...]:
+        """Nobody."""
+        return ()
+
+    def read(self, value: object, policy: Policy) -> tuple[str, ...] | None:
+        """The tokens, each once, sorted: not even their order tells anything. One text counts as a list of one."""
+        given = [value] if isinstance(value, str) else value
+        if given is not None and not (isinstance(given, list) and all(isinstance(one, str) for one in given)):
+            raise FieldWrong("list_type", "Must be a list of texts.")
+        read = (super(PartiesField, self).read(one, policy) for one in given or ())
+        return tuple(sorted({token for token in read if token})) or None
 
 
 class Command:

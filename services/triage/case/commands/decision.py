@@ -3,15 +3,22 @@
 The policy says who has to agree before a case ends so (shared/policy/taxonomy.toml).
 """
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from typing import Annotated
 
 from services.triage.case.attendance import NOBODY, People
 from services.triage.case.case import Case
 from services.triage.case.commands.appeals import appealable_until
-from services.triage.case.commands.command import ChoiceField, Command, DayField, Words, WordsField
+from services.triage.case.commands.command import (
+    ChoiceField,
+    Command,
+    DayField,
+    PartiesField,
+    Words,
+    WordsField,
+)
 from services.triage.case.hearing import hears_reporter
 from services.triage.case.measures import ended_by_decision
 from services.triage.case.values import Proposal, end_of
@@ -30,6 +37,7 @@ from shared.problems import FieldError
 
 UNKNOWN_OUTCOME = FieldError("/outcome", "unknown_choice", "Choose one of the options.")
 PROPOSAL_STANDS = FieldError("/outcome", "proposal_stands", "Another proposal stands: vote on that one first.")
+NOT_SCOPED = FieldError("/scope", "not_scoped", "This outcome holds for nothing in particular.")
 NEEDS = {
     "outcome": "The policy no longer has this outcome.",
     "second": "Another person has to agree.",
@@ -51,12 +59,19 @@ class ProposeDecision(Command):
     outcome: Annotated[str, ChoiceField(offers=lambda policy: tuple(policy.outcomes))]
     until: Annotated[date | None, DayField(optional=True)]
     scope: Annotated[str, ChoiceField(offers=lambda policy: policy.scopes, optional=True)]
+    respondents: Annotated[tuple[str, ...], PartiesField()] = field(default=(), kw_only=True)
+    project: Annotated[str, ChoiceField(offers=lambda policy: tuple(policy.communities), optional=True)] = field(
+        default="", kw_only=True
+    )
+    pages: Annotated[Words | None, WordsField(kept_as="pages", outlived=True, optional=True)] = field(
+        default=None, kw_only=True
+    )
     why: Annotated[Words, WordsField(kept_as="reason", outlived=True)]
     by: Actor
     people: People = NOBODY
 
     def faults(self, case: Case, policy: Policy, now: datetime) -> Iterable[FieldError]:
-        """An outcome that the policy does not have, a day or scope that does not fit it, and what stands against it."""
+        """An outcome that the policy lacks, a day or an extent that does not fit it, and what stands against it."""
         rule = policy.outcomes.get(self.outcome)
         if rule is None:
             yield UNKNOWN_OUTCOME
@@ -67,7 +82,12 @@ class ProposeDecision(Command):
         if rule.scoped and not self.scope:
             yield FieldError("/scope", "missing", "Say what it holds for.")
         elif self.scope and not rule.scoped:
-            yield FieldError("/scope", "not_scoped", "This outcome holds for nothing in particular.")
+            yield NOT_SCOPED
+        elif self.scope:
+            yield from respondent_faults(case, self.respondents)
+        else:
+            extent = {"respondents": self.respondents, "project": self.project, "pages": self.pages}
+            yield from (replace(NOT_SCOPED, pointer=f"/{name}") for name, value in extent.items() if value)
 
     def decide(self, case: Case, state: CaseState, policy: Policy, now: datetime) -> list[CaseFact]:
         """The proposal."""
@@ -81,6 +101,9 @@ class ProposeDecision(Command):
                 reason_id=self.why.id,
                 until=self.until,
                 scope=self.scope or None,
+                respondents=self.respondents,
+                project=self.project or None,
+                pages_id=self.pages.id if self.pages else None,
             )
         ]
 
@@ -174,6 +197,7 @@ class Decide(Command):
                 by_recused=is_recused,
                 until=proposal.last_day if proposal else None,
                 scope=proposal.scope if proposal else None,
+                **dict(proposal.extent.told() if proposal else ()),
                 in_favour=tally.in_favour if tally else (),
                 against=tally.against if tally else (),
                 appeal_until=appealable_until(policy, now, case.body),
@@ -184,6 +208,12 @@ class Decide(Command):
     def _proposal(self, case: Case) -> Proposal | None:
         """The proposal that is decided on."""
         return case.proposal if case.proposal and case.proposal.outcome == self.outcome else None
+
+
+def respondent_faults(case: Case, respondents: Sequence[str]) -> Iterable[FieldError]:
+    """People among these (tokens of the case) who are no respondents of it. They are in `respondents`."""
+    if not set(respondents) <= set(case.respondents):
+        yield FieldError("/respondents", "unknown_choice", "Choose from the respondents.")
 
 
 def day_faults(

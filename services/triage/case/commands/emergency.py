@@ -4,13 +4,21 @@ The policy says by when another person reviews such a measure (shared/policy/dea
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Annotated
 
 from services.triage.case.case import Case
-from services.triage.case.commands.command import ChoiceField, Command, DayField, EntryField, Words, WordsField
-from services.triage.case.commands.decision import day_faults
+from services.triage.case.commands.command import (
+    ChoiceField,
+    Command,
+    DayField,
+    EntryField,
+    PartiesField,
+    Words,
+    WordsField,
+)
+from services.triage.case.commands.decision import day_faults, respondent_faults
 from services.triage.case.measures import ended
 from shared.events import Actor, CaseFact, CaseState, EmergencyMeasureReviewed, EmergencyMeasureTaken
 from shared.policy import MEASURE_REVIEW, Policy
@@ -32,13 +40,25 @@ class ActInEmergency(Command):
     measure: Annotated[str, ChoiceField(offers=lambda policy: policy.emergency_outcomes, said_as="outcome")]
     until: Annotated[date, DayField()]
     scope: Annotated[str, ChoiceField(offers=lambda policy: policy.scopes)]
+    respondents: Annotated[tuple[str, ...], PartiesField()] = field(default=(), kw_only=True)
+    project: Annotated[str, ChoiceField(offers=lambda policy: tuple(policy.communities), optional=True)] = field(
+        default="", kw_only=True
+    )
+    pages: Annotated[Words | None, WordsField(kept_as="pages", outlived=True, optional=True)] = field(
+        default=None, kw_only=True
+    )
     why: Annotated[Words, WordsField(kept_as="reason", outlived=True)]
     by: Actor
 
     def faults(self, case: Case, policy: Policy, now: datetime) -> Iterable[FieldError]:
-        """A measure that the person took before, in whatever role, and nobody confirmed; a last day that has passed."""
+        """A measure that the person took before, in whatever role, and nobody confirmed; a last day that has passed.
+
+        Also people who are no respondents.
+        """
+        yield from respondent_faults(case, self.respondents)
         mine = (measure for measure in case.measures if measure.emergency and measure.by == self.by.ref)
-        if any((m.kind, m.scope) == (self.measure, self.scope) and not m.confirmed for m in mine):
+        same = (self.measure, self.scope, self.respondents, self.project or None)
+        if any((m.kind, m.scope, m.extent.respondents, m.extent.project) == same and not m.confirmed for m in mine):
             yield FieldError(
                 "/measure", "taken_before", "You have taken this measure before. Another person may do so."
             )
@@ -58,6 +78,9 @@ class ActInEmergency(Command):
                 until=self.until,
                 reason_id=self.why.id,
                 review_by=policy.deadline(MEASURE_REVIEW, now, case.body).due_at,
+                respondents=self.respondents,
+                project=self.project or None,
+                pages_id=self.pages.id if self.pages else None,
             )
         ]
 

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from services.triage.case.case import Case
 from services.triage.case.evolve.changes import Fields
+from services.triage.case.extent import extent_of
 from services.triage.case.values import Measure, Objection, Proposal, Vote, end_of
 from shared.events import CaseDecided, DecisionObjected, DecisionProposed, DecisionSeconded, Event
 
@@ -19,6 +20,7 @@ def _proposed(case: Case, fact: DecisionProposed, event: Event) -> Fields:
         reason_id=fact.reason_id,
         until=end_of(fact.until),
         scope=fact.scope,
+        extent=extent_of(fact),
         votes=tuple(Vote(one.by, False, one.reason_id) for one in objections if one.outcome == fact.outcome),
     )
     return {"proposal": proposal, "objections": objections}
@@ -66,6 +68,7 @@ def _decided(case: Case, fact: CaseDecided, event: Event) -> Fields:
         until=end_of(fact.until),
         by=event.actor.ref,
         reason_id=fact.reason_id,
+        extent=extent_of(fact),
     )
     return {**decided, "measures": (*case.measures, measure)}
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from services.triage.case.case import Case
 from services.triage.case.evolve.changes import Fields
+from services.triage.case.extent import extent_of
 from services.triage.case.values import CheckIn, Measure, MeasureState, Step, end_of
 from shared.events import (
     CaseState,
@@ -76,6 +77,7 @@ def _taken(case: Case, fact: EmergencyMeasureTaken, event: Event) -> Fields:
         reason_id=fact.reason_id,
         emergency=True,
         review_by=fact.review_by,
+        extent=extent_of(fact),
     )
     return {"measures": (*case.measures, measure)}
 
