@@ -24,6 +24,9 @@ TELL_EVERY = 5.0
 """Seconds between two looks at who looks."""
 LOOKS_FOR = timedelta(seconds=15)
 """How long a person counts as looking without word of the page."""
+MOST_OPEN = 500
+"""So many pages are told anything by one replica at a time."""
+MOST_OF_PERSON = 20
 LIFE = 30.0
 """Seconds until a page has to ask anew, and passes the gate again: a right that ended ends the page's hearing."""
 
@@ -48,10 +51,11 @@ class Lookers(Protocol):
 
 @dataclass(eq=False)
 class OpenPage:
-    """A page that is open: who looks, and which versions of which cases the page shows."""
+    """A page that is open: whose it is, which versions of which cases it shows, and whether it is a look at one."""
 
     person: str
     seen: dict[str, int]
+    looks: bool = True
     changed: dict[str, Version] = field(default_factory=dict)
     others: frozenset[str] | None = None
     told: frozenset[str] | None = None
@@ -76,10 +80,14 @@ class Live:
         self._looking: asyncio.Task[None] | None = None
         self.life = life
 
+    def is_full(self, person: str) -> bool:
+        """Whether so many pages are open, of everybody or of this person (a reference), that no further one is told."""
+        return len(self._pages) >= MOST_OPEN or sum(p.person == person for p in self._pages) >= MOST_OF_PERSON
+
     @asynccontextmanager
-    async def open(self, person: str, seen: Mapping[str, int]) -> AsyncIterator[OpenPage]:
-        """A page of this person (a reference), which shows these versions by case id."""
-        page = OpenPage(person, dict(seen))
+    async def open(self, person: str, seen: Mapping[str, int], *, looks: bool = True) -> AsyncIterator[OpenPage]:
+        """A page of this person (a reference), which shows these versions by case id. `looks`: it is a look at one."""
+        page = OpenPage(person, dict(seen), looks)
         self._pages.add(page)
         try:
             await self._look([page])
@@ -125,7 +133,7 @@ class Live:
 
     async def _tell(self, pages: Iterable[OpenPage]) -> None:
         """Say who looks at the page of one case. A list of cases is no look at any of them."""
-        alone = {page: next(iter(page.seen)) for page in pages if len(page.seen) == 1}
+        alone = {page: next(iter(page.seen)) for page in pages if page.looks}
         at = self._clock()
         if not alone:
             return

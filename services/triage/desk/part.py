@@ -6,6 +6,7 @@ from services.triage.actions import Desk
 from services.triage.desk.draft_pages import make_draft_router
 from services.triage.desk.live import Live
 from services.triage.desk.live_pages import make_live_router
+from services.triage.desk.live_queue import make_live_queue_router
 from services.triage.desk.lookers import LOOKER_INDEXES
 from services.triage.desk.names import CaseNames
 from services.triage.desk.pages import make_page_router
@@ -42,6 +43,7 @@ def build(
     names = CaseNames(pages, desk.policy, people)
     routers = [
         make_live_router(desk, live, gate, names),
+        make_live_queue_router(desk, queue, live, gate, names),
         make_draft_router(gate, drafts, given_back),
         make_queue_router(desk, queue, search, gate, pages, people, views),
         make_view_router(views, queue, desk.policy, gate),

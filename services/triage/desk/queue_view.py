@@ -15,7 +15,7 @@ from services.triage.desk.bulk import MOST, Bulk
 from services.triage.desk.faults import FIELD_MESSAGES
 from services.triage.desk.names import CaseNames, done_in
 from services.triage.desk.next_step import next_step_of
-from services.triage.desk.queue import OPEN_STATES, TABS, Counts, Queue, QueueFilter
+from services.triage.desk.queue import OPEN_STATES, TABS, Count, Counts, Queue, QueueFilter
 from services.triage.desk.saved_views import LONGEST, SavedViews, Views
 from services.triage.paths import HOME
 from services.triage.rooms import rooms_of
@@ -26,7 +26,7 @@ from shared.ids import PERSON
 from shared.policy import Policy
 from shared.policy.model import Lane
 from shared.problems import FieldsWrong
-from shared.times import now
+from shared.times import now, rfc3339
 from shared.web.pages import Pages
 
 CASES_A_PAGE = 25
@@ -88,6 +88,11 @@ def left_out(chosen: Mapping[str, str], wanted: QueueFilter) -> list[str]:
     return [name for name, value in chosen.items() if said.get(name) != value]
 
 
+def count_told(names: CaseNames, request: Request, count: Count) -> str:
+    """How many cases there are, or that there are more, as a tab says it."""
+    return names.said(request, "desk-count-more" if count.more else "desk-count", count.number)
+
+
 @dataclass(frozen=True, slots=True)
 class SentView:
     """A name of a view that was sent and cannot be, and why."""
@@ -115,12 +120,11 @@ class QueueView:
 
         `sent`: a view that could not be saved.
         """
-        own = self._queue.bodies(principal)
+        at, own = now(), self._queue.bodies(principal)
         wanted = filter_of(given, own, self._policy)
         cursor = given.get("cursor") or None
-        cases, after = await self._queue.page(principal, _listed(wanted, cursor))
+        cases, after = await self._queue.page(principal, listed(wanted, cursor))
         counts = await self._queue.counts(principal, wanted)
-        at = now()
         context = {
             "cases": [self.row(request, case, own, at) for case in cases],
             "grouped": await self._desk.grouped(principal, cases),
@@ -140,6 +144,8 @@ class QueueView:
             "filtered": bool(address_of(wanted) or cursor),
             "bulk": await self._bulk.form(request, principal) if self._acts(cases, own, principal, at) else None,
             "back": urlencode(address_of(wanted)),
+            "live": f"{HOME}/live?{urlencode(address_of(wanted, cursor=cursor or '', since=rfc3339(at)))}",
+            "again": f"{HOME}?{urlencode(address_of(wanted, cursor=cursor or ''))}",
             "done": done_in(request),
             "first": f"{HOME}?{urlencode(address_of(wanted))}" if cursor else None,
             "next": f"{HOME}?{urlencode(address_of(wanted, cursor=after))}" if after else None,
@@ -168,15 +174,16 @@ class QueueView:
         """Whether the reader may do something to several of these cases."""
         return any(case.body in own for case in cases) and is_permitted(principal, "case.assign", None, at)
 
-    def _tabs(self, request: Request, wanted: QueueFilter, counts: Counts) -> list[tuple[str, str, str, bool]]:
-        """Of each tab: its address, its name, how many cases are behind it, and whether it is the one that is shown."""
+    def _tabs(self, request: Request, wanted: QueueFilter, counts: Counts) -> list[tuple[str, str, str, bool, str]]:
+        """Of each tab: its address, its name, how many cases are behind it, whether it is shown now, and its code."""
         said = self._names.said
         return [
             (
                 f"{HOME}?{urlencode({'tab': tab})}" if tab != "all" else HOME,
                 said(request, f"desk-tab-{tab}"),
-                said(request, "desk-count-more" if count.more else "desk-count", count.number),
+                count_told(self._names, request, count),
                 tab == wanted.tab,
+                tab,
             )
             for tab, count in counts.tabs.items()
         ]
@@ -191,8 +198,7 @@ class QueueView:
         made = []
         for view in views:
             count = counts.of(filter_of(view.chosen, own, self._policy))
-            key = "desk-count-more" if count and count.more else "desk-count"
-            number = self._names.said(request, key, count.number) if count else ""
+            number = count_told(self._names, request, count) if count else ""
             made.append((f"{HOME}?{urlencode(view.chosen)}", view.name, number, view in shown))
         left = [self._names.said(request, f"desk-filter-{name}") for name in lost]
         return {"views": made, "shown_views": shown, "view_left_out": left, "savable": bool(here)}
@@ -226,7 +232,8 @@ class QueueView:
         return self._names.said(request, key, name, number) if number or more else name
 
 
-def _listed(wanted: QueueFilter, cursor: str | None) -> QueueFilter:
+def listed(wanted: QueueFilter, cursor: str | None) -> QueueFilter:
+    """What a page lists of a filter, behind a cursor. Without a state these are open cases."""
     # What is handed over is seen, and ticked, as a whole.
     limit = MOST if wanted.assignee else CASES_A_PAGE
     return replace(wanted, states=wanted.states or OPEN_STATES, cursor=cursor, limit=limit)

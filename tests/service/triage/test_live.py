@@ -3,18 +3,22 @@
 import asyncio
 from collections.abc import AsyncIterator, Collection
 from dataclasses import replace
+from datetime import datetime
+from typing import Any
+from urllib.parse import quote
 
 import orjson
 import pytest
 
 from services.triage.case.case import Case
-from services.triage.desk import live
+from services.triage.desk import live, live_queue
 from services.triage.desk.people import person_name
 from services.triage.stored import Version
 from shared.access.principal import Principal
+from shared.times import now, rfc3339
 from tests.fakes.memory_lookers import MemoryLookers
 from tests.support.people import sign_in
-from tests.support.triage_rig import ALICE, BOB, COLLEAGUE, Rig, make_rig
+from tests.support.triage_rig import ALICE, BOB, COLLEAGUE, CORA, Rig, make_rig
 
 STEWARD = replace(BOB, grants=tuple(replace(grant, bodies=("stewards",)) for grant in BOB.grants))
 
@@ -117,3 +121,71 @@ async def test_what_looks_for_pages_begins_anew_after_a_fault(monkeypatch: pytes
             while versions.looks < 5:
                 await asyncio.sleep(0.01)
             await looking.stop()
+
+
+async def queue_heard(rig: Rig, since: datetime, query: str = "", who: Principal = ALICE) -> dict[str, dict[str, Any]]:
+    """What the open queue of this person, loaded at that time, hears at once, by the name of the event."""
+    rig.entries.enrol(who)
+    await sign_in(rig.http, rig.sessions, "/desk", who)
+    answer = await rig.http.get(f"/desk/live?since={quote(rfc3339(since))}{query}")
+    assert (answer.status_code, answer.headers["cache-control"]) == (200, "no-store")
+    told = (part.split("\n") for part in answer.text.split("\n\n") if part.startswith("event: "))
+    return {event[0][7:]: orjson.loads(event[1][6:]) for event in told}
+
+
+async def test_an_open_queue_hears_how_many_of_its_cases_changed_and_fresh_counts(rig: Rig) -> None:
+    first, mine = await rig.open(), await rig.open()
+    since = now()
+    assert "changed" not in await queue_heard(rig, since)
+    await rig.order(mine, "claim")
+    assert "changed" not in await queue_heard(rig, since), "what the reader does is no news"
+    await rig.order(first, "watch", {}, COLLEAGUE)
+    await rig.open(received_at=now())
+    told = await queue_heard(rig, since)
+    assert told["changed"] == {"text": "2 cases of this list have changed.", "version": 2}
+    assert (told["counts"]["all"], told["counts"]["mine"], told["counts"]["unassigned"]) == ("3", "1", "2")
+    assert "changed" not in await queue_heard(rig, since, "&tab=mine")
+
+
+async def test_an_open_queue_hears_of_no_case_that_its_reader_may_not_see(rig: Rig) -> None:
+    case, hidden = await rig.open(), await rig.open()
+    await rig.order(hidden, "recuse", {"ground": "related"})
+    since = now()
+    await rig.order(hidden, "watch", {}, COLLEAGUE)
+    done = await rig.order(case, "link", {"other": hidden.code_name, "relation": "same_people"}, COLLEAGUE)
+    assert done.status_code == 200
+    told = await queue_heard(rig, since)
+    assert "changed" not in told
+    assert told["counts"]["all"] == "1"
+    assert "changed" in await queue_heard(rig, since, who=CORA)
+    assert (await queue_heard(rig, since, who=BOB))["counts"]["all"] == "0"
+
+
+async def test_an_open_queue_hears_within_a_moment_of_a_case_that_leaves_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(live_queue, "PAUSE", 0.0)
+    async with make_rig(live_seconds=1.5) as rig:
+        case, opened, versions = await rig.open(), asyncio.Event(), rig.cases.versions
+
+        async def look(ids: Collection[str], /) -> dict[str, Version]:
+            opened.set()
+            return await versions(ids)
+
+        monkeypatch.setattr(rig.cases, "versions", look)
+        rig.entries.enrol(ALICE)
+        await sign_in(rig.http, rig.sessions, "/desk", ALICE)
+        async with asyncio.TaskGroup() as tasks:
+            hearing = tasks.create_task(rig.http.get("/desk/live?tab=unassigned"))
+            await opened.wait()
+            await rig.order(case, "claim", {}, COLLEAGUE)
+        assert rig.lookers.until == {}, "a list of one case is no look at it"
+        assert '{"text":"1 case of this list has changed.","version":1}' in hearing.result().text
+
+
+async def test_so_many_pages_are_told_and_no_more(monkeypatch: pytest.MonkeyPatch, rig: Rig) -> None:
+    case = await rig.open()
+    monkeypatch.setattr(live, "MOST_OPEN", 0)
+    assert await heard(rig, case) == {}
+    assert await queue_heard(rig, now()) == {}
+    monkeypatch.setattr(live, "MOST_OPEN", 1)
+    monkeypatch.setattr(live, "MOST_OF_PERSON", 0)
+    assert await heard(rig, case) == {}
