@@ -142,6 +142,7 @@ ACTIONS: Mapping[str, Action] = {
         Action("roster.read", "see who may do what"),
         Action("roster.change", "change who may do what", fresh=True),
         Action("roster.note_names", "have the names of a person who signs in noted on the roster"),
+        Action("roster.languages", "say which languages a person, or oneself, reads"),
         Action("roster.leave", "put a person, or oneself, on leave", fresh=True),
         Action("baseline.list", "see which communities have a baseline, and what differs between its versions"),
         Action("baseline.read", "see what a community attests of the baseline, and its projects"),

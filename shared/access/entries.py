@@ -22,6 +22,7 @@ def principal_in(entry: RosterEntryChanged) -> Principal:
         tuple(Leave(leave.begins_at, leave.ends_at) for leave in entry.leaves),
         frozenset(entry.pseudonyms),
         named=entry.named,
+        languages=entry.languages,
     )
 
 

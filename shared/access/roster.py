@@ -253,6 +253,7 @@ class Roster:
             authenticated_at,
             named=known.named or named,
             ticket=ticket,
+            languages=known.languages,
         )
 
     async def _note_use(self, token_id: str, at: datetime) -> None:

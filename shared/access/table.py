@@ -66,6 +66,8 @@ TABLE: tuple[Row, ...] = (
     *_rows(Role.COORDINATOR, "measure.list", *HANDLING),
     *_rows(Role.COORDINATOR, "roster.read"),
     *_rows(Role.COORDINATOR, "roster.change session.read session.end", NOT_ONESELF, OWN_REACH),
+    *_rows(Role.RESPONDER, "roster.languages", OWN_REACH_OR_ONESELF),
+    *_rows(Role.COORDINATOR, "roster.languages", OWN_REACH_OR_ONESELF),
     *_rows(Role.COORDINATOR, "roster.leave", NOT_THE_LAST, OWN_REACH_OR_ONESELF),
     *_rows(Role.AUDITOR, "draft.keep baseline.list baseline.read"),
     # First as an auditor: some attestations are confirmed by nobody else.

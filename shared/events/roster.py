@@ -41,13 +41,13 @@ class RosterEntryChanged(Fact):
     """What a person may do has changed (`change` says how). `roster.names` tells the pseudonyms of the person's names.
 
     `pseudonyms` are those in events from before 1.2, and empty since. `named`: the sign-in provider has told the
-    person's user name; without it the person handles nothing.
+    person's user name; without it the person handles nothing. `languages`: those that the person reads, as tags.
     Sessions and tokens that began before `signed_out_at` are over.
     """
 
     topic: ClassVar[str] = "roster"
     name: ClassVar[str] = "roster.entry_changed"
-    version: ClassVar[str] = "1.2"
+    version: ClassVar[str] = "1.3"
 
     change: str
     person: str
@@ -58,6 +58,7 @@ class RosterEntryChanged(Fact):
     pseudonyms: tuple[str, ...] = ()
     signed_out_at: AwareDatetime | None = None
     named: bool = False
+    languages: tuple[str, ...] = ()
 
 
 class RosterTokenChanged(Fact):

@@ -178,6 +178,12 @@ def choices(wording: Wording) -> Iterator[Choice]:
 
 
 @lru_cache(maxsize=256)
+def language_name(language: str) -> str:
+    """What a language calls itself; its code where CLDR does not know it."""
+    locale = locale_of(language)
+    return (locale.get_display_name() or language) if locale.language == language.partition("-")[0] else language
+
+
 def locale_of(language: str) -> Locale:
     """The CLDR locale of a language code as MediaWiki writes it (`pt-br`, `zh-hans`). English for an unknown code."""
     try:

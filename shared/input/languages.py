@@ -1,7 +1,7 @@
 """The language that people and programs mean, however they write it. Pure."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 
 from shared.input.texts import trim_line
@@ -23,6 +23,15 @@ def read_language(text: str) -> str | None:
     # sorted() is stable: equal weights keep their order.
     ranked = sorted((one for one in wanted if one[0] > 0), key=lambda one: -one[0])
     return next((tag for _, name in ranked if (tag := _tag_of(name)) is not None), None)
+
+
+def reads(languages: Iterable[str], wanted: str) -> bool:
+    """Whether one of these languages (tags) is the wanted one; who reads `fr` reads `fr-ca`."""
+    return _stem(wanted) in {_stem(one) for one in languages}
+
+
+def _stem(language: str) -> str:
+    return language.lower().partition("-")[0]
 
 
 def _weighed(item: str) -> tuple[float, str]:

@@ -23,7 +23,7 @@ from markupsafe import Markup, escape
 from starlette.responses import HTMLResponse
 
 from shared.i18n.messages import Messages, direction, find_language, negotiate, write_distance, write_time
-from shared.i18n.wording import Value, locale_of
+from shared.i18n.wording import Value, language_name
 from shared.problems import Problem
 from shared.times import now, rfc3339
 from shared.web import packing
@@ -126,7 +126,7 @@ class Pages:
         self._home = home
         self._way_out = way_out
         self._given = given or {}
-        self._languages = [(code, locale_of(code).get_display_name(code) or code) for code in messages.languages]
+        self._languages = [(code, language_name(code)) for code in messages.languages]
 
     def render(
         self,
@@ -231,7 +231,7 @@ class Pages:
             "name_of": lambda prefix, code: self._messages.code(language, prefix, code),
             "asset": lambda name: self._assets[name].url if name in self._assets else "",
             "languages": self._languages,
-            "language_name": lambda code: locale_of(code).get_display_name(code) or code,
+            "language_name": language_name,
             "home": self._home,
         }
 

@@ -131,7 +131,8 @@ def _further(method: str, route: GatedRoute, filled: Mapping[str, str]) -> Seque
     if route.path in BASELINE_CHANGE:
         return (f"baseline.{filled['change']}",)
     if "change" in filled:
-        return ("roster.leave" if filled["change"] == "leave" else "roster.change",)
+        own = {"leave": "roster.leave", "languages": "roster.languages"}
+        return (own.get(filled["change"], "roster.change"),)
     if "topic" in filled and filled.get("path", "").startswith("entries"):
         return ("record.entries",)
     return ()

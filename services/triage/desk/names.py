@@ -12,6 +12,7 @@ from services.triage.desk.people import PeopleNames
 from shared.access.principal import Principal, Role
 from shared.events import FACTS, CaseFact, CaseState
 from shared.i18n.messages import message_key
+from shared.i18n.wording import language_name
 from shared.ids import PERSON
 from shared.policy import Policy
 from shared.web.pages import Pages
@@ -74,6 +75,10 @@ class CaseNames:
     def name(self, ref: str) -> str:
         """The code name of a person."""
         return self._people.of(ref)
+
+    def languages(self, codes: Sequence[str]) -> str:
+        """Languages, each as it calls itself."""
+        return ", ".join(language_name(code) for code in codes)
 
     def language(self, request: Request) -> str:
         """The language of the reader."""

@@ -12,9 +12,10 @@ from services.triage.case.case import Case
 from services.triage.case.commands.command import ReferenceField
 from services.triage.case.forms import Form
 from services.triage.desk.names import CaseNames
-from services.triage.desk.queue import Load, Queue
+from services.triage.desk.queue import Count, Load, Queue
 from shared.access.principal import Leave, Principal, has_ended, serves
 from shared.i18n.messages import write_day
+from shared.input.languages import reads
 from shared.policy import Policy
 
 LEAVE_TOLD = timedelta(days=30)
@@ -44,7 +45,8 @@ async def picks_of(
     able = {person.ref for name, group in found.items() if wanted[name] for person in group}
     loads = await queue.loads(reader, able)
     return {
-        name: picks(names, request, reader, group, loads if wanted[name] else {}, at) for name, group in found.items()
+        name: picks(names, request, reader, group, loads if wanted[name] else {}, at, case.language)
+        for name, group in found.items()
     }
 
 
@@ -55,21 +57,27 @@ def picks(
     people: Iterable[Principal],
     loads: Mapping[str, Load],
     at: datetime,
+    language: str = "",
 ) -> list[tuple[str, Any]]:
-    """These people as the options of a choice: who has the fewest open cases (`loads`, by reference) comes first.
+    """These people as the options of a choice: who reads the `language`, if one is given, comes first, and then who has
+    the fewest open cases (`loads`, by reference).
 
-    Each with load, where `loads` has it, trainings, and a leave that begins soon. `at` is UTC-aware.
+    Each with load, where `loads` has it, languages, trainings, and a leave that begins soon. `at` is UTC-aware.
     """
 
     def told(person: Principal) -> str:
         name = names.said(request, "desk-you") if person.ref == reader.ref else names.name(person.ref)
         trained = sorted(t.module for t in person.trainings if not has_ended(t.expires_at, at))
         said = [_loaded(names, request, name, loads[person.ref]) if person.ref in loads else name]
+        said += [names.said(request, "desk-pick-reads", names.languages(person.languages))] if person.languages else []
         said += [names.said(request, "desk-pick-trained", ", ".join(trained))] if trained else []
         said += [_away(names, request, person, at)]
         return " · ".join(part for part in said if part)
 
-    ordered = sorted(people, key=lambda person: (loads.get(person.ref, Load()).open, names.name(person.ref)))
+    def place(person: Principal) -> tuple[bool, Count, str]:
+        return not reads(person.languages, language), loads.get(person.ref, Load()).open, names.name(person.ref)
+
+    ordered = sorted(people, key=place)
     return [(person.ref, told(person)) for person in ordered]
 
 

@@ -150,6 +150,7 @@ class QueueView:
             "first": f"{HOME}?{urlencode(address_of(wanted))}" if cursor else None,
             "next": f"{HOME}?{urlencode(address_of(wanted, cursor=after))}" if after else None,
             "principal": principal,
+            "read": self._names.languages(principal.languages),
             "rooms": rooms_of(principal),
         }
         return self._pages.render(request, "queue.html", context, 422 if sent else 200)

@@ -53,6 +53,7 @@ class PersonShown(TypedDict):
     trainings: list[TrainingShown]
     confidential_until: str | None
     leaves: list[LeaveShown]
+    languages: Sequence[str]
     signed_out_at: str | None
     user_name_known: bool
     names_confirmed: bool

@@ -1,7 +1,6 @@
 """What can be changed of an entry of the roster, and what each change takes, for the API and the pages. Pure."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from difflib import get_close_matches
 from typing import Annotated, ClassVar, Literal
@@ -15,6 +14,7 @@ from services.triage.roster.entry import (
     signed_out,
     with_agreement,
     with_grant,
+    with_languages,
     with_leaves,
     with_name_unwanted,
     with_training,
@@ -24,6 +24,7 @@ from services.triage.roster.names import find_name
 from shared.access.entries import grants_of, principal_in
 from shared.access.principal import SCOPES, Grant, Module, serves_beside
 from shared.events import GrantHeld, LeaveTaken, RosterEntryChanged, TrainingHeld
+from shared.input.languages import read_language
 from shared.input.texts import TypedText
 from shared.names import LONGEST_LINE
 from shared.policy import Policy
@@ -34,6 +35,7 @@ RosterCode = Annotated[str, TypedText(80)]
 Codes = Annotated[tuple[RosterCode, ...], Field(max_length=50)]
 GivenName = Annotated[str, TypedText(320, longest=LONGEST_LINE)]
 GivenNames = Annotated[tuple[GivenName, ...], Field(max_length=20)]
+Languages = Annotated[tuple[RosterCode, ...], Field(max_length=20)]
 PersonRole = Literal["responder", "coordinator", "enforcer", "auditor", "operator"]
 Scope = Literal["meta", "proof", "export"]
 
@@ -130,8 +132,8 @@ class GiveRole(RosterChange):
 class Enrol(GiveRole):
     """POST /v1/roster/{person}/enrol: a responder, with trainings and the confidentiality agreement, in one write.
 
-    `modules`: those that the person has completed by now. `agreement_until`: until when the agreement holds; without
-    it, and without modules, these stay as they are.
+    `modules`: those that the person has completed by now. `agreement_until`: until when the agreement holds. Without
+    them, and without `languages`, these stay as they are.
     """
 
     name = "enrol"
@@ -140,21 +142,24 @@ class Enrol(GiveRole):
     scopes: tuple[()] = ()
     modules: tuple[Module, ...] = ()
     agreement_until: Utc | None = None
+    languages: Languages = ()
 
     def touched(self, entry: RosterEntryChanged, at: datetime) -> tuple[Grant, ...]:
         """What is given; and as trainings and the agreement count for every role, all that the person has."""
         return (*super().touched(entry, at), *running(entry.grants, at))
 
     def faults(self, kept: StoredEntry, policy: Policy, at: datetime) -> Iterable[FieldError]:
-        """The faults of the role, and an agreement that is over."""
+        """The faults of the role, an agreement that is over, and what is no language."""
         yield from super().faults(kept, policy, at)
         yield from _over("agreement_until", self.agreement_until, at)
+        yield from _no_languages(self.languages)
 
     def step(self, at: datetime, by: str) -> EntryStep:
         """Give the role, and note the rest."""
         noted = [with_training(TrainingHeld(module=module, completed_at=at)) for module in self.modules]
         agreed = [with_agreement(self.agreement_until)] if self.agreement_until else []
-        return both(super().step(at, by), *noted, *agreed)
+        read = [with_languages(tags_of(self.languages))] if self.languages else []
+        return both(super().step(at, by), *noted, *agreed, *read)
 
 
 class TakeRole(RosterChange):
@@ -234,6 +239,23 @@ class NoteAgreement(RosterChange):
         return with_agreement(None if self.ended else self.until)
 
 
+class NoteLanguages(RosterChange):
+    """POST /v1/roster/{person}/languages: all languages that the person reads, in place of those before."""
+
+    name = "languages"
+    action = "roster.languages"
+
+    languages: Languages = ()
+
+    def faults(self, kept: StoredEntry, policy: Policy, at: datetime) -> Iterable[FieldError]:
+        """What is no language."""
+        yield from _no_languages(self.languages)
+
+    def step(self, at: datetime, by: str) -> EntryStep:
+        """Note them."""
+        return with_languages(tags_of(self.languages))
+
+
 class NoteLeave(RosterChange):
     """POST /v1/roster/{person}/leave: it replaces any other leave.
 
@@ -306,54 +328,24 @@ class TakeName(RosterChange):
 
 CHANGES: Mapping[str, type[RosterChange]] = {
     change.name: change
-    for change in (Enrol, GiveRole, TakeRole, GiveNames, TakeName, NoteTraining, NoteAgreement, NoteLeave, SignOut)
+    for change in (
+        Enrol,
+        GiveRole,
+        TakeRole,
+        GiveNames,
+        TakeName,
+        NoteTraining,
+        NoteAgreement,
+        NoteLanguages,
+        NoteLeave,
+        SignOut,
+    )
 }
 
-InputKind = Literal["choice", "choices", "codes", "lines", "from", "until", "yes"]
 
-
-@dataclass(frozen=True, slots=True)
-class Input:
-    """One value of a change.
-
-    A `choice` is one option, `choices` are several of a few, `codes` several of many, `lines` several texts; `from` and
-    `until` are times.
-    """
-
-    name: str
-    kind: InputKind
-    required: bool = False
-
-
-INPUTS: Mapping[str, tuple[Input, ...]] = {
-    GiveRole.name: (
-        Input("role", "choice", required=True),
-        Input("bodies", "choices"),
-        Input("communities", "codes"),
-        Input("scopes", "choices"),
-        Input("expires_at", "until"),
-        Input("names", "lines"),
-    ),
-    Enrol.name: (
-        Input("names", "lines"),
-        Input("bodies", "choices"),
-        Input("communities", "codes"),
-        Input("modules", "choices"),
-        Input("agreement_until", "until"),
-        Input("expires_at", "until"),
-    ),
-    GiveNames.name: (Input("names", "lines", required=True),),
-    TakeName.name: (Input("name_id", "choice", required=True),),
-    TakeRole.name: (Input("role", "choice", required=True), Input("body", "choice")),
-    NoteTraining.name: (
-        Input("module", "choice", required=True),
-        Input("completed_at", "from"),
-        Input("expires_at", "until"),
-    ),
-    NoteAgreement.name: (Input("until", "until", required=True), Input("ended", "yes")),
-    NoteLeave.name: (Input("begins_at", "from"), Input("ends_at", "until"), Input("ended", "yes")),
-    SignOut.name: (),
-}
+def tags_of(languages: Iterable[str]) -> tuple[str, ...]:
+    """The tags (BCP 47, in small letters) that these texts mean, each once; what means none is left out."""
+    return tuple(dict.fromkeys(tag.lower() for one in languages if (tag := read_language(one))))
 
 
 def running(held: Sequence[GrantHeld], at: datetime) -> tuple[Grant, ...]:
@@ -372,6 +364,12 @@ def _unknown(field: str, names: Sequence[str], known: Mapping[str, object], code
         if name not in known:
             near = get_close_matches(name, known, n=3, cutoff=0.4) or sorted(known)
             yield FieldError(f"/{field}/{number}", code, f"The policy has no such entry; it has: {', '.join(near)}.")
+
+
+def _no_languages(languages: Sequence[str]) -> Iterable[FieldError]:
+    for number, one in enumerate(languages):
+        if read_language(one) is None:
+            yield FieldError(f"/languages/{number}", "no_language", "Write a tag such as en, ar or pt-br.")
 
 
 def _over(field: str, end: datetime | None, at: datetime) -> Iterable[FieldError]:

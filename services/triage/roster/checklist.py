@@ -1,6 +1,6 @@
 """What a person still needs before the person can handle cases, and which people a list of the roster shows. Pure."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal, get_args
@@ -8,6 +8,7 @@ from typing import Literal, get_args
 from services.triage.roster.changes import ends_of, running
 from shared.access.principal import Role
 from shared.events import RosterEntryChanged
+from shared.input.languages import read_language, reads
 from shared.policy import Policy
 
 SOON = timedelta(days=30)
@@ -55,14 +56,16 @@ def is_away(entry: RosterEntryChanged, at: datetime) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class RosterFilter:
-    """Which people a list shows: those in a handling body, who lack something, or who are away or lose something soon.
+    """Which people a list shows: those in a handling body, who lack something, who are away or lose something soon, or
+    who read a language.
 
     What is empty chooses nobody out.
     """
 
     body: str = ""
-    lacks: str = ""
-    when: str = ""
+    lacks: Need | Literal[""] = ""
+    when: When | Literal[""] = ""
+    language: str = ""
 
     def shows(self, entry: RosterEntryChanged, policy: Policy, at: datetime) -> bool:
         """Whether the list shows this entry at a time (UTC-aware)."""
@@ -72,6 +75,19 @@ class RosterFilter:
         # Who has no role needs nothing.
         if self.lacks and not (roles and any(lack.need == self.lacks for lack in lacks_of(entry, policy, at))):
             return False
+        if self.language and not reads(entry.languages, self.language):
+            return False
         if self.when == "away":
             return is_away(entry, at)
         return not self.when or any(end - at <= SOON for end in ends_of(entry, at))
+
+
+def roster_filter(given: Mapping[str, str], bodies: Iterable[str]) -> RosterFilter:
+    """The filter that an address says; what does not exist is left out."""
+    language = read_language(given.get("language", ""))
+    return RosterFilter(
+        body=next((body for body in bodies if body == given.get("body")), ""),
+        lacks=next((need for need in NEEDS if need == given.get("lacks")), ""),
+        when=next((when for when in WHEN if when == given.get("when")), ""),
+        language=language.lower() if language else "",
+    )

@@ -103,6 +103,10 @@ class RosterDesk:
         found = sorted(shown, key=lambda kept: self.place(kept, at))
         return [kept for kept in found if after is None or self.place(kept, at) > after][:limit]
 
+    async def languages(self) -> list[str]:
+        """The languages that people on the roster read, as tags."""
+        return sorted({one for kept in await self._people.everybody() for one in kept.entry.languages})
+
     async def alarming(self, who: Principal) -> list[StoredEntry]:
         """The entries with names that a coordinator should look at. Raises Problem 403."""
         at = self._clock()
@@ -119,6 +123,11 @@ class RosterDesk:
         """The entry of a person; it has version 0 for a person who is not on the roster. Raises Problem 403."""
         demand(who, "roster.read", Resource(owner=person), self._clock())
         return await self._editor.find(person)
+
+    async def own(self, who: Principal) -> StoredEntry:
+        """The entry of the reader, for what everybody may change of their own. Raises Problem 403."""
+        demand(who, "roster.languages", Resource(owner=who.ref), self._clock())
+        return await self._editor.find(who.ref)
 
     async def carry_out(self, who: Principal, person: str, change: RosterChange, seen: int, cause: str) -> StoredEntry:
         """Make a change, once however often it comes under the same `cause`. `seen`: the version that the sender saw.

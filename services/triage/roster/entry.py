@@ -111,6 +111,11 @@ def with_agreement(until: datetime | None) -> EntryStep:
     return lambda kept: kept.changed("agreement", confidential_until=until)
 
 
+def with_languages(languages: Sequence[str]) -> EntryStep:
+    """Note all languages that a person reads, as tags; none takes them away."""
+    return lambda kept: kept.changed("languages", languages=tuple(languages))
+
+
 def with_leaves(leaves: Sequence[LeaveTaken]) -> EntryStep:
     """Note all leaves of a person; none ends them."""
     return lambda kept: kept.changed("leave", leaves=tuple(leaves))

@@ -15,16 +15,18 @@ from starlette.responses import RedirectResponse
 from services.triage.desk.names import only_communities
 from services.triage.paths import BASELINE, HOME, MEASURES, ROSTER
 from services.triage.rooms import rooms_of
-from services.triage.roster.changes import CHANGES, INPUTS, TakeName, ends_of, running
-from services.triage.roster.checklist import NEEDS, SOON, WHEN, RosterFilter, is_away, lacks_of
+from services.triage.roster.changes import CHANGES, TakeName, ends_of, running
+from services.triage.roster.checklist import NEEDS, SOON, WHEN, RosterFilter, is_away, lacks_of, roster_filter
 from services.triage.roster.desk import RosterDesk, has_role
 from services.triage.roster.entry import EntryConflict, StoredEntry
+from services.triage.roster.inputs import INPUTS
 from services.triage.roster.names import NameHeld, is_confirmed, look_at
 from services.triage.roster.routes import people_of, reference_of
 from services.triage.sent import SentForm, parts_of, waits_in
 from shared.access.authorization import fresh_until
 from shared.access.principal import MODULES
 from shared.events import GrantHeld
+from shared.i18n.wording import language_name
 from shared.ids import PERSON, new_id
 from shared.input.texts import lines_of, trim_line
 from shared.problems import NotFound, Problem
@@ -48,6 +50,7 @@ _FAULTS = {
     "needs_names": "roster-needs-names",
     "needs_sign_in": "roster-needs-sign-in",
     "not_apart": "roster-not-apart",
+    "no_language": "roster-no-language",
     "past_date": "roster-past-date",
     "future_date": "field-future-date",
     "range_reversed": "roster-range-reversed",
@@ -71,8 +74,8 @@ def make_roster_pages(desk: RosterDesk, gate: Gate, pages: Pages, drafts: FormDr
         found = sought if sought.startswith("person:") else f"person:{sought}"
         if PERSON.fullmatch(found):
             return RedirectResponse(f"{ROSTER}/{found}", 303)
-        chosen = {name: request.query_params.get(name, "") for name in ("body", "lacks", "when")}
-        return await view.people(request, cursor or None, person, RosterFilter(**chosen))
+        wanted = roster_filter(request.query_params, desk.policy.bodies)
+        return await view.people(request, cursor or None, person, wanted)
 
     @router.get(f"{ROSTER}/{{person}}", **does("roster.read"))
     async def show_person(request: Request, person: str) -> Response:
@@ -148,7 +151,7 @@ def _values_of(change: str, form: Typed) -> dict[str, object]:
         match taken.kind:
             case "choices":
                 found[taken.name] = given
-            case "codes":
+            case "codes" | "tags":
                 found[taken.name] = [code for code in re.split(r"[\s,;]+", given[-1]) if code]
             case "lines":
                 found[taken.name] = lines_of(given[-1])
@@ -179,7 +182,7 @@ class _View:
         context = {
             "rows": [self._row(request, kept, at) for kept in entries],
             "sought": sought,
-            "filters": self._filters(request),
+            "filters": self._filters(request, await self._desk.languages()),
             "chosen": asdict(wanted),
             "first": f"{ROSTER}?{urlencode(kept)}" if cursor else None,
             "next": f"{ROSTER}?{urlencode({**kept, 'cursor': after})}" if after else None,
@@ -213,6 +216,7 @@ class _View:
                 (t, self._place(request, "module", t.module), t.expires_at is not None and t.expires_at <= at)
                 for t in kept.entry.trainings
             ],
+            "read": ", ".join(language_name(one) for one in kept.entry.languages),
             "leaves": [leave for leave in kept.entry.leaves if leave.ends_at is None or leave.ends_at > at],
             "forms": [
                 {
@@ -239,12 +243,14 @@ class _View:
         }
         return self._pages.render(request, "roster_person.html", context, problem.status if problem else 200)
 
-    def _filters(self, request: Request) -> list[tuple[str, list[tuple[str, str]]]]:
+    def _filters(self, request: Request, languages: Sequence[str]) -> list[tuple[str, list[tuple[str, str]]]]:
         def said(codes: Sequence[str]) -> list[tuple[str, str]]:
             return [(code, self._pages.message(request, f"roster-filter-{code}")) for code in codes]
 
         bodies = self._options(request, "bodies", tuple(self._desk.policy.bodies))
-        return [("body", bodies), ("lacks", said([need for need in NEEDS if need != "role"])), ("when", said(WHEN))]
+        read = [(one, language_name(one)) for one in languages]
+        lacks = said([need for need in NEEDS if need != "role"])
+        return [("body", bodies), ("lacks", lacks), ("when", said(WHEN)), *([("language", read)] if read else [])]
 
     def _lacks(self, request: Request, kept: StoredEntry, at: datetime) -> list[str]:
         return [

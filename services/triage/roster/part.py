@@ -3,6 +3,7 @@
 from services.triage.desk.people import PeopleNames
 from services.triage.roster.actions import RosterEditor, SignIns
 from services.triage.roster.desk import Entries, GivenKeys, RosterDesk
+from services.triage.roster.own_pages import make_own_pages
 from services.triage.roster.pages import make_roster_pages
 from services.triage.roster.routes import make_roster_router, make_sign_ins_router
 from shared.parts import Part
@@ -35,6 +36,7 @@ def build(
         make_roster_router(desk, gate, people),
         make_sign_ins_router(sign_ins, gate),
         make_roster_pages(desk, gate, pages, flow.drafts),
+        make_own_pages(desk, gate, pages),
     ]
 
     async def tell_names_apart() -> None:

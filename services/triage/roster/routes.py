@@ -11,10 +11,11 @@ from services.triage.answers import ChangeOffered, FieldTaken
 from services.triage.desk.people import PeopleNames
 from services.triage.roster.actions import SignIns
 from services.triage.roster.answers import KeysOfName, PersonList, PersonShown, SignInNoted
-from services.triage.roster.changes import CHANGES, INPUTS, ends_of
+from services.triage.roster.changes import CHANGES, ends_of
 from services.triage.roster.checklist import RosterFilter
 from services.triage.roster.desk import EVERYBODY, EntryPlace, Offer, RosterDesk
 from services.triage.roster.entry import StoredEntry
+from services.triage.roster.inputs import INPUTS
 from services.triage.roster.names import is_confirmed
 from shared.ids import PERSON
 from shared.own_names import Proof, Trust
@@ -58,7 +59,7 @@ def make_roster_router(desk: RosterDesk, gate: Gate, people: PeopleNames) -> API
 
     @router.post("/{person}/{change}", responses=gives(PersonShown), **does("roster.read", _CHANGE))
     async def make_change(request: Request, person: str, change: str) -> Response:
-        """grant, revoke, training, agreement, leave or sign_out. For a new person, If-Match is `"0"`."""
+        """grant, revoke, training, agreement, languages, leave or sign_out. For a new person, If-Match is `"0"`."""
         who, ref = principal_of(request), reference_of(person)
         kind = CHANGES.get(change)
         if kind is None:
@@ -145,6 +146,7 @@ def _shown(kept: StoredEntry, people: PeopleNames) -> PersonShown:
         ],
         "confidential_until": _time(entry.confidential_until),
         "leaves": [{"begins_at": rfc3339(leave.begins_at), "ends_at": _time(leave.ends_at)} for leave in entry.leaves],
+        "languages": entry.languages,
         "signed_out_at": _time(entry.signed_out_at),
         "user_name_known": entry.named,
         "names_confirmed": is_confirmed(kept.names),

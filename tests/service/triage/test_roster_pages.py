@@ -244,16 +244,16 @@ async def test_nobody_ends_the_session_of_another_person_under_a_third_ones_page
     assert len(await rig.sessions.of_person(ALICE.ref)) == 1
 
 
-async def test_ones_own_entry_has_no_forms_but_leave_and_leads_to_ones_own_sessions(rig: Rig) -> None:
+async def test_ones_own_entry_has_forms_of_languages_and_leave_and_leads_to_ones_own_sessions(rig: Rig) -> None:
     await signed_in(rig)
     page = await page_of(rig, CHIEF.ref)
-    assert f'action="/desk/roster/{CHIEF.ref}/' not in page
+    assert re.findall(rf'action="/desk/roster/{CHIEF.ref}/(\w+)"', page) == ["languages"]
     assert 'href="/desk/sessions"' in page
     assert (await send(rig, CHIEF.ref, "revoke", page, version="1", role="coordinator")).status_code == 403
     assert (await send(rig, CHIEF.ref, "leave", page, version="1")).status_code == 403
     rig.entries.enrol(person("c3", Grant(Role.COORDINATOR)))
     page = await page_of(rig, CHIEF.ref)
-    assert re.findall(rf'action="/desk/roster/{CHIEF.ref}/(\w+)"', page) == ["leave"]
+    assert re.findall(rf'action="/desk/roster/{CHIEF.ref}/(\w+)"', page) == ["languages", "leave"]
     assert rig.entries.events == []
 
 
