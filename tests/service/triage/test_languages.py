@@ -37,7 +37,7 @@ async def test_a_responder_says_on_their_own_page_which_languages_they_read(rig:
     assert "The languages are noted." in again
     assert "العربية" in again
     assert rig.entries.events[-1].fact.change == "languages"
-    assert rig.entries.events[-1].actor.id == ALICE.ref
+    assert rig.entries.events[-1].actor.ref == ALICE.ref
 
 
 @pytest.mark.parametrize(
