@@ -1,7 +1,7 @@
 """The pages of the roster: who may do what, and the entry of one person. Everything works without JavaScript."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
 from functools import partial
@@ -182,7 +182,7 @@ class _View:
         context = {
             "rows": [self._row(request, kept, at) for kept in entries],
             "sought": sought,
-            "filters": self._filters(request, await self._desk.languages()),
+            "filters": self._filters(request, {*await self._desk.languages(), wanted.language} - {""}),
             "chosen": asdict(wanted),
             "first": f"{ROSTER}?{urlencode(kept)}" if cursor else None,
             "next": f"{ROSTER}?{urlencode({**kept, 'cursor': after})}" if after else None,
@@ -243,12 +243,12 @@ class _View:
         }
         return self._pages.render(request, "roster_person.html", context, problem.status if problem else 200)
 
-    def _filters(self, request: Request, languages: Sequence[str]) -> list[tuple[str, list[tuple[str, str]]]]:
+    def _filters(self, request: Request, languages: Collection[str]) -> list[tuple[str, list[tuple[str, str]]]]:
         def said(codes: Sequence[str]) -> list[tuple[str, str]]:
             return [(code, self._pages.message(request, f"roster-filter-{code}")) for code in codes]
 
         bodies = self._options(request, "bodies", tuple(self._desk.policy.bodies))
-        read = [(one, language_name(one)) for one in languages]
+        read = [(one, language_name(one)) for one in sorted(languages)]
         lacks = said([need for need in NEEDS if need != "role"])
         return [("body", bodies), ("lacks", lacks), ("when", said(WHEN)), *([("language", read)] if read else [])]
 

@@ -183,6 +183,8 @@ ANSWERS = {
 """What is answered for each reason that is told, and for a report in the name of a community that is not one's own."""
 LET_IN = {200, 202, 204, 303, 400, 409, 412, 415, 422}
 AWAY = {"/health/live", "/health/ready"}
+OF_ONESELF = {"/desk/me"}
+"""What is about the entry of the caller alone: each of them reaches it."""
 NUMBERS = {"/desk/live"}
 """What tells how many cases there are, and names none."""
 ALONE = ("/sign-in", "/sign-in/back-channel")
@@ -250,7 +252,8 @@ def expect_all(ask: Ask, caller: Caller, service: str) -> Expected:
     if caller.flow == "session" and not (home and ask.path.startswith(home)):
         # Sessions are for pages: a program's route does not know them.
         return Expected() if ask.actions[0] in OPEN else Expected("sign_in")
-    first, *further = [expect(action, caller, about=True) for action in ask.actions]
+    about = ask.path not in OF_ONESELF
+    first, *further = [expect(action, caller, about=about) for action in ask.actions]
     later = [replace(e, at_once=False) for e in further]
     if ask.path == "/v1/reports" and caller.role is Role.INTEGRATOR and not first.reason:
         later = [Expected(expect("report.submit_for", caller, about=True).reason)]
