@@ -85,8 +85,9 @@ def make_router(desk: Desk, queue: Queue, gate: Gate, people: PeopleNames) -> AP
     ) -> Response:
         """Cases of the caller's handling bodies: emergencies first, then by the next deadline.
 
-        A `tab` but `all`, a community, a category and an assignee find open cases only. A page may be short, or empty,
-        and have a `next` page. Of more than a hundred cases it is only counted that there are `more`.
+        A `tab` but `all` and an assignee find open cases only; so do a community and a category, unless `closed` is the
+        only state. A page may be short, or empty, and have a `next` page. Of more than a hundred cases it is only
+        counted that there are `more`.
         """
         wanted = QueueFilter(
             tab, tuple(body or ()), tuple(state or ()), community, category, lane or "", assignee, cursor, limit

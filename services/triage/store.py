@@ -42,6 +42,15 @@ CASE_INDEXES = (
         name="facets",
         partialFilterExpression={"facets": {"$gt": ""}},
     ),
+    # Closed cases have no facets, and are looked for by a place or a category.
+    *(
+        IndexModel(
+            [("body", 1), (field, 1), ("lane_rank", 1), ("due", 1), ("_id", 1)],
+            name=f"closed_by_{field}",
+            partialFilterExpression={"state": CaseState.CLOSED.value},
+        )
+        for field in ("community", "category")
+    ),
     IndexModel([("own_body", 1), ("body", 1), ("state", 1)], name="own_body"),
     IndexModel([("notes.by", 1)], name="noted_by", partialFilterExpression={"notes.by": {"$gt": ""}}),
     IndexModel([("unattended", 1)], name="unattended", partialFilterExpression={"unattended": True}),
@@ -253,7 +262,8 @@ def _groups(query: CaseQuery) -> list[Document]:
     if (query.facets or query.among) and set(states).issuperset(_OPEN["state"]["$in"]):
         # Only open cases have facets, and without the states one index leads to them in order.
         states, of_states = [""], {}
-    narrow: Document = {"lane": query.lane} if query.lane else {}
+    narrowed = {"lane": query.lane, "community": query.community, "category": query.category}
+    narrow: Document = {name: value for name, value in narrowed.items() if value is not None}
     step = MOST_SCANS // len(states)
     groups = [query.bodies[first : first + step] for first in range(0, len(query.bodies), step)]
     others = [query.bodies[first : first + MOST_SCANS] for first in range(0, len(query.bodies), MOST_SCANS)]

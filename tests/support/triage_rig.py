@@ -137,6 +137,8 @@ class MemoryCases:
             if (_is_theirs(s.case, query) or _is_offered(s.case, query))
             and (not query.states or s.case.state in query.states)
             and (query.lane is None or s.case.lane == query.lane)
+            and query.community in (None, s.case.community)
+            and query.category in (None, s.case.category)
             and (query.due_before is None or s.case.place[1] < query.due_before)
             and (query.after is None or s.case.place_for(query.viewer) > query.after)
         ]

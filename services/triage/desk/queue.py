@@ -60,8 +60,22 @@ class QueueFilter:
     cursor: str | None = None
     limit: int = 50
 
+    @property
+    def is_of_closed(self) -> bool:
+        """Whether it asks for closed cases, which no tab but `all` has, and nobody any more."""
+        return self.states == (CaseState.CLOSED,) and self.tab == "all" and not self.assignee
+
     def query(self, reader: Principal, bodies: tuple[str, ...], at: datetime) -> CaseQuery:
         """What a store is asked for; `bodies`: those of these that the reader may see cases of."""
+        if self.is_of_closed:
+            return CaseQuery(
+                bodies,
+                self.states,
+                viewer=reader.ref,
+                lane=self.lane or None,
+                community=self.community or None,
+                category=self.category or None,
+            )
         tab = _TAB_FACETS.get(self.tab)
         facets = [assigned_to(self.assignee)] if self.assignee else []
         facets += [tab(reader)] if tab else []
@@ -158,7 +172,10 @@ class Queue:
         tabs = {tab: Count(len(seen), more) for tab, (seen, more) in zip(TABS, looks, strict=True)}
         behind = {tab: seen for tab, (seen, _) in zip(TABS, looks, strict=True)}
         here, more = looks[TABS.index(wanted.tab)]
-        if wanted.assignee:
+        if wanted.is_of_closed:
+            # Of all that ever were, only those that fit are counted.
+            here, more = await self.glimpses(principal, replace(wanted, cursor=None))
+        elif wanted.assignee:
             here, more = await self.glimpses(
                 principal, QueueFilter(wanted.tab, states=OPEN_STATES, assignee=wanted.assignee)
             )

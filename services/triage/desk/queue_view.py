@@ -12,6 +12,7 @@ from fastapi import Request, Response
 from services.triage.actions import Desk
 from services.triage.case.case import Case
 from services.triage.desk.bulk import MOST, Bulk
+from services.triage.desk.choices import communities_for
 from services.triage.desk.faults import FIELD_MESSAGES
 from services.triage.desk.names import CaseNames, done_in
 from services.triage.desk.next_step import next_step_of
@@ -19,7 +20,7 @@ from services.triage.desk.queue import OPEN_STATES, TABS, Count, Counts, Queue, 
 from services.triage.desk.saved_views import LONGEST, SavedViews, Views
 from services.triage.paths import HOME
 from services.triage.rooms import rooms_of
-from shared.access.authorization import is_permitted
+from shared.access.authorization import is_permitted, reaches
 from shared.access.principal import Principal
 from shared.events import CaseState
 from shared.ids import PERSON
@@ -139,7 +140,7 @@ class QueueView:
             ]
             if sent
             else [],
-            "filters": self._filters(request, wanted, counts, own),
+            "filters": self._filters(request, principal, wanted, counts, own),
             "assignee": wanted.assignee,
             "filtered": bool(address_of(wanted) or cursor),
             "bulk": await self._bulk.form(request, principal) if self._acts(cases, own, principal, at) else None,
@@ -205,15 +206,21 @@ class QueueView:
         return {"views": made, "shown_views": shown, "view_left_out": left, "savable": bool(here)}
 
     def _filters(
-        self, request: Request, wanted: QueueFilter, counts: Counts, own: Sequence[str]
+        self, request: Request, principal: Principal, wanted: QueueFilter, counts: Counts, own: Sequence[str]
     ) -> list[dict[str, Any]]:
-        """Each filter with its choices. Places and categories without a case are left out, unless one is chosen."""
+        """Each filter with its choices: what the policy has for the reader's bodies, whether there are cases or not."""
         names, lanes = self._names, get_args(Lane)
+        places = communities_for(self._policy, reaches(principal, "case.list", now()))
         choices: list[tuple[str, str, Sequence[str], Callable[[str], str]]] = [
             ("state", "states", FILTERS if wanted.tab == "all" else (), lambda c: names.state(request, CaseState(c))),
             ("body", "bodies", own if len(own) > 1 else (), partial(names.body, request)),
-            ("community", "community", (), names.community),
-            ("category", "category", (), partial(names.code, request, "category")),
+            (
+                "community",
+                "community",
+                places,
+                names.community,
+            ),
+            ("category", "category", tuple(self._policy.categories), partial(names.code, request, "category")),
             ("lane", "lane", lanes, partial(names.code, request, "lane")),
         ]
         made: list[dict[str, Any]] = []

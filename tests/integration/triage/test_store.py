@@ -118,6 +118,30 @@ async def test_each_tab_of_the_queue_is_read_in_order_from_an_index(cases: Mongo
                 assert plan["executionStats"]["totalDocsExamined"] <= 25
 
 
+@pytest.mark.parametrize(
+    "narrow", [{"community": "enwiki"}, {"category": "harassment.doxing"}], ids=["place", "category"]
+)
+async def test_closed_cases_are_narrowed_from_an_index(
+    cases: MongoCases, database: Database, narrow: dict[str, str]
+) -> None:
+    follower = ReportFollower(cases, POLICY, nobody_named(), Everywhere(), TOKENS)
+    await follower.take([reported(community="swwiki") for _ in range(50)])
+    await follower.take([reported(community="enwiki", category="harassment.doxing") for _ in range(3)])
+    closed = {"$set": {"state": "closed", "facets": [], "body": "enwiki_arbcom"}}
+    await database["cases"].update_many({}, closed)
+    query = QueueFilter(states=(CaseState.CLOSED,), **narrow).query(ALICE, ("enwiki_admins", "enwiki_arbcom"), now())
+    assert len(await cases.queue(query)) == 3
+    for part in chain.from_iterable(ranges_of(query)):
+        plan = await database["cases"].find(part.wanted).sort(part.order).limit(25).explain()
+        stages = str(plan["queryPlanner"]["winningPlan"])
+        assert "'SORT'" not in stages, (part, stages)
+        assert "COLLSCAN" not in stages
+        assert plan["executionStats"]["totalDocsExamined"] <= 3
+    for wanted in kinds_of(query):
+        plan = await database["cases"].find(wanted).limit(25).explain()
+        assert plan["executionStats"]["totalDocsExamined"] <= 3
+
+
 async def test_the_register_is_read_from_its_index(cases: MongoCases, database: Database) -> None:
     measures = MongoMeasures(database["cases"])
     follower = ReportFollower(cases, POLICY, nobody_named(), Everywhere(), TOKENS)

@@ -13,6 +13,7 @@ from services.triage.case.case import Case
 from services.triage.desk import queue
 from services.triage.desk.people import person_name
 from shared.access.principal import Leave, Principal
+from shared.events import CaseState
 from shared.i18n.messages import write_day
 from shared.times import now
 from tests.service.triage.test_sight import NAMED, naming
@@ -253,3 +254,33 @@ async def test_the_empty_form_of_the_search_shows_what_is_first(rig: Rig) -> Non
 async def test_who_is_no_coordinator_sees_no_load(rig: Rig) -> None:
     await sign_in(rig.http, rig.sessions, "/desk", ALICE)
     assert (await rig.http.get("/desk/load")).status_code == 403
+
+
+async def test_closed_cases_are_narrowed_by_community_and_category(rig: Rig) -> None:
+    await sign_in(rig.http, rig.sessions, "/desk", ALICE)
+    trolling, insults, still = await rig.open(category="harassment.trolling"), await rig.open(), await rig.open()
+    for case in (trolling, insults):
+        stored = rig.cases.stored[case.id]
+        rig.cases.stored[case.id] = replace(stored, case=replace(stored.case, state=CaseState.CLOSED))
+    page = await page_of(rig, "?state=closed&category=harassment.trolling&community=enwiki")
+    assert trolling.code_name in page
+    assert insults.code_name not in page
+    assert ">Trolling (1)</option>" in page
+    everything = await page_of(rig, "?state=closed")
+    assert {case.code_name for case in (trolling, insults)} <= set(re.findall(r"[a-z]+-[a-z]+", everything))
+    assert still.code_name not in everything
+    assert (await counts_for(rig, query="&state=closed&category=harassment.trolling"))["choices"]["category"] == {
+        "harassment.trolling": 1
+    }
+
+
+async def test_choices_follow_from_the_policy_and_tell_of_no_case(rig: Rig) -> None:
+    await sign_in(rig.http, rig.sessions, "/desk", ALICE)
+    before = re.findall(r'<option value="[a-z_.]+"', (await page_of(rig)).partition('id="category"')[2])
+    case = await rig.open(category="harassment.doxing")
+    await rig.order(case, "recuse", {"ground": "related"})
+    assert re.findall(r'<option value="[a-z_.]+"', (await page_of(rig)).partition('id="category"')[2]) == before
+    assert '<option value="harassment.doxing"' in before
+    places = (await page_of(rig)).partition('id="community"')[2].partition("</select>")[0]
+    assert 'value="enwiki"' in places
+    assert 'value="swwiki"' not in places, "another body handles it"
