@@ -19,7 +19,7 @@ from services.triage.case.outline import outline_of
 from services.triage.case.tokens import Tokens
 from services.triage.case.values import Grouped, Note
 from services.triage.case.voting import Tally, count_votes
-from services.triage.merged import follow, gone_elsewhere
+from services.triage.merged import follow, to_follow
 from services.triage.notes import notes_for, without_hidden_notes
 from services.triage.others import Beside, Others
 from services.triage.patterns.actions import Patterns, Similar
@@ -220,7 +220,7 @@ class Desk:
             written = await change_together(self._cases, [case_id, other_id], decide)
         for done in written:
             count_passed_on(done, self.policy)
-        await follow(gone_elsewhere(written), self._cases, self._tokens, self.policy, self._clock)
+        await follow(to_follow(written), self._cases, self._tokens, self.policy, self._clock)
         assert result is not None  # noqa: S101  # `decide` has set it, or raised
         # The store takes two requests of one id that come at once for one, and may have written the other one.
         if written and (stored := (await self._cases.load([case_id])).get(case_id)):

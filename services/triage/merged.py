@@ -1,4 +1,4 @@
-"""Cases that are part of another one follow it, where it goes to another handling body."""
+"""Cases that are part of another one follow it: to another handling body, and to its outcome."""
 
 from collections.abc import Callable, Iterable
 from datetime import datetime
@@ -16,9 +16,13 @@ from shared.ids import new_id
 from shared.policy import Policy
 
 
-def gone_elsewhere(written: Iterable[CaseChange]) -> list[Case]:
-    """Those of the changed cases that went to another body, and of which others are part."""
-    return [one.case for one in written if one.stored and one.case.absorbed and one.case.body != one.stored.case.body]
+def to_follow(written: Iterable[CaseChange]) -> list[Case]:
+    """Those of the changed cases of which others are part, and that have another body or outcome than before."""
+    return [one.case for one in written if one.case.absorbed and (one.stored is None or _differs(one.case, one.stored))]
+
+
+def _differs(case: Case, before: StoredCase) -> bool:
+    return (case.body, case.outcome) != (before.case.body, before.case.outcome)
 
 
 async def follow(

@@ -20,7 +20,7 @@ from services.triage.case.commands.table import carry_out, carry_out_other
 from services.triage.case.lifecycle import NotPermitted, UnknownQuestion
 from services.triage.case.tokens import Tokens
 from services.triage.case.values import Flood
-from services.triage.merged import follow, gone_elsewhere
+from services.triage.merged import follow, to_follow
 from services.triage.sight import Sight
 from services.triage.stored import CaseChange, CaseStore, Staffing, StoredCase, count_passed_on
 from shared import metrics
@@ -131,7 +131,7 @@ class ReportFollower:
             return work.change()
 
         written = await change(self._cases, by_case, decide, PORTION, self._count)
-        await follow(gone_elsewhere(written.values()), self._cases, self._tokens, self._policy, self._clock)
+        await follow(to_follow(written.values()), self._cases, self._tokens, self._policy, self._clock)
 
     async def _open_after(self, event: Event, report: ReportReceived, first_id: str, people: People) -> None:
         """Open a case that follows the case of an earlier report.

@@ -21,7 +21,7 @@ from services.triage.case.lifecycle import NotPermitted
 from services.triage.case.standing import Standing, Whereabouts, moved, reached, standing
 from services.triage.case.timers.table import wakes_at
 from services.triage.case.tokens import Tokens
-from services.triage.merged import follow, gone_elsewhere
+from services.triage.merged import follow, to_follow
 from services.triage.sight import Sight
 from services.triage.stored import CaseChange, CaseStore, Staffing, StoredCase, count_passed_on
 from shared import metrics
@@ -246,7 +246,7 @@ class CaseWatch:
             return CaseChange(after, stored, events, [cause]) if after and events else None
 
         written = await change(self._cases, ids, decide, PORTION, lambda done: count_passed_on(done, self._policy))
-        await follow(gone_elsewhere(written.values()), self._cases, self._tokens, self._policy, self._clock)
+        await follow(to_follow(written.values()), self._cases, self._tokens, self._policy, self._clock)
         return {case_id: done.case for case_id, done in written.items()}
 
     def _people(self, case: Case, staff: Staff, named: Mapping[str, frozenset[str]]) -> People:

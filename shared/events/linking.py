@@ -113,3 +113,15 @@ class CaseFollowed(CaseFact):
     body: str
     previous_body: str
     own_body: str
+
+
+class OutcomeFollowed(CaseFact):
+    """The case of which this one is a part was decided so; None: that decision stands no longer.
+
+    The reporter of the merged case hears of the outcome, and not of the other report.
+    """
+
+    name: ClassVar[str] = "case.outcome_followed"
+    shows: ClassVar[str | None] = "outcome"
+
+    outcome: str | None

@@ -70,6 +70,7 @@ _BARRED: Mapping[str, str] = {
     "once": "This was appealed before.",
     "refused": "An appeal was refused, and nothing has changed since.",
     "too_many": "Too many appeals were refused.",
+    "elsewhere": "This cannot be appealed with the receipt.",
     "other_ground": "This ground does not fit now.",
 }
 """Why an appeal is not taken, in a sentence."""
@@ -276,7 +277,7 @@ class Mailbox:
             for question in (() if report.erased else status.questions)
         )
         return StatusView(
-            state=status.before_merge or status.state,
+            state="decided" if status.outcome_there else status.before_merge or status.state,
             received_at=report.received_at,
             deadlines=view_deadlines(status, self._clock()),
             questions=questions,
@@ -284,7 +285,7 @@ class Mailbox:
                 MessageView(self._words.statement(report, one.message_id), one.told_at)
                 for one in (() if report.erased else status.messages)
             ),
-            outcome=status.outcome,
+            outcome=status.outcome or status.outcome_there,
             reason=self._words.statement(report, status.reason_id) if status.reason_id else None,
             updated_at=status.updated_at,
             erased_at=report.erased.at if report.erased else None,

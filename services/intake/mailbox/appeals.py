@@ -44,6 +44,8 @@ def way_to_appeal(status: Status, next_body: str | None, now: datetime, *, is_se
     `next_body`: the policy's next one. `is_sent`: an appeal is on its way.
     """
     # Nothing is done any more on a merged case by itself, and nothing may tell of the merging.
+    if status.outcome_there is not None:
+        return AppealWay(barred="elsewhere", next_body=next_body)
     if status.before_merge is not None:
         return AppealWay(barred="nothing")
     if is_sent or any(appeal.refusal is None and appeal.verdict is None for appeal in status.appeals):

@@ -9,7 +9,7 @@ from services.intake.report.status import Deadline, Status
 from shared.policy import PeerSupport
 
 Standing = Literal["met", "late", "paused", "open"]
-Barred = Literal["nothing", "pending", "busy", "over", "once", "refused", "too_many"]
+Barred = Literal["nothing", "pending", "busy", "over", "once", "refused", "too_many", "elsewhere"]
 AppealStanding = Literal["sent", "lodged", "decided", "refused"]
 
 
@@ -86,7 +86,8 @@ class AppealWay:
 
     `barred`, where there are no grounds: `nothing` is decided or missed yet; an appeal is `pending`; the case is `busy`
     with something else; the time is `over`; the reporter appealed this `once` before; triage `refused` an appeal, and
-    nothing has changed since; or triage refused `too_many` of this report. `next_body`: the handling body to which the
+    nothing has changed since; triage refused `too_many` of this report; or the decision is to be appealed
+    `elsewhere`. `next_body`: the handling body to which the
     reporter can turn then, None where there is none.
     """
 

@@ -24,6 +24,7 @@ from shared.events import (
     CaseReopened,
     CaseState,
     CaseTriaged,
+    CaseUnmerged,
     CategoryConfirmed,
     CheckInDue,
     CheckInKept,
@@ -41,6 +42,7 @@ from shared.events import (
     LaneLowered,
     LaneRaised,
     MeasureImported,
+    OutcomeFollowed,
     PartyAdded,
     RecusalDeclared,
     RecusalLapsed,
@@ -123,6 +125,8 @@ class Status:
     who sees only the body. `category`: as a handler confirmed it; None before that. `deadlines_told`: triage tells when
     a deadline is met. Cases from before that do not have it, and MET_BY_STEP says which step met a deadline.
     `before_merge`: the state that the reporter sees of a merged case, because the merging would tell of another report.
+    `outcome_there`: how the case was decided of which a merged one is a part. Respondents do not hear of it: that case
+    may have others.
     `decided_at` and `appeal_until` (UTC-aware): when the decision was made that stands, and until when it can be
     appealed; None of a decision from before triage told it. `appeals`: those of the reporter, in their order.
     `disclosed`: the ids of the words for each respondent, by the token of the case. `respondents`: how many there are;
@@ -144,6 +148,7 @@ class Status:
     assignee: str | None = None
     category: str | None = None
     before_merge: str | None = None
+    outcome_there: str | None = None
     check_in: CheckIn | None = None
     decided_at: datetime | None = None
     appeal_until: datetime | None = None
@@ -227,6 +232,10 @@ def follow(status: Status, event: Event) -> Status | None:
         case MeasureImported():
             # It is kept for as long as what Hearth itself decided so.
             after = replace(after, lane=fact.lane, body=fact.body, outcome=fact.outcome, respondents=len(fact.subjects))
+        case OutcomeFollowed():
+            after = replace(after, outcome_there=fact.outcome)
+        case CaseUnmerged():
+            after = replace(after, outcome_there=None)
         case CaseOpened():
             after = replace(after, respondents=len(fact.subjects))
         case PartyAdded() if fact.party_role == "respondent" and status.respondents:

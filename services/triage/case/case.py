@@ -76,7 +76,8 @@ class Case:
     `unattended`: no handling body could look after it when that was last judged. `category_confirmed`: a person said
     that it has this category. `watchers`: references of the people who follow it.
     `merged_into`: the case of which this one is a part now; `merged_from`: the state that it had before;
-    `merge_note_id`: the vault has the reasons; `absorbed`: the cases that are part of this one. The case has names of
+    `merge_note_id`: the vault has the reasons; `outcome_there`: how that case was decided, as the reporter was told;
+    `absorbed`: the cases that are part of this one. The case has names of
     its own for other cases (see services.triage.case.tokens).
     `referrals`: also invitations to join, the oldest first. `subjects`: tokens of the people reported, and
     `further_parties`: those that handlers added; `disclosures`: what respondents were told, and `replies`:
@@ -132,6 +133,7 @@ class Case:
     merged_from: CaseState | None = None
     merge_note_id: str | None = None
     absorbed: tuple[str, ...] = ()
+    outcome_there: str | None = None
     measures: tuple[Measure, ...] = ()
     pause: Pause | None = None
     snooze: Snooze | None = None

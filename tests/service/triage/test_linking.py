@@ -258,3 +258,20 @@ async def test_an_answer_to_a_merged_case_is_shown_at_its_survivor(rig: Rig) -> 
     )
     assert sent.status_code == 303
     assert rig.cases.stored[a.id].case.state == "investigating"
+
+
+async def test_a_merged_case_tells_the_outcome_of_its_survivor_until_it_is_parted(rig: Rig) -> None:
+    a, b = await two(rig)
+    assert (await rig.order(a, "merge", {"other": b.code_name})).status_code == 200
+    decision = {"outcome": "advice", "reason": "Both were heard."}
+    for command, values in (("assign", {}), ("start", {}), ("decide", decision)):
+        assert (await rig.order(b, command, values)).status_code == 200
+    part = rig.cases.stored[a.id].case
+    assert (part.outcome_there, part.outcome, part.state) == ("advice", None, "merged")
+    assert [e.fact.name for e in rig.cases.events if e.case_id == a.id].count("case.outcome_followed") == 1
+    assert fold(e for e in rig.cases.events if e.case_id == a.id) == part
+    # What the reporter of the first case hears names neither the other case nor its words.
+    told = next(e.fact for e in rig.cases.events if e.fact.name == "case.outcome_followed")
+    assert set(told.model_dump()) == {"previous", "state", "outcome"}
+    assert (await rig.order(a, "unmerge", {"other": b.code_name})).status_code == 200
+    assert rig.cases.stored[a.id].case.outcome_there is None

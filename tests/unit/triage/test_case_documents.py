@@ -104,7 +104,7 @@ def test_it_is_written_again_as_it_was_and_with_what_is_new() -> None:
     assert (again.pop("recusals"), again.pop("ended_recusals"), again.pop("links")) == ([], [], [])
     assert (again.pop("consent"), again.pop("check_ins"), again.pop("agreements")) == (None, [], [])
     assert (again.pop("unasked_for"), again.pop("absorbed"), again.pop("earlier_deadlines")) == (None, [], [])
-    assert [again.pop(name) for name in ("merged_into", "merged_from", "merge_note_id")] == [None] * 3
+    assert [again.pop(name) for name in ("merged_into", "merged_from", "merge_note_id", "outcome_there")] == [None] * 4
     assert [step.pop("other_case") for step in again["history"]] == [None] * len(DOCUMENT["history"])
     assert (again.pop("in_force"), again.pop("in_force_until")) == ([], None)
     assert (again.pop("referrals"), again.pop("referred_to"), again.pop("joined")) == ([], None, [])

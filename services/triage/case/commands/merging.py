@@ -21,6 +21,7 @@ from shared.events import (
     CaseUnmerged,
     DeadlinePaused,
     DeadlineSet,
+    OutcomeFollowed,
     RecusalDeclared,
 )
 from shared.policy import Policy
@@ -116,7 +117,10 @@ class Unmerge(Command):
 
 @dataclass(frozen=True, slots=True)
 class Follow(Command):
-    """A merged case goes to the handling body of the case of which it is a part, so that its people can part both."""
+    """A merged case goes to the handling body of the case of which it is a part, and tells that one's outcome.
+
+    So the people of that body can part both, and the reporter hears what became of the matter.
+    """
 
     name = "follow"
     by_people = False
@@ -124,13 +128,15 @@ class Follow(Command):
     survivor: Case
 
     def decide(self, case: Case, state: CaseState, policy: Policy, now: datetime) -> list[CaseFact]:
-        """The move; none where both are in one body."""
-        body, own_body = self.survivor.body or "", self.survivor.own_body or self.survivor.body or ""
-        if case.body == body:
-            return []
-        return [
-            CaseFollowed(previous=case.state, state=state, body=body, previous_body=case.body or "", own_body=own_body)
-        ]
+        """What is not the same of both yet."""
+        body, outcome, facts = self.survivor.body or "", self.survivor.outcome, list[CaseFact]()
+        if case.body != body:
+            own_body, previous = self.survivor.own_body or body, case.body or ""
+            moved = CaseFollowed(previous=case.state, state=state, body=body, previous_body=previous, own_body=own_body)
+            facts.append(moved)
+        if case.outcome_there != outcome:
+            facts.append(OutcomeFollowed(previous=case.state, state=state, outcome=outcome))
+        return facts
 
 
 def _owed(case: Case, policy: Policy) -> dict[str, Deadline]:

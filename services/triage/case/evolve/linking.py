@@ -16,6 +16,7 @@ from shared.events import (
     CaseUnlinked,
     CaseUnmerged,
     Event,
+    OutcomeFollowed,
 )
 
 
@@ -36,11 +37,15 @@ def _merged(case: Case, fact: CaseMerged, _event: Event) -> Fields:
 
 
 def _unmerged(_case: Case, _fact: CaseUnmerged, _event: Event) -> Fields:
-    return {"merged_into": None, "merged_from": None, "merge_note_id": None}
+    return {"merged_into": None, "merged_from": None, "merge_note_id": None, "outcome_there": None}
 
 
 def _followed(_case: Case, fact: CaseFollowed, _event: Event) -> Fields:
     return {"body": fact.body, "own_body": fact.own_body, "assignee": None, "unattended": False}
+
+
+def _decided_there(_case: Case, fact: OutcomeFollowed, _event: Event) -> Fields:
+    return {"outcome_there": fact.outcome}
 
 
 def _absorbed(case: Case, fact: CaseAbsorbed, event: Event) -> Fields:
@@ -80,6 +85,7 @@ CHANGES = {
     CaseMerged: _merged,
     CaseUnmerged: _unmerged,
     CaseFollowed: _followed,
+    OutcomeFollowed: _decided_there,
     CaseAbsorbed: _absorbed,
     CaseDetached: _detached,
 }
