@@ -7,11 +7,13 @@ from services.triage.case.case import Case
 from services.triage.case.values import Question
 from shared.policy import Hearing, Policy
 
+ProposalStep = Literal["hear", "await-hearing", "decide-proposed", "vote"]
+
 
 def hearing_of(case: Case, outcome: str, policy: Policy) -> Hearing | None:
     """How the policy wants the reporter to hear of this outcome first; None where nobody has to ask.
 
-    A reporter whom nothing can reach is not asked, and so stops no case.
+    A reporter who cannot be reached is not asked, and so stops no case.
     """
     if not case.reachable:
         return None
@@ -47,3 +49,12 @@ def need_of(case: Case, outcome: str, policy: Policy, now: datetime) -> Literal[
         return "reporter"
     until = awaited_until(case)
     return "answer" if until is not None and now < until else None
+
+
+def step_of_proposal(case: Case, policy: Policy, now: datetime) -> ProposalStep:
+    """What is next with the proposal of a case at `now` (UTC-aware): the reporter hears it first, if at all."""
+    assert case.proposal is not None  # noqa: S101  # asked for only where there is one
+    need, rule = need_of(case, case.proposal.outcome, policy, now), policy.outcomes.get(case.proposal.outcome)
+    if need is not None:
+        return "hear" if need == "reporter" else "await-hearing"
+    return "decide-proposed" if rule and rule.needs == "alone" else "vote"

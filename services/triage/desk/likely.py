@@ -3,6 +3,7 @@
 from collections.abc import Collection, Mapping
 
 from services.triage.case.case import Case
+from services.triage.case.commands.decision import Decide
 from services.triage.case.commands.handling import Claim, Start
 from services.triage.case.commands.inquiry import Ask, Tell
 from services.triage.case.commands.joint import AcceptInvitation
@@ -23,7 +24,7 @@ LIKELY: Mapping[CaseState, tuple[str, ...]] = {
 """By the state of a case: the commands that people most likely give, the likeliest first."""
 FIRST_ASKED = Ask.name
 """Of a case that is looked into, the reporter is asked first, if Hearth can reach the reporter."""
-BY_STEP: Mapping[str, str] = {"update": Tell.name, "hear": Ask.name}
+BY_STEP: Mapping[str, str] = {"update": Tell.name, "hear": Ask.name, "decide-proposed": Decide.name}
 """The command that does what must happen next, where that is neither of the above."""
 GOES_ON = {Claim.name: Start.name}
 """The command that most people give next, by the one that they give before; the desk offers both as one."""

@@ -1,12 +1,13 @@
 """What the desk calls the codes of a case, in the reader's language."""
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from fastapi import Request
 
 from services.triage.case.case import Case
 from services.triage.case.forms import FORMS
-from services.triage.case.hearing import hears_reporter
+from services.triage.case.hearing import ProposalStep, step_of_proposal
 from services.triage.case.values import Step
 from services.triage.desk.people import PeopleNames
 from shared.access.principal import Principal, Role
@@ -84,9 +85,9 @@ class CaseNames:
         """The language of the reader."""
         return self._pages.language(request)
 
-    def hears_reporter(self, case: Case) -> bool:
-        """Whether the policy wants the reporter to hear first what is proposed in this case."""
-        return case.proposal is not None and hears_reporter(case, case.proposal.outcome, self._policy)
+    def step_of_proposal(self, case: Case, at: datetime) -> ProposalStep:
+        """What is next with the proposal of a case, if there is one, at a time (UTC-aware)."""
+        return step_of_proposal(case, self._policy, at) if case.proposal else "vote"
 
     def step(self, request: Request, reader: Principal, step: Step) -> dict[str, object]:
         """A step of a history, as the timeline of a page takes it."""

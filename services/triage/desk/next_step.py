@@ -3,12 +3,12 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, get_args
 
 from fastapi import Request
 
 from services.triage.case.case import ENDED, Case
-from services.triage.case.hearing import awaited_until, put_to_reporter
+from services.triage.case.hearing import ProposalStep, awaited_until
 from services.triage.desk.names import CaseNames
 from shared.events import CaseState
 
@@ -44,9 +44,7 @@ STEPS = frozenset(
         "find-people",
         "answer-referral",
         "await-referral",
-        "hear",
-        "await-hearing",
-        "vote",
+        *get_args(ProposalStep),
         "go-on",
     }
 )
@@ -64,10 +62,10 @@ class NextStep:
     clock: str | None = None
 
 
-def next_step(case: Case, *, asked: bool = False, hears: bool = False) -> NextStep:
+def next_step(case: Case, *, asked: bool = False, proposed: ProposalStep = "vote") -> NextStep:
     """What must happen next with a case. `asked`: for the body that is asked to take the case over.
 
-    `hears`: the policy wants the reporter to hear first what is proposed.
+    `proposed`: what is next with its proposal, if it has one.
     """
     if case.state in ENDED:
         return NextStep("nothing")
@@ -82,12 +80,10 @@ def next_step(case: Case, *, asked: bool = False, hears: bool = False) -> NextSt
         return NextStep(BY_CLOCK[name or ""], due_at, name)
     if case.referral:
         return NextStep("await-referral", case.referral.accept_by)
-    if case.proposal and hears and put_to_reporter(case) is None:
-        return NextStep("hear", due_at, name)
-    if case.proposal and (until := awaited_until(case)) and case.state is CaseState.AWAITING_INFORMATION:
-        return NextStep("await-hearing", until)
-    if case.proposal:
-        return NextStep("vote", due_at, name)
+    if case.proposal and proposed == "await-hearing":
+        return NextStep(proposed, awaited_until(case))
+    if case.proposal and not (proposed == "decide-proposed" and case.state is CaseState.AWAITING_INFORMATION):
+        return NextStep(proposed, due_at, name)
     if case.state is CaseState.FOLLOWING_UP:
         return NextStep("await-check-in", min((c.due_at for c in case.check_ins if not c.kept_at), default=None))
     step = BY_STATE.get(case.state) or BY_CLOCK.get(name or "", "go-on")
@@ -106,7 +102,7 @@ def next_step_of(
     names: CaseNames, request: Request, case: Case, at: datetime, *, asked: bool = False
 ) -> dict[str, Any]:
     """What must happen next in the reader's language: `text`, `late`, `due_at` and the name of the `clock`."""
-    found = next_step(case, asked=asked, hears=names.hears_reporter(case))
+    found = next_step(case, asked=asked, proposed=names.step_of_proposal(case, at))
     text, late = names.said(request, f"desk-next-{found.step}"), False
     if found.due_at is not None:
         late = found.due_at <= at

@@ -9,6 +9,7 @@ from services.triage.case.case import Case
 from services.triage.case.commands.emergency import EndMeasure, ReviewEmergency
 from services.triage.case.commands.returns import NoteReturn
 from services.triage.case.extent import Extent
+from services.triage.case.hearing import awaited_until
 from services.triage.case.voting import Tally
 from services.triage.desk.contents import words_in
 from services.triage.desk.names import CaseNames
@@ -53,6 +54,7 @@ def proposal_of(
         ],
         "count": names.said(request, "desk-proposal-votes", len(tally.in_favour), len(tally.against), tally.voters),
         "needs": [names.said(request, f"desk-needs-{need}") for need in tally.needs],
+        "awaited_until": awaited_until(case) if "answer" in tally.needs else None,
     }
 
 

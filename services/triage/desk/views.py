@@ -111,7 +111,7 @@ class CaseView:
         checks = checks_of(case, self._desk.policy)
         begun = begun_by(case, self._desk.policy, request.query_params.get("reply", ""))
         kept = {one["name"]: one for one in kept_of(drafts, {form.command for form in forms})}
-        step = next_step(case, hears=names.hears_reporter(case)).step
+        step = next_step(case, proposed=names.step_of_proposal(case, at)).step
         top = most_likely(case, {form.command for form in forms if not form.kind.own_place}, step)
 
         def shown(form: Form) -> dict[str, object]:

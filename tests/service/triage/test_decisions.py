@@ -270,3 +270,24 @@ async def test_the_reporters_appeal_is_shown_with_its_words_and_others_answer_it
     assert "The reporter appeals: What was found is wrong" in page
     assert ("It was not taken: Nothing was decided." in page, "You forgot her again." in page) == (True, True)
     assert "You forgot her again." not in await page_of(rig, case, CORA)
+
+
+async def test_the_desk_leads_through_the_hearing_of_the_reporter(rig: Rig) -> None:
+    case = await rig.open(category="harassment.hounding")
+    for command in ("assign", "start"):
+        await given(rig, case, command)
+    await given(rig, case, "propose_decision", {"outcome": "mediation", "why": "Both want to talk."})
+    assert "Ask the reporter about the proposal" in await page_of(rig, case)
+    early = await rig.order(case, "decide", {"outcome": "mediation", "reason": "So."})
+    assert [e["code"] for e in early.json()["errors"]] == ["needs_reporter"]
+    await given(rig, case, "ask", {"question": "What do you think of mediation?"})
+    assert "Wait for what the reporter says to the proposal within 6 days" in await page_of(rig, case)
+    (question,) = (await rig.shown(case))["questions"]
+    assert question["answer_by"] is not None
+    await given(rig, case, "start")
+    waits = await rig.order(case, "decide", {"outcome": "mediation", "reason": "So."})
+    assert [e["code"] for e in waits.json()["errors"]] == ["needs_answer"]
+    assert (await rig.shown(case))["proposal"]["needs"] == ["answer"]
+    await given(rig, case, "take_answer", {"question": question["question_id"], "answer_given": "Yes, I would."})
+    assert "Decide on the proposal" in await page_of(rig, case)
+    await given(rig, case, "decide", {"outcome": "mediation", "reason": "So."})

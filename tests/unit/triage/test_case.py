@@ -39,6 +39,7 @@ from services.triage.case.lifecycle import (
     states_of,
 )
 from services.triage.case.timers.table import wakes_at
+from services.triage.case.updates import OWED
 from shared.access.authorization import is_permitted
 from shared.access.principal import PEOPLE as ROLES
 from shared.events import (
@@ -465,6 +466,14 @@ class Life(RuleBasedStateMachine):
     def a_promise_is_kept_at_most_once_and_not_before_it_was_made(self) -> None:
         for deadline in self.walk.case.deadlines:
             assert deadline.met_at is None or AT <= deadline.met_at <= self.walk.clock
+
+    @invariant()
+    def a_reporter_who_waits_for_news_has_a_clock_and_nobody_else_has(self) -> None:
+        case = self.walk.case
+        runs = any(deadline.name == "update" and deadline.met_at is None for deadline in case.deadlines)
+        stands = case.state is CaseState.AWAITING_INFORMATION or case.pause is not None
+        assert not runs or case.state in (*OWED, CaseState.MERGED)
+        assert runs or stands or not case.reachable or case.state not in OWED
 
 
 GIVEN: set[str] = set()

@@ -14,14 +14,14 @@ from services.triage.case.commands.emergency import ActInEmergency
 from services.triage.case.commands.handling import Assign, Start
 from services.triage.case.commands.inquiry import Ask, ReceiveAnswer
 from services.triage.case.commands.waking import Wake
-from services.triage.case.hearing import awaited_until
+from services.triage.case.hearing import awaited_until, step_of_proposal
 from services.triage.case.lifecycle import FieldsRefused
 from services.triage.case.timers.table import wakes_at
 from services.triage.desk.likely import most_likely
 from services.triage.desk.next_step import next_step
 from shared.events import Actor, CaseState
 from shared.policy import Hearing
-from tests.support.case_steps import names_of, open_case, step
+from tests.support.case_steps import POLICY, names_of, open_case, step
 
 AT = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -104,11 +104,19 @@ def test_an_emergency_measure_needs_no_hearing() -> None:
 
 
 def test_the_desk_says_what_comes_next_and_offers_it() -> None:
-    proposed, put = led(*BEGUN, MEDIATION), led(*PUT)
-    assert next_step(proposed, hears=True).step == "hear"
-    assert most_likely(proposed, {"ask", "decide", "second"}, "hear") == "ask"
-    assert (next_step(put, hears=True).step, next_step(put, hears=True).due_at) == ("await-hearing", AT + 7 * DAY)
-    assert next_step(proposed).step == "vote"
+    permitted = {"ask", "decide", "second", "start"}
+
+    def shown(case: Case, at: datetime) -> tuple[str, str | None]:
+        found = next_step(case, proposed=step_of_proposal(case, POLICY, at))
+        return found.step, most_likely(case, permitted, found.step)
+
+    assert shown(led(*BEGUN, MEDIATION), AT) == ("hear", "ask")
+    put = led(*PUT)
+    assert shown(put, AT)[0] == shown(led(*PUT, Start()), AT)[0] == "await-hearing"
+    assert next_step(put, proposed="await-hearing").due_at == AT + 7 * DAY
+    assert shown(led(*PUT, ReceiveAnswer("q-1", "a-1")), AT) == ("decide-proposed", "decide")
+    assert shown(led(*PUT, Start()), AT + 7 * DAY) == ("decide-proposed", "decide")
+    assert shown(put, AT + 8 * DAY)[0] == "await-answer"
 
 
 def test_the_reporter_sees_until_when_the_decision_waits() -> None:

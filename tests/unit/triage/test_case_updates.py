@@ -1,4 +1,4 @@
-"""The clock of updates: what keeps it, when it begins anew, and whom it nags about nothing."""
+"""The clock of updates: what keeps it, when it begins anew, and which cases have none."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -155,7 +155,7 @@ def test_a_merged_case_nags_nobody_and_its_line_moves_none_of_the_survivor() -> 
     assert "update" not in {one.name for one in absorbed.deadlines}  # type: ignore[attr-defined]
 
 
-def test_a_reporter_whom_nothing_can_reach_starts_no_clock() -> None:
+def test_a_reporter_who_cannot_be_reached_starts_no_clock() -> None:
     unreachable = case_of(*BEGUN, channel="kafka", contactable=False)
     assert (line(unreachable), unreachable.reachable) == (None, False)
     assert line(case_of(*BEGUN, channel="kafka", contactable=True)) is not None
