@@ -225,14 +225,18 @@ class Queue:
                 reach[body, community] = body is not None and is_permitted(principal, "case.list", about, at)
             return reach[body, community]
 
+        def is_theirs(one: Glimpse) -> bool:
+            return any(may(body, one.community) for body in (one.body, *one.joined))
+
         def sees(one: Glimpse) -> bool:
             if one.id not in known:
                 return False
             shut_out = known[one.id].union(one.parties, one.recused)
-            in_reach = any(may(body, one.community) for body in (one.body, *one.joined, one.referred_to))
+            in_reach = is_theirs(one) or may(one.referred_to, one.community)
             return in_reach and not is_shut_out(principal, Resource(parties=shut_out, recused=shut_out))
 
-        return [one for one in found if sees(one)]
+        # The body that is only asked learns of no other body that works on the case.
+        return [one if is_theirs(one) else replace(one, joined=()) for one in found if sees(one)]
 
     def _query(self, principal: Principal, wanted: QueueFilter) -> CaseQuery:
         bodies = tuple(body for body in self.bodies(principal) if not wanted.bodies or body in wanted.bodies)
@@ -247,12 +251,12 @@ class Queue:
         return None
 
 
-CHOICES: Mapping[str, Callable[[Glimpse], str]] = {
-    "states": lambda one: one.state.value,
-    "bodies": lambda one: one.body or "",
-    "community": lambda one: one.community,
-    "category": lambda one: one.category,
-    "lane": lambda one: one.lane or "",
+CHOICES: Mapping[str, Callable[[Glimpse], Sequence[str]]] = {
+    "states": lambda one: (one.state.value,),
+    "bodies": lambda one: tuple(body for body in (one.body, *one.joined, one.referred_to) if body),
+    "community": lambda one: (one.community,),
+    "category": lambda one: (one.category,),
+    "lane": lambda one: (one.lane or "",),
 }
 """By the field of a QueueFilter: what of a case it chooses by."""
 
@@ -264,7 +268,7 @@ def _counted(seen: Sequence[Glimpse]) -> tuple[Sequence[Glimpse], bool]:
 
 def _count_by(name: str, seen: Sequence[Glimpse], wanted: QueueFilter) -> dict[str, int]:
     """How many of the cases fit each choice of one filter, as the other filters stand."""
-    return dict(Counter(CHOICES[name](one) for one in _fitting(seen, wanted, but=name)))
+    return dict(Counter(choice for one in _fitting(seen, wanted, but=name) for choice in CHOICES[name](one)))
 
 
 def _fitting(seen: Sequence[Glimpse], wanted: QueueFilter, but: str = "") -> list[Glimpse]:
@@ -274,4 +278,4 @@ def _fitting(seen: Sequence[Glimpse], wanted: QueueFilter, but: str = "") -> lis
         for one in fields(QueueFilter)
         if one.name in CHOICES and one.name != but and (value := getattr(wanted, one.name))
     ]
-    return [one for one in seen if all(choice(one) in values for choice, values in filters)]
+    return [one for one in seen if all(not set(choice(one)).isdisjoint(values) for choice, values in filters)]
