@@ -127,7 +127,7 @@ class MongoCases:
     async def _first(self, part: QueueRange, limit: int) -> list[Case]:
         found = self._aggregates.collection.find(part.wanted, {"outbox": 0, "applied": 0}).sort(part.order).limit(limit)
         with reaching():
-            return [case_of(document) async for document in found]
+            return [case_of(document) for document in await found.to_list(None)]
 
     async def called_like(self, names: Sequence[str], bodies: Collection[str], limit: int) -> list[Case]:
         """At most `limit` cases of these bodies, or referred to them, of which the code name begins with one of these.
@@ -155,7 +155,7 @@ class MongoCases:
         for wanted in kinds_of(query):
             cursor = self._aggregates.collection.find(wanted, _GLIMPSE).limit(query.limit)
             with reaching():
-                found |= {document["_id"]: _glimpse(document) async for document in cursor}
+                found |= {document["_id"]: _glimpse(document) for document in await cursor.to_list(None)}
         return list(found.values())[: query.limit]
 
     async def versions(self, ids: Collection[str]) -> dict[str, Version]:
