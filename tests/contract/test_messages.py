@@ -33,6 +33,8 @@ from shared.policy.model import Lane
 
 POLICY = load_policy()
 FIELDS = {field.name for form in FORMS.values() for field in form.fields}
+NAMED = {"body", "project"}
+"""Choices that have names of their own in the policy."""
 WANTED = {
     "state": [str(state) for state in CaseState],
     "fact": [*(fact.name for fact in FACTS.values()), "unknown"],
@@ -104,7 +106,7 @@ def test_every_command_has_the_words_of_its_form(form: Form) -> None:
     said |= {f"{form.command}-oneself"} if form.kind.button else set()
     wanted = {message_key("command", name) for name in said}
     wanted |= {message_key("command-field", f"{field.name}-help") for field in form.fields}
-    choices = [field for field in form.fields if isinstance(field, ChoiceField) and field.prefix != "body"]
+    choices = [field for field in form.fields if isinstance(field, ChoiceField) and field.prefix not in NAMED]
     wanted |= {message_key(field.prefix, code) for field in choices for code in field.options(load_policy())}
     assert {key for key in wanted if not messages.has(key)} == set()
 

@@ -1,4 +1,4 @@
-"""A table of measures from before Hearth, as people have it in a spreadsheet: its rows, and their faults. Pure."""
+"""A table of measures from before Hearth, as people have it in a spreadsheet: its rows, and their faults."""
 
 import csv
 import io
