@@ -9,6 +9,7 @@ from services.intake.consumer import decode_inbox, take_in
 from services.intake.erasure.part import build as build_erasure
 from services.intake.erasure.replay import ReplayBarrier
 from services.intake.group_commit import GroupCommit
+from services.intake.hints import Hints
 from services.intake.imports import ImportedPeople
 from services.intake.keys.pace import PACE, Pace
 from services.intake.keys.part import build as build_keys
@@ -71,7 +72,19 @@ def build_app(settings: IntakeSettings, key_pace: Pace = PACE) -> FastAPI:
         ),
         outcome_part,
         build_mailbox(runtime, barrier, vault, secrets, mentions, further, pages, policy, gate),
-        build_vault(runtime, barrier, vault, mentions, policy, settings, secrets, gate, access_control.roster, imports),
+        build_vault(
+            runtime,
+            barrier,
+            vault,
+            mentions,
+            policy,
+            settings,
+            secrets,
+            gate,
+            access_control.roster,
+            imports,
+            Hints(submissions),
+        ),
         build_erasure(
             runtime, store, barrier, policy, settings.retention_seconds, gate, access_control.roster, succession, told
         ),

@@ -32,6 +32,8 @@ from services.triage.measures.store import InForceStore, MongoMeasures
 from services.triage.paths import BASELINE, HOME, ROSTER
 from services.triage.patterns.actions import Patterns
 from services.triage.patterns.arrivals import Arrivals
+from services.triage.patterns.breaches import BreachStore, MongoBreaches
+from services.triage.patterns.hints import HintVault, SystemicHints
 from services.triage.patterns.marks import MarkStore
 from services.triage.patterns.part import build as build_patterns
 from services.triage.patterns.store import MongoMarks
@@ -68,7 +70,7 @@ from shared.sign_in.sessions import SessionStore
 from shared.succession import follow_own
 
 
-class Intake(Vault, PeopleVault, Protocol):
+class Intake(Vault, PeopleVault, HintVault, Protocol):
     """What triage needs of intake (shared.clients.vault.VaultClient)."""
 
     async def prove(self, proof: Proof) -> OwnNames: ...
@@ -91,6 +93,7 @@ def build_app(
     catalogues: Sequence[Catalogue] | None = None,
     scorecards: Scorecards | None = None,
     measures: InForceStore | None = None,
+    breaches: BreachStore | None = None,
     live: Live | None = None,
     recent: RecentCases | None = None,
     views: ViewStore | None = None,
@@ -132,7 +135,8 @@ def build_app(
     )
     read = partial(runtime.read_to_end, "erasures")
     replay = ErasureReplay(read, name_of=case_named_by, standing=eraser.remembering, erase=eraser.forget)
-    watch = CaseWatch(cases, known, staffing, policy, tokens, every=settings.watch_seconds)
+    hints = SystemicHints(breaches or MongoBreaches(aggregates.collection), intake, policy)
+    watch = CaseWatch(cases, known, staffing, policy, tokens, every=settings.watch_seconds, hints=hints)
     queue = Queue(cases, sight, policy, settings.form_key)
     patterns = Patterns(marks, cases, sight, policy)
     desk = Desk(cases, intake, policy, settings.identity_key, access_control.roster, sight, staffing, tokens, patterns)
@@ -148,7 +152,7 @@ def build_app(
             [make_router(desk, queue, gate, people)],
             indexes=[(aggregates.collection, CASE_INDEXES)],
             prepare=[replay.run],
-            tasks=[watch.run, watch.run_timers],
+            tasks=[watch.run, watch.run_timers, watch.run_hints],
         ),
         build_desk(
             desk,
@@ -173,7 +177,7 @@ def build_app(
             aggregates.collection,
             flow.drafts,
         ),
-        build_patterns(kept_marks),
+        build_patterns(kept_marks, aggregates.collection),
         build_roster(
             editor,
             entries,

@@ -9,6 +9,7 @@ import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Protocol
 
 from services.triage.author import TRIAGE
 from services.triage.case.attendance import People, attend, attendance
@@ -28,6 +29,7 @@ from shared import metrics
 from shared.access.principal import Resource, serves_beside
 from shared.access.roster import OLDEST, Staff
 from shared.aggregates import change
+from shared.events import DeadlineBreached
 from shared.ids import new_id
 from shared.parties import Parties
 from shared.policy import Policy
@@ -82,6 +84,14 @@ class Seen:
         return Seen(later.at, later.standing, places[max(settled - 1, 0) :], again, bodies)
 
 
+class Hinting(Protocol):
+    """What judges a community that misses deadlines (services.triage.patterns.hints.SystemicHints)."""
+
+    async def look(self, community: str, /) -> int:
+        """How much is told of the community. Raises Unavailable."""
+        ...
+
+
 class CaseWatch:
     """Wakes cases in time, and judges again who is there for each open case, when the answer may have changed.
 
@@ -98,10 +108,11 @@ class CaseWatch:
         tokens: Tokens,
         *,
         every: float,
+        hints: Hinting | None = None,
         clock: Callable[[], datetime] = now,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
-        """`every`: seconds from the end of one look to the next."""
+        """`every`: seconds from the end of one look to the next. `hints`: judges communities that miss deadlines."""
         self._cases = cases
         self._parties = parties
         self._staffing = staffing
@@ -112,6 +123,9 @@ class CaseWatch:
         self._clock = clock
         self._sleep = sleep
         self._seen: Seen | None = None
+        self._hints = hints
+        self._missed: set[str] = set()
+        """The communities in which a deadline was missed since they were last judged."""
         self._after: str | None = ""
         """The last case of those that were judged since the start; None once all were."""
 
@@ -122,6 +136,24 @@ class CaseWatch:
     async def run_timers(self) -> None:
         """Wake cases in time until cancelled; an outage only makes it wait."""
         await self._repeat(self.wake, min(self._every, TICK))
+
+    async def run_hints(self) -> None:
+        """Judge the communities that miss deadlines until cancelled; an outage only makes it wait."""
+        await self._repeat(self.hint, min(self._every, TICK))
+
+    async def hint(self) -> int:
+        """Judge the communities in which a deadline was missed. Returns how much is told. Raises Unavailable."""
+        told = 0
+        while self._hints and self._missed:
+            community = next(iter(self._missed))
+            told += await self._hints.look(community)
+            self._missed.discard(community)
+        return told
+
+    def _note(self, done: CaseChange) -> None:
+        count_passed_on(done, self._policy)
+        if any(isinstance(event.fact, DeadlineBreached) for event in done.events):
+            self._missed.add(done.case.community)
 
     async def _repeat(self, work: Callable[[], Awaitable[int]], every: float) -> None:
         while True:
@@ -245,7 +277,7 @@ class CaseWatch:
                 return None
             return CaseChange(after, stored, events, [cause]) if after and events else None
 
-        written = await change(self._cases, ids, decide, PORTION, lambda done: count_passed_on(done, self._policy))
+        written = await change(self._cases, ids, decide, PORTION, self._note)
         await follow(to_follow(written.values()), self._cases, self._tokens, self._policy, self._clock)
         return {case_id: done.case for case_id, done in written.items()}
 

@@ -46,6 +46,7 @@ ACTIONS: Mapping[str, Action] = {
         Action("vault.correspond", "keep a handler's words to the reporter"),
         Action("vault.name", "say for which person on the roster a token of a case stands"),
         Action("vault.import", "keep the people of measures from before Hearth"),
+        Action("vault.hint", "make a report of what Hearth counted in several cases"),
         Action("vault.pseudonyms", "turn the names of a person into pseudonyms, by the proof of their sign-in"),
         Action("vault.bind_names", "turn names that a coordinator gives a person into pseudonyms, by their sign-in"),
         Action("case.list", "see the queue", case=True, joint=_HANDLERS),

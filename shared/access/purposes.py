@@ -56,6 +56,7 @@ PURPOSES: Mapping[str, Purpose] = {
         Purpose("correspond", "vault.correspond", ("triage",), for_person=True),
         Purpose("name", "vault.name", ("triage",), for_person=True),
         Purpose("import", "vault.import", ("triage",), for_person=True),
+        Purpose("hint", "vault.hint", ("triage",)),
         Purpose("sign_in", "vault.pseudonyms", ("triage",)),
         Purpose("enrol", "vault.bind_names", ("triage",)),
         Purpose("note_names", "roster.note_names", ("notification", "audit")),

@@ -79,6 +79,11 @@ class VaultClient:
             for item in answer["items"]
         ]
 
+    async def hint(self, community: str, flag: str, key: str, words: str) -> None:
+        """Have intake make a report of what triage counted. A repetition under the same key changes nothing."""
+        body = {"community": community, "flag": flag, "key": key, "words": words}
+        await self._intake.call("POST", "/v1/vault/hints", body, "hint")
+
     async def prove(self, proof: Proof) -> OwnNames:
         """The person of a sign-in that happened just now, and the keys of the names that the provider tells.
 

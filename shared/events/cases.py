@@ -198,7 +198,7 @@ class InformationReceived(CaseFact):
 class ExtendedFact(CaseFact):
     """A step that says how far a measure reaches, as far as that names nobody.
 
-    `respondents`: the party tokens of those for whom it holds; empty where nothing says so. `project`: the community in
+    `respondents`: the party tokens of those that it is for; empty where nothing says so. `project`: the community in
     which it holds; None for that of the case. The vault has the pages under `pages_id`: a title may name a person.
     """
 

@@ -13,6 +13,8 @@ SPLIT_CHANNEL = "split"
 WITHOUT_RECEIPT = frozenset({"kafka"})
 """The channels on which nobody waits for a receipt."""
 
+PATTERN_CHANNEL = "pattern"
+"""The channel of a report that Hearth itself makes of what it counts in several cases."""
 MEASURE_CHANNEL = "measure"
 """The channel of what intake keeps of a measure from before Hearth. No fact tells of a report."""
 

@@ -23,7 +23,7 @@ from shared.policy.model import (
     ReportFacts,
     Triage,
 )
-from shared.policy.patterns import About, MassRule, Patterns
+from shared.policy.patterns import About, MassRule, Patterns, SystemicRule
 from shared.policy.peer_support import PeerSupport
 from shared.policy.retention import ReportLife, Retention, RetentionRule, Verdict
 from shared.policy.source import Finding, PolicyError
@@ -53,6 +53,7 @@ __all__ = [
     "ReportLife",
     "Retention",
     "RetentionRule",
+    "SystemicRule",
     "Triage",
     "Verdict",
     "load_policy",

@@ -139,7 +139,7 @@ def _load(directory: Path | None, instead: Mapping[str, str]) -> tuple[Policy, d
     findings += check_identity(sources["identity.toml"], identity)
     findings += check_follow_up(sources["follow_up.toml"], follow_up, taxonomy)
     findings += check_peer_support(sources["peer_support.toml"], support, communities)
-    findings += check_patterns(sources, patterns, communities, routing)
+    findings += check_patterns(sources, patterns, communities, routing, deadlines, taxonomy)
     findings += check_playbooks(sources["playbooks.toml"], playbooks, taxonomy)
     findings += check_retention(sources["retention.toml"], retention, taxonomy, communities)
     if findings:

@@ -5,7 +5,7 @@ from typing import Annotated
 from pydantic import Field
 
 from shared.policy.model import Lane
-from shared.policy.patterns import About, MassRule, Patterns
+from shared.policy.patterns import About, MassRule, Patterns, SystemicRule
 from shared.policy.rows import Duration, Id, Row, parse_duration
 
 
@@ -27,9 +27,21 @@ class MassRow(Row):
     lanes: list[Lane]
 
 
+class SystemicRow(Row):
+    id: Id
+    deadlines: Annotated[list[Id], Field(min_length=1)]
+    within: Duration
+    breaches: Annotated[int, Field(ge=2, le=1000)]
+    # What is missed in one case says something about this case.
+    cases: Annotated[int, Field(ge=2)]
+    flag: Id
+
+
 class PatternsFile(Row):
     similar: SimilarRow
     mass: list[MassRow]
+    # A policy from before has none.
+    systemic: list[SystemicRow] = Field(default_factory=list)
 
 
 def patterns_of(file: PatternsFile) -> Patterns:
@@ -43,5 +55,11 @@ def patterns_of(file: PatternsFile) -> Patterns:
                 row.id, row.about, parse_duration(row.within), row.reports, row.sources, row.keeps, frozenset(row.lanes)
             )
             for row in file.mass
+        ),
+        tuple(
+            SystemicRule(
+                row.id, frozenset(row.deadlines), parse_duration(row.within), row.breaches, row.cases, row.flag
+            )
+            for row in file.systemic
         ),
     )

@@ -24,6 +24,21 @@ class MassRule:
 
 
 @dataclass(frozen=True, slots=True)
+class SystemicRule:
+    """A row of patterns.toml: `breaches` of these `deadlines` in at least `cases` of a community, `within` this time.
+
+    Then a report with this `flag` is made, once for each such time.
+    """
+
+    id: str
+    deadlines: frozenset[str]
+    within: timedelta
+    breaches: int
+    cases: int
+    flag: str
+
+
+@dataclass(frozen=True, slots=True)
 class Patterns:
     """The whole of patterns.toml.
 
@@ -35,3 +50,4 @@ class Patterns:
     elsewhere_from: int
     elsewhere_ask: str
     mass: tuple[MassRule, ...]
+    systemic: tuple[SystemicRule, ...] = ()

@@ -26,6 +26,7 @@ from services.triage.case.in_force import ANYWHERE, of_body, of_community, of_sc
 from services.triage.case.standing import Whereabouts
 from services.triage.desk.queue import OPEN_STATES
 from services.triage.measures.store import InForceQuery, InForceStore, MongoMeasures
+from services.triage.patterns.breaches import BreachStore, MongoBreaches
 from services.triage.reports import DigestEraser, ReportFollower
 from services.triage.stored import CaseChange, CaseQuery, CaseStore, StoredCase
 from shared.access.principal import Role
@@ -100,6 +101,12 @@ def measures(cases: CaseStore, database: Database | None) -> InForceStore:
     return cast("MemoryCases", cases) if database is None else MongoMeasures(database["cases"])
 
 
+@pytest.fixture
+def breaches(cases: CaseStore, database: Database | None) -> BreachStore:
+    """What finds missed deadlines among these cases."""
+    return cast("MemoryCases", cases) if database is None else MongoBreaches(database["cases"])
+
+
 async def nothing_typed(code_name: str) -> None:
     """No drafts stand beside the cases."""
 
@@ -114,6 +121,29 @@ class TestCases:
         found = await cases.find_by_code_name(change.case.code_name)
         assert found is not None
         assert found.case == change.case
+
+    async def test_missed_deadlines_are_found_by_community_and_time(
+        self, cases: CaseStore, breaches: BreachStore
+    ) -> None:
+        changes = [opening(reported()), opening(reported(community="swwiki")), opening(reported(flags=("ongoing",)))]
+        begun = now()
+        for days, change in zip((20, 20, 40), changes, strict=True):
+            missed = [
+                replace(one, breached_at=begun + timedelta(days=days)) if one.name == "decision" else one
+                for one in change.case.deadlines
+            ]
+            assert await cases.save([replace(change, case=replace(change.case, deadlines=tuple(missed)))]) == set()
+        first, _, last = [change.case.id for change in changes]
+
+        async def found(days: int, *without: str, limit: int = 9) -> set[tuple[str, str]]:
+            told = await breaches.breaches("enwiki", begun + timedelta(days=days), without, limit)
+            return {(one.case_id, one.deadline) for one in told}
+
+        assert await found(0) == {(first, "decision"), (last, "decision")}
+        assert await found(30) == {(last, "decision")}
+        assert await found(0, "ongoing") == {(first, "decision")}
+        assert await found(41) == set()
+        assert len(await found(0, limit=1)) == 1
 
     async def test_measures_in_force_are_found_by_where_they_hold_and_by_their_ids(
         self, cases: CaseStore, measures: InForceStore

@@ -15,6 +15,7 @@ from services.intake.actions import Submissions
 from services.intake.erasure.actions import Erasing
 from services.intake.erasure.routes import make_erasure_router
 from services.intake.group_commit import GroupCommit
+from services.intake.hints import Hints
 from services.intake.imports import ImportedPeople
 from services.intake.mailbox.actions import Mailbox
 from services.intake.mailbox.further import FurtherReports
@@ -341,7 +342,9 @@ class Rig:
                 make_asset_router(self.gate),
                 make_mailbox_router(self.mailbox, self.respondents, self.statements, self.gate),
                 make_follow_up_router(follow_up, self.gate),
-                make_vault_router(self.reader, naming, imports, self.gate, self.keys, roster.names_of),
+                make_vault_router(
+                    self.reader, naming, imports, Hints(self.submissions), self.gate, self.keys, roster.names_of
+                ),
                 make_outcome_router(self.outcomes, self.gate),
                 make_erasure_router(self.erasing, self.store, self.gate),
             ],

@@ -210,6 +210,9 @@ MORE: Mapping[tuple[str, str], More] = {
         "json": {"kind": "question", "text": "When?"}
     },
     ("PUT", "/v1/vault/reports/{report_id}/named/{token}"): lambda thing, filled: {"json": {"person": COLLEAGUE.ref}},
+    ("POST", "/v1/vault/hints"): lambda thing, filled: {
+        "json": {"community": COMMUNITY, "flag": "systemic_failure", "key": "a-rule", "words": "words"}
+    },
     ("POST", "/v1/vault/measures"): lambda thing, filled: {
         "json": {"measures": [{"community": COMMUNITY, "key": "row-1", "name": "Somebody", "words": "words"}]}
     },

@@ -20,6 +20,7 @@ from services.triage.case.tokens import Tokens
 from services.triage.desk.live import Live
 from services.triage.measures.store import InForceQuery
 from services.triage.patterns.arrivals import Arrivals
+from services.triage.patterns.systemic import Breach
 from services.triage.reports import ReportFollower
 from services.triage.settings import TriageSettings
 from services.triage.stored import CaseChange, CaseQuery, Glimpse, Staffing, StoredCase, Version
@@ -170,6 +171,17 @@ class MemoryCases:
         self._reach()
         return next((s.case for s in self.stored.values() if s.case.measure(measure_id)), None)
 
+    async def breaches(self, community: str, since: datetime, without: Collection[str], limit: int) -> list[Breach]:
+        self._reach()
+        cases = [s.case for s in self.stored.values() if s.case.community == community]
+        return [
+            Breach(case.id, one.name, one.breached_at)
+            for case in cases[:limit]
+            if not set(case.flags) & set(without)
+            for one in case.deadlines
+            if one.breached_at and one.breached_at >= since
+        ]
+
     async def versions(self, ids: Collection[str]) -> dict[str, Version]:
         self._reach()
         steps = {i: self.stored[i].case.history[-1] for i in ids if i in self.stored}
@@ -229,6 +241,8 @@ class MemoryVault:
     statements: dict[tuple[str, str], tuple[str, str]] = field(default_factory=dict)
     reads: list[tuple[str, str, Actor | None]] = field(default_factory=list)
     named: list[tuple[str, str, str]] = field(default_factory=list)
+    hints: dict[tuple[str, str], tuple[str, str]] = field(default_factory=dict)
+    """What was told of communities that miss deadlines, by the community and the key."""
     imported: dict[str, tuple[str, str]] = field(default_factory=dict)
     """The name and the words of each measure from before Hearth, by its report."""
     erased: set[str] = field(default_factory=set)
@@ -271,6 +285,11 @@ class MemoryVault:
         known["correspondence"] = {"answers": [], **known.get("correspondence", {}), "statements": said}
         known["referral"] = {"statements": [one for one in said if one["kind"] == "referral"]}
         return Contents(report_id, {name: known[name] for name in sections if name in known})
+
+    async def hint(self, community: str, flag: str, key: str, words: str) -> None:
+        if self.away:
+            raise Unavailable("vault: away")
+        self.hints.setdefault((community, key), (flag, words))
 
     async def keep_measures(self, measures: Sequence[Mapping[str, str]], *, behalf: Actor) -> list[KeptMeasure]:
         if self.away:
@@ -388,6 +407,7 @@ def build_triage(
     return build_app(
         settings_for(), cases=cases, intake=intake, copies=COPIES, sessions=sessions, entries=entries, parties=parties,
         marks=MemoryMarks(parties), staffing=staffing, registries=registries, measures=cases,
+        breaches=cases,
         live=Live(cases, lookers, live_seconds), recent=MemoryRecentCases(cases.stored),
         views=views or MemoryViews(), ticks=ticks or MemoryTicks(), **given,
     )  # fmt: skip

@@ -44,6 +44,7 @@ class World:
 PURPOSES = {
     "PUT": "correspond", "POST /v1/vault/pseudonyms": "sign_in", "POST /v1/vault/given-names": "enrol",
     "PUT /v1/vault/reports/{report_id}/named/{token}": "name", "POST /v1/vault/measures": "import",
+    "POST /v1/vault/hints": "hint",
 }  # fmt: skip
 """What intake's callers say they call for; the rest is for review."""
 
@@ -94,7 +95,11 @@ async def make_intake() -> World:
     respondent = {"receipt": [respondent_receipt(intake_rig.SECRETS.pepper, report_id, "told-1")]}
     doors = ("/v1/respondent", "/v1/respondent/replies", "/v1/respondent/appeals")
     measure = {"community": "enwiki", "key": "row-1", "name": "Example user", "words": "From before Hearth. AC-17"}
-    bodies = {"POST /v1/vault/measures": {"measures": [measure]}}
+    hint = {"community": "enwiki", "flag": "systemic_failure", "key": "missed-deadlines", "words": "10 were missed."}
+    bodies: dict[str, Mapping[str, Any]] = {
+        "POST /v1/vault/measures": {"measures": [measure]},
+        "POST /v1/vault/hints": hint,
+    }
     apart = {f"POST {door}": respondent for door in doors}
     return World(rig.app, caller, known, examples=40, apart=apart, bodies=bodies)
 

@@ -6,7 +6,7 @@ from services.intake.vault.cipher import Vault
 from services.intake.vault.identity import Identities
 from services.intake.vault.names import NameKeySource
 from services.intake.vault.reads import VaultReader
-from services.intake.vault.routes import Imports, make_vault_router
+from services.intake.vault.routes import Hinting, Imports, make_vault_router
 from services.intake.vault.store import TICKETS_INDEX, MongoTicketUses
 from shared.access.access_log import ACCESS_INDEXES, AccessLog
 from shared.access.roster import Roster
@@ -30,6 +30,7 @@ def build(
     gate: Gate,
     roster: Roster,
     imports: Imports,
+    hints: Hinting,
 ) -> Part:
     """Lets the other services read, each read on record.
 
@@ -43,7 +44,7 @@ def build(
     log = AccessLog("intake", accesses)
     reader = VaultReader(store, vault, mentions, log, Identities(policy, roster), secrets.pepper)
     return Part(
-        [make_vault_router(reader, Naming(store, mentions), imports, gate, keys, roster.names_of)],
+        [make_vault_router(reader, Naming(store, mentions), imports, hints, gate, keys, roster.names_of)],
         indexes=[(accesses.collection, ACCESS_INDEXES), (uses.collection, [TICKETS_INDEX])],
         stops=[prover.aclose],
     )

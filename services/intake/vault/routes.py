@@ -36,6 +36,16 @@ class Imports(Protocol):
     async def keep(self, measures: Sequence[tuple[str, str, str, str]]) -> list[MeasureKept]: ...
 
 
+class Hinting(Protocol):
+    """What makes a report of a hint (services.intake.hints.Hints)."""
+
+    async def take(self, community: str, flag: str, key: str, words: str) -> None: ...
+
+
+PolicyCode = Annotated[str, StringConstraints(min_length=1, max_length=100)]
+"""A code of the policy, which triage has checked."""
+
+
 class ReadItem(Body):
     """One report to read from."""
 
@@ -59,7 +69,7 @@ class NamedPerson(Body):
 class MeasureBefore(Body):
     """A measure from before Hearth, by a key of its own: the person it is about, and what its body wrote of it."""
 
-    community: Identifier
+    community: PolicyCode
     key: Annotated[str, StringConstraints(min_length=1, max_length=100)]
     name: Name
     words: Annotated[str, StringConstraints(min_length=1, max_length=1000)]
@@ -69,6 +79,15 @@ class MeasuresBefore(Body):
     """POST /v1/vault/measures."""
 
     measures: Annotated[tuple[MeasureBefore, ...], Field(min_length=1, max_length=500)]
+
+
+class Hint(Body):
+    """POST /v1/vault/hints."""
+
+    community: PolicyCode
+    flag: PolicyCode
+    key: Annotated[str, StringConstraints(min_length=1, max_length=200)]
+    words: Annotated[str, StringConstraints(min_length=1, max_length=5000)]
 
 
 class GivenNames(Body):
@@ -82,6 +101,7 @@ def make_vault_router(
     reader: VaultReader,
     naming: Naming,
     imports: Imports,
+    hints: Hinting,
     gate: Gate,
     keys: NameKeySource,
     names_of: NamesOf,
@@ -138,6 +158,13 @@ def make_vault_router(
         body = parse_body(MeasuresBefore, await request.body())
         kept = await imports.keep([(one.community, one.key, one.name, one.words) for one in body.measures])
         return json_response({"items": kept}, headers=PRIVATE)
+
+    @router.post("/v1/vault/hints", status_code=204, **does("vault.hint", takes(Hint)))
+    async def take_hint(request: Request) -> Response:
+        """Make a report of what triage counted in several cases. The request may be repeated: a key makes one."""
+        body = parse_body(Hint, await request.body())
+        await hints.take(body.community, body.flag, body.key, body.words)
+        return Response(status_code=204)
 
     @router.post("/v1/vault/pseudonyms", responses=gives(OwnKeys), **does("vault.pseudonyms", takes(Proof)))
     async def pseudonyms(request: Request) -> Response:

@@ -59,7 +59,7 @@ def proposal_of(
 
 
 def extent_shown(names: CaseNames, case: Case, extent: Extent, contents: Contents | None) -> dict[str, Any]:
-    """For whom a measure is and where it holds, as far as it says so and the words are at hand."""
+    """Which people a measure is for, and where it holds, as far as it says so and the words are at hand."""
     known = dict(respondents_of(case, contents))
     return {
         "people": [known[token] for token in extent.respondents if token in known],

@@ -233,7 +233,7 @@ class MeasureRegister:
 
 
 def _about(entry: Entry, contents: Contents | None) -> About:
-    """The names of those for whom the measure holds, and its pages, as far as the vault hands them out."""
+    """The names of those that the measure is for, and its pages, as far as the vault hands them out."""
     extent = entry.measure.extent
     if contents is None or contents.erased:
         return About(erased=contents is not None)

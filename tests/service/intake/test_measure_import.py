@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 
 from services.intake.erasure.actions import Erasure
-from shared.events import Actor, CaseState, Draft, MeasureImported, ReportParties, stamp
+from shared.events import Actor, CaseState, Draft, MeasureImported, ReportParties, ReportReceived, stamp
 from shared.ids import case_id_of
-from tests.service.intake.test_vault import MEASURE
+from tests.service.intake.test_vault import HINT, MEASURE
 from tests.support.intake_rig import Rig, bearer
 
 
@@ -56,7 +56,7 @@ async def test_it_is_closed_with_its_measure_and_is_erased_for_good(rig: Rig) ->
     draft = Draft(fact, Actor("person:e4f0ace000000000", "enforcer"), rig.clock(), "cause")
     case_id = case_id_of(report_id)
     events = stamp([draft], source="hearth/triage", subject=f"case/{case_id}", case_id=case_id, last_seq=0, trace=None)
-    await rig.mailbox.project(events)
+    await rig.progress.project(events)
     stored = (await rig.store.load([report_id]))[report_id]
     assert (stored.status.state, stored.status.body, stored.status.outcome) == (
         CaseState.CLOSED, "enwiki_arbcom", "permanent_ban",
@@ -67,3 +67,15 @@ async def test_it_is_closed_with_its_measure_and_is_erased_for_good(rig: Rig) ->
     (again,) = await keep(rig, MEASURE)
     assert (again["erased"], again["subjects"]) == (True, [])
     assert (await names_in(rig, report_id)).get("erased")
+
+
+async def test_a_hint_becomes_one_report_that_names_nobody(rig: Rig) -> None:
+    async with rig.http() as http:
+        for _ in range(2):
+            answer = await http.post("/v1/vault/hints", json=HINT, headers=bearer("hint"))
+            assert answer.status_code == 204
+    (stored,) = rig.store.reports.values()
+    received = next(event.fact for event in stored["outbox"] if isinstance(event.fact, ReportReceived))
+    assert (received.channel, received.community, received.flags) == ("pattern", "enwiki", ("systemic_failure",))
+    assert (received.subjects, received.reporter, received.privacy) == ((), None, "anonymous")
+    assert "10 were missed" not in f"{stored}"

@@ -158,7 +158,8 @@ READ = {"reads": [{"report_id": "x", "sections": ["content"]}]}
 READ_ADDRESS = {"reads": [{"report_id": "x", "sections": ["reporter"]}]}
 READ_REFERRAL = {"reads": [{"report_id": "x", "sections": ["referral"]}]}
 READ_NAMES = {"reads": [{"report_id": "x", "sections": ["names"]}]}
-MEASURE = {"community": "enwiki", "key": "row-1", "name": "Zebedee", "words": "From before. AC-17"}
+HINT = {"community": "enwiki", "flag": "systemic_failure", "key": "a-rule", "words": "10 were missed."}
+MEASURE = {"community": "wikimania_2026", "key": "row-1", "name": "Zebedee", "words": "From before. AC-17"}
 ROUTES: dict[str, tuple[str, str, dict[str, Any], int]] = {
     "review": ("POST", "/v1/vault/read", {"purpose": "review", **READ}, 200),
     "identify": ("POST", "/v1/vault/read", {"purpose": "identify", **READ_ADDRESS}, 200),
@@ -168,6 +169,7 @@ ROUTES: dict[str, tuple[str, str, dict[str, Any], int]] = {
     "correspond": ("PUT", "/v1/vault/reports/{}/statements/s-1", {"kind": "question", "text": "When?"}, 204),
     "name": ("PUT", f"/v1/vault/reports/{{}}/named/{'7' * 32}", {"person": "person:5f2c81aa90b1c2d3"}, 204),
     "import": ("POST", "/v1/vault/measures", {"measures": [MEASURE]}, 200),
+    "hint": ("POST", "/v1/vault/hints", HINT, 204),
     "sign_in": ("POST", "/v1/vault/pseudonyms", {}, 200),
     "enrol": ("POST", "/v1/vault/given-names", {"names": ["Some one"]}, 200),
 }

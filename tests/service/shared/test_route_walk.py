@@ -48,6 +48,7 @@ MAY: dict[str, dict[str, str]] = {
     "vault.correspond": {"service": "purpose"},
     "vault.name": {"service": "purpose"},
     "vault.import": {"service": "purpose"},
+    "vault.hint": {"service": "purpose"},
     "vault.pseudonyms": {"service": "purpose"},
     "vault.bind_names": {"service": "purpose"},
     "roster.note_names": {"service": "purpose"},
@@ -150,6 +151,7 @@ PURPOSES = {
     "vault.pseudonyms": {"sign_in"},
     "vault.bind_names": {"enrol"},
     "vault.import": {"import"},
+    "vault.hint": {"hint"},
     "roster.note_names": {"note_names"},
 }  # fmt: skip
 FRESH = {

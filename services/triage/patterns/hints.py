@@ -1,0 +1,57 @@
+"""Tells of a community that misses deadlines often: the policy says what is often, and a report takes it to a body."""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Protocol
+
+from services.triage.patterns.breaches import BreachStore
+from services.triage.patterns.systemic import Systemic, period_of, systemic
+from shared.policy import Policy
+from shared.times import now
+
+MOST_CASES = 2_000
+"""So many cases of a community are looked at: of more, these tell enough."""
+
+
+class HintVault(Protocol):
+    """What makes a report of a hint (shared.clients.vault.VaultClient)."""
+
+    async def hint(self, community: str, flag: str, key: str, words: str) -> None: ...
+
+
+class SystemicHints:
+    """Looks at communities in which a deadline was missed, and tells once for each time of a rule."""
+
+    def __init__(
+        self, store: BreachStore, vault: HintVault, policy: Policy, clock: Callable[[], datetime] = now
+    ) -> None:
+        self._store = store
+        self._vault = vault
+        self._policy = policy
+        self._clock = clock
+        self._told: set[tuple[str, str, int]] = set()
+        """What this process has told: without it each further breach would ask intake again, which keeps it once."""
+
+    async def look(self, community: str) -> int:
+        """Judge a community by each rule of the policy, and tell what is new. Returns how much. Raises Unavailable."""
+        at, told = self._clock(), 0
+        flags = {rule.flag for rule in self._policy.patterns.systemic}
+        for rule in self._policy.patterns.systemic:
+            name = (rule.id, community, period_of(rule, at))
+            if name in self._told:
+                continue
+            breaches = await self._store.breaches(community, at - rule.within, flags, MOST_CASES)
+            if found := systemic(rule, breaches, at):
+                await self._vault.hint(community, rule.flag, f"{rule.id} {name[2]}", self._words(community, found, at))
+                self._told.add(name)
+                told += 1
+        return told
+
+    def _words(self, community: str, found: Systemic, at: datetime) -> str:
+        known = self._policy.communities.get(community)
+        counts = ", ".join(f"{name} {count}" for name, count in found.counts)
+        return (
+            f"Hearth made this report by the rule {found.rule.id} of the policy; nobody sent it. "
+            f"In {known.name if known else community}, {found.breaches} deadlines were missed in {found.cases} cases "
+            f"from {found.since:%Y-%m-%d} to {at:%Y-%m-%d}: {counts}."
+        )

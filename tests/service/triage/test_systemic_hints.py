@@ -1,0 +1,79 @@
+"""A community that misses deadlines often is told of once, with counts, and without a case or a name."""
+
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+
+from services.triage.patterns.hints import SystemicHints
+from services.triage.watch import CaseWatch
+from shared.parties import Parties
+from shared.policy import ReportFacts
+from shared.problems import Unavailable
+from shared.times import now
+from tests.support.triage_rig import POLICY, TOKENS, Everywhere, Rig, make_rig
+
+(RULE,) = POLICY.patterns.systemic
+SOON = replace(RULE, breaches=4, cases=3)
+STRICT = replace(POLICY, patterns=replace(POLICY.patterns, systemic=(SOON,)))
+
+
+@pytest.fixture
+async def rig() -> AsyncIterator[Rig]:
+    async with make_rig() as rig:
+        yield rig
+
+
+def watch_of(rig: Rig, at: datetime) -> CaseWatch:
+    hints = SystemicHints(rig.cases, rig.vault, STRICT, lambda: at)
+    parties = Parties(rig.parties, patience=0.0)
+    return CaseWatch(rig.cases, parties, Everywhere(), STRICT, TOKENS, every=1, hints=hints, clock=lambda: at)
+
+
+async def missing(rig: Rig, count: int, **changed: Any) -> datetime:
+    """So many cases that have missed their first response and their decision by then."""
+    for _ in range(count):
+        await rig.open(**changed)
+    return now() + timedelta(days=40)
+
+
+async def test_what_is_missed_often_becomes_one_report_with_counts_and_without_a_case(rig: Rig) -> None:
+    at = await missing(rig, 3)
+    watch = watch_of(rig, at)
+    await watch.wake()
+    assert await watch.hint() == 1
+    (((community, key), (flag, words)),) = rig.vault.hints.items()
+    assert (community, flag) == ("enwiki", "systemic_failure")
+    assert key.startswith(RULE.id)
+    assert "6 deadlines were missed in 3 cases" in words
+    assert "decision 3, first_response 3" in words
+    for case in (stored.case for stored in rig.cases.stored.values()):
+        assert case.id not in words
+        assert case.code_name not in words
+    assert POLICY.triage(ReportFacts("enwiki", "unclassified", frozenset({flag}), "online")).body == "u4c"
+
+
+async def test_fewer_breaches_and_those_of_cases_with_the_flag_are_told_to_nobody(rig: Rig) -> None:
+    at = await missing(rig, 2)
+    await missing(rig, 3, community="swwiki", flags=("systemic_failure",))
+    watch = watch_of(rig, at)
+    await watch.wake()
+    assert (await watch.hint(), rig.vault.hints) == (0, {})
+
+
+async def test_it_is_told_once_in_a_period_by_any_replica_and_after_an_outage(rig: Rig) -> None:
+    at = await missing(rig, 3)
+    watch = watch_of(rig, at)
+    await watch.wake()
+    rig.vault.away = True
+    with pytest.raises(Unavailable):
+        await watch.hint()
+    rig.vault.away = False
+    assert await watch.hint() == 1
+    await missing(rig, 1)
+    for again in (watch, watch_of(rig, at)):
+        await again.wake()
+        await again.hint()
+    assert len(rig.vault.hints) == 1
