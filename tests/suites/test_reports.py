@@ -9,7 +9,7 @@ import pytest
 
 from services.intake.report.sealed import SealedStatement
 from services.intake.report.status import Status
-from services.intake.stored import Change, ErasureMark, ReportOutline, Store, StoredReport
+from services.intake.stored import Change, ErasureMark, ReportOutline, RespondentDoor, Store, StoredReport
 from shared.events import Actor, Draft, ReportAnswered, stamp
 from shared.ids import case_id_of, new_id
 from shared.mongo import Database
@@ -63,6 +63,16 @@ class TestReports:
         assert (by_id.version, by_id.seq, by_id.parties) == (1, 1, ("a", "b"))
         assert by_id.received_at == START
         assert len(by_id.outbox) == 1
+
+    async def test_a_respondent_finds_the_report_until_the_last_door_to_it_is_gone(self, store: Store) -> None:
+        report_id, receipt = new_id(), new_id().encode()
+        await store.save([new_report(report_id, doors=(RespondentDoor(receipt, "told-1"),))])
+        found = await store.find_by_respondent(receipt)
+        assert found is not None
+        assert found.id == report_id
+        assert await store.save([Change(found, replace(found, doors=()), [], ["c"])]) == set()
+        assert await store.find_by_respondent(receipt) is None
+        assert (await store.load([report_id]))[report_id].doors == ()
 
     async def test_what_is_unknown_is_missing(self, store: Store) -> None:
         assert await store.load(["unknown"]) == {}
