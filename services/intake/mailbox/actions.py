@@ -290,6 +290,7 @@ class Mailbox:
             updated_at=status.updated_at,
             erased_at=report.erased.at if report.erased else None,
             body=status.body,
+            joined=status.joined,
             check_in=_asked(report),
             check_in_to_stop=self._to_stop(report),
             appeals=view_appeals(report, lambda statement_id: self._words.statement(report, statement_id)),

@@ -154,7 +154,7 @@ class FollowUpPage:
             # The words of an answer that no field on the page can hold stay on the page.
             "unsent": _unsent(view, filled) if error or faults else "",
             "error_place": f"answer-{question_id}" if _is_asked(view, question_id) else "unsent",
-            "body": self._name_of(request, view.body),
+            "bodies": [n for body in (view.body, *view.joined) if (n := self._name_of(request, body))],
             "awaited": self._awaited(request, view),
             "error": self._pages.message(request, error) if error else None,
             "check_in": shown(

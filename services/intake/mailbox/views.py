@@ -112,8 +112,8 @@ class PeerSupportView:
 class StatusView:
     """Everything that a receipt opens. Times are UTC-aware.
 
-    `body` is the id of the handling body, and `reason` its own words. `messages`: what it told the reporter, the
-    oldest first.
+    `body` is the id of the handling body, and `reason` its own words; those of `joined` work on the case with it.
+    `messages`: what it told the reporter, the oldest first.
 
     `check_in`: the questions of how it goes, while the reporter is asked.
     `check_in_to_stop`: the number of the check-in to which the reporter can say `stop`, also after an answer; None
@@ -137,6 +137,7 @@ class StatusView:
     updated_at: datetime
     erased_at: datetime | None = None
     body: str | None = None
+    joined: tuple[str, ...] = ()
     check_in: CheckInView | None = None
     check_in_to_stop: int | None = None
     appeals: tuple[AppealView, ...] = ()

@@ -38,6 +38,7 @@ from shared.events import (
     Event,
     FollowUpBegun,
     InformationRequested,
+    InvitationAccepted,
     JointEnded,
     LaneLowered,
     LaneRaised,
@@ -122,8 +123,9 @@ class Status:
     """Where a report stands. `state` may be one that only a later version of Hearth knows.
 
     `body`, `assignee` and `recused` decide who may erase and read the report, and who learns the name of the reporter,
-    who sees only the body. `category`: as a handler confirmed it; None before that. `deadlines_told`: triage tells when
-    a deadline is met. Cases from before that do not have it, and MET_BY_STEP says which step met a deadline.
+    who sees only the body and those that have `joined` the case. `category`: as a handler confirmed it; None before
+    that. `deadlines_told`: triage tells when a deadline is met. Cases from before that do not have it, and MET_BY_STEP
+    says which step met a deadline.
     `before_merge`: the state that the reporter sees of a merged case, because the merging would tell of another report.
     `outcome_there`: how the case was decided of which a merged one is a part. Respondents do not hear of it: that case
     may have others.
@@ -157,6 +159,7 @@ class Status:
     respondents: int = 0
     their_appeals: tuple[Appeal, ...] = ()
     messages: tuple[Message, ...] = ()
+    joined: tuple[str, ...] = ()
 
 
 def follow(status: Status, event: Event) -> Status | None:
@@ -183,14 +186,20 @@ def follow(status: Status, event: Event) -> Status | None:
         case RecusalWithdrawn() | RecusalLapsed():
             after = replace(after, recused=tuple(person for person in status.recused if person != fact.person))
         case CasePassedOn() | ReferralAccepted() | CaseFollowed():
-            after = replace(after, body=fact.body, assignee=None)
+            joined = tuple(body for body in status.joined if body != fact.body)
+            after = replace(after, body=fact.body, assignee=None, joined=joined)
+        case InvitationAccepted():
+            after = replace(after, joined=(*status.joined, fact.body))
+        case JointEnded():
+            joined = tuple(body for body in status.joined if body != fact.body)
+            after = replace(after, joined=joined, assignee=fact.assignee)
         case CaseTriaged():
             met = {deadline.name: deadline.met_at for deadline in status.deadlines}
             deadlines = tuple(Deadline(d.name, d.due_at, met.get(d.name)) for d in fact.deadlines)
             after = replace(
                 after, lane=fact.lane, body=fact.body, deadlines=deadlines, deadlines_told=fact.deadlines_told
             )
-        case CaseAssigned() | JointEnded():
+        case CaseAssigned():
             after = replace(after, assignee=fact.assignee)
         case CaseReleased():
             after = replace(after, assignee=None)

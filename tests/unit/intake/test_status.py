@@ -28,10 +28,13 @@ from shared.events import (
     DeadlineStarted,
     InformationRequested,
     InvestigationStarted,
+    InvitationAccepted,
+    JointEnded,
     RecusalConfirmed,
     RecusalDeclared,
     RecusalLapsed,
     RecusalWithdrawn,
+    ReferralAccepted,
 )
 from tests.support.intake_rig import START, case_event
 
@@ -165,3 +168,14 @@ def test_a_survivor_has_the_lane_and_the_person_that_triage_tells() -> None:
     )
     status = after(TRIAGED, assigned, absorbed)
     assert (status.state, status.lane, status.assignee) == ("assigned", "emergency", None)
+
+
+def test_a_reporter_sees_which_bodies_work_on_the_report_now() -> None:
+    step = {"previous": "assigned", "state": "assigned"}
+    joined = [InvitationAccepted(**step, body=body) for body in ("stewards", "u4c")]
+    assert after(TRIAGED, *joined).joined == ("stewards", "u4c")
+    status = after(TRIAGED, *joined, JointEnded(**step, body="u4c", assignee="person:a11ce0de00000000"))
+    assert (status.joined, status.assignee) == (("stewards",), "person:a11ce0de00000000")
+    # One that gets the case has it, and has not joined it.
+    taken = ReferralAccepted(previous="referred", state="triaged", body="stewards", previous_body="enwiki_arbcom")
+    assert (after(TRIAGED, *joined, taken).body, after(TRIAGED, *joined, taken).joined) == ("stewards", ("u4c",))
