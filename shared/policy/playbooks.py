@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 ENGLISH = "en"
-ReplyCommand = Literal["ask", "decide", "propose_decision"]
+ReplyCommand = Literal["ask", "tell", "decide", "propose_decision"]
 """The commands with a form that words can be put into."""
 Wordings = Mapping[str, str]
 """A text, by language; always in English."""

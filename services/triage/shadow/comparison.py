@@ -169,8 +169,10 @@ class Comparison:
         """What the new policy says otherwise of this case."""
         kind = case.kind
         facts = ReportFacts(kind.community, kind.category, kind.flags, kind.setting)
-        # Beside the two ways a policy looks at no more than these, so there are few combinations.
-        looked_at = CaseKind("", "", frozenset(), kind.setting, kind.privacy, kind.outcome)
+        # Beside the two ways a policy looks at no more than these, so there are few combinations. At what a case is, it
+        # looks only where an outcome may have to be heard first.
+        category, flags = (kind.category, kind.flags) if kind.outcome else ("", frozenset[str]())
+        looked_at = CaseKind("", category, flags, kind.setting, kind.privacy, kind.outcome)
         return self._of_ways(self.old.triage(facts), self.new.triage(facts), looked_at)
 
     def _compare(self, old: Triage, new: Triage, kind: CaseKind) -> tuple[Difference, ...]:

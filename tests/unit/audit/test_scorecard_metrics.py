@@ -25,6 +25,7 @@ from shared.events import (
     RecusalLapsed,
     RecusalWithdrawn,
     ReportErased,
+    ReporterTold,
     TrainingHeld,
 )
 from shared.policy import ReportLife, load_policy
@@ -166,6 +167,19 @@ def test_times_are_what_a_slow_count_gives(
     else:
         assert reason in (ReasonCode.MEASURED, ReasonCode.WINDOW_NOT_CLOSED)
         assert found.holds is (True if reason is ReasonCode.MEASURED else None)
+
+
+@pytest.mark.parametrize("told", [True, False])
+def test_a_reporter_who_is_told_how_it_goes_is_kept_up_to_date(told: bool) -> None:
+    record = SmallRecord()
+    record.tell(opened(START), "c1", START)
+    if told:
+        for days in (10, 20):
+            said = ReporterTold(previous="received", state="received", message_id=f"m-{days}")
+            record.tell(said, "c1", START + days * DAY)
+    record.seal(START + 30 * DAY)
+    found, _ = measured(record, rule_of("decided_within", threshold=Threshold("<=", 28, "d")))
+    assert found.value == (28 if told else 30)
 
 
 @pytest.mark.parametrize(("told", "broken"), [(None, 0), (False, 0), (True, 1)])

@@ -16,8 +16,8 @@ def test_the_first_playbook_that_fits_is_taken_and_the_last_fits_every_case() ->
     assert PLAYBOOKS.of("harassment.doxing").id == "doxing"
     assert PLAYBOOKS.of("power_abuse.office").id == "every-case"
     ids = [reply.id for reply in PLAYBOOKS.replies("harassment.doxing")]
-    assert ids == ["where-else", "which-edits", "reasons"]
-    assert [reply.id for reply in PLAYBOOKS.replies("unclassified")] == ["which-edits", "reasons"]
+    assert ids == ["where-else", "which-edits", "no-news-yet", "reasons"]
+    assert [reply.id for reply in PLAYBOOKS.replies("unclassified")] == ["which-edits", "no-news-yet", "reasons"]
 
 
 def test_a_text_is_in_the_language_or_its_stem_or_else_in_english() -> None:

@@ -14,6 +14,7 @@ from shared.times import now
 POLICY = load_policy()
 INSULT = CaseKind("enwiki", "harassment.insults", frozenset(), "online", "named", None)
 WARNED = INSULT._replace(outcome="warning")
+HOUNDED = WARNED._replace(category="harassment.hounding")
 AT = now()
 
 
@@ -51,6 +52,14 @@ def test_a_policy_differs_in_nothing_from_itself() -> None:
         pytest.param(
             "deadlines.toml", "pausable = true", "pausable = false", INSULT,
             Difference("clock", "decision", "pausable", "yes", ""), id="clock",
+        ),
+        pytest.param(
+            "deadlines.toml", 'within = "14 d"', 'within = "10 d"', INSULT,
+            Difference("clock", "update", "within", "14 d", "10 d"), id="update",
+        ),
+        pytest.param(
+            "taxonomy.toml", 'outcomes = ["mediation"]', 'outcomes = ["mediation", "warning"]', HOUNDED,
+            Difference("consent", "warning", "reporter_first", "", "yes"), id="hearing",
         ),
         pytest.param(
             "deadlines.toml", 'within = "28 d"', 'within = "20 d"\nbusiness = true', INSULT,
