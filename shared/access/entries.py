@@ -23,6 +23,7 @@ def principal_in(entry: RosterEntryChanged) -> Principal:
         frozenset(entry.pseudonyms),
         named=entry.named,
         languages=entry.languages,
+        since=entry.since,
     )
 
 

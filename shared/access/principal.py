@@ -71,8 +71,8 @@ class Principal:
 
     `named`: the sign-in provider has told the person's user name. `ticket` shows intake that the person signed in.
     `authenticated_at`: when the person last signed in. `confidential_until`: how long the person's confidentiality
-    agreement holds. `languages`: tags of those that the person reads. `behalf`: the person for which a service acts.
-    `purposes`: for what the service calls.
+    agreement holds. `languages`: tags of those that the person reads. `since`: when the person came onto the roster, if
+    that is known. `behalf`: the person for which a service acts. `purposes`: for what the service calls.
     """
 
     ref: str
@@ -87,6 +87,7 @@ class Principal:
     named: bool = False
     ticket: str | None = field(default=None, repr=False, compare=False)
     languages: tuple[str, ...] = ()
+    since: datetime | None = None
 
     def actor(self, role: Role) -> Actor:
         """The actor that events name for what was done in `role`. A service that acts for a person names the person."""

@@ -191,9 +191,9 @@ class Roster:
         await self.ready()
         return self._entries.keys()
 
-    def known(self) -> Collection[str]:
-        """The same as this copy has them, however old it is: only to name people, and never to let them in."""
-        return self._entries.keys()
+    def known(self) -> Mapping[str, Principal]:
+        """Everybody as this copy has them, however old it is: only to name people, and never to let them in."""
+        return self._entries
 
     async def staff(self) -> Staff:
         """The people of each handling body. Raises Unavailable while that is not known."""
@@ -254,6 +254,7 @@ class Roster:
             named=known.named or named,
             ticket=ticket,
             languages=known.languages,
+            since=known.since,
         )
 
     async def _note_use(self, token_id: str, at: datetime) -> None:

@@ -42,12 +42,13 @@ class RosterEntryChanged(Fact):
 
     `pseudonyms` are those in events from before 1.2, and empty since. `named`: the sign-in provider has told the
     person's user name; without it the person handles nothing. `languages`: those that the person reads, as tags.
+    `since`: when the person came onto the roster; None before 1.4.
     Sessions and tokens that began before `signed_out_at` are over.
     """
 
     topic: ClassVar[str] = "roster"
     name: ClassVar[str] = "roster.entry_changed"
-    version: ClassVar[str] = "1.3"
+    version: ClassVar[str] = "1.4"
 
     change: str
     person: str
@@ -59,6 +60,7 @@ class RosterEntryChanged(Fact):
     signed_out_at: AwareDatetime | None = None
     named: bool = False
     languages: tuple[str, ...] = ()
+    since: AwareDatetime | None = None
 
 
 class RosterTokenChanged(Fact):

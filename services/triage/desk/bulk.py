@@ -31,7 +31,7 @@ COMMANDS = (Assign.name, Link.name)
 MOST = 50
 """So many cases of one form are dealt with."""
 _WHY = {
-    "case-changed": "desk-changed-title",
+    "case-changed": "desk-bulk-conflict",
     "case-taken": "desk-taken",
     "command-not-permitted": "desk-not-permitted",
     "report-erased": "desk-content-erased",

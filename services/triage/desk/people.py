@@ -1,12 +1,20 @@
 """Code names of people: two neutral words, as cases have them, so that no page shows a reference. Pure.
 
-A name follows from the reference. Of people on the roster with the same two words, each has a number as well.
+A name follows from the reference. Of people on the roster with the same two words, the first one has these alone, and
+each who came later a number as well: who comes onto the roster changes the name of nobody.
 """
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from datetime import UTC, datetime
 
 from services.triage.case.code_names import pair_of
+from shared.access.principal import Principal
 from shared.ids import PERSON
+
+DIGITS = (0, *range(2, 20))
+"""How many digits of its number a name has: as few as it takes."""
+_BEFORE = datetime.min.replace(tzinfo=UTC)
+"""When a person came onto the roster whose entry does not say it."""
 
 
 def person_name(ref: str, digits: int = 0) -> str:
@@ -17,34 +25,28 @@ def person_name(ref: str, digits: int = 0) -> str:
 
 
 def names_of(refs: Iterable[str]) -> dict[str, str]:
-    """A name for each reference; no two of them have the same."""
-    alike: dict[str, list[str]] = {}
+    """A name for each reference; no two of them have the same, and none depends on those behind it."""
+    taken: dict[str, str] = {}
     for ref in refs:
-        alike.setdefault(person_name(ref), []).append(ref)
-    return {ref: name for group in alike.values() for ref, name in _told_apart(group).items()}
-
-
-def _told_apart(refs: list[str]) -> dict[str, str]:
-    digits = 0 if len(refs) == 1 else 2
-    while len(set(found := {ref: person_name(ref, digits) for ref in refs}.values())) < len(refs):
-        digits += 1
-    return dict(zip(refs, found, strict=True))
+        name = next(name for digits in DIGITS if (name := person_name(ref, digits)) not in taken)
+        taken[name] = ref
+    return {ref: name for name, ref in taken.items()}
 
 
 class PeopleNames:
     """The names of the people on the roster, made again when a person joins it."""
 
-    def __init__(self, refs: Callable[[], Collection[str]]) -> None:
-        """`refs` gives the references of everybody on the roster; nobody ever leaves it."""
-        self._refs = refs
+    def __init__(self, everybody: Callable[[], Mapping[str, Principal]]) -> None:
+        """`everybody` gives the people on the roster by their references; nobody ever leaves it."""
+        self._everybody = everybody
         self._names: Mapping[str, str] = {}
 
     def of(self, ref: str) -> str:
         """What pages and programs call this person; a person on no roster has a name as well."""
-        refs = self._refs()
-        if len(refs) != len(self._names):
-            self._names = names_of(refs)
-        return self._names.get(ref) or names_of({*refs, ref})[ref]
+        people = self._everybody()
+        if len(people) != len(self._names):
+            self._names = names_of(sorted(people, key=lambda one: (people[one].since or _BEFORE, one)))
+        return self._names.get(ref) or names_of([*self._names, ref])[ref]
 
     def in_answer(self, answer: object) -> dict[str, str]:
         """The names of all people in an answer to a program, by the references in it."""

@@ -68,7 +68,7 @@ _OF_ASKED = {form.action for form in FORMS.values() if form.kind.by_asked}
 def load_pages(policy_dir: Path | None = None, people: PeopleNames | None = None) -> Pages:
     """The templates and messages of the desk, with the words of the baseline and the names of people."""
     messages = Messages.load([SHARED_MESSAGES, *word_folders(policy_dir), HERE / "i18n"])
-    given = {"person_name": (people or PeopleNames(tuple)).of}
+    given = {"person_name": (people or PeopleNames(dict)).of}
     return make_pages(HERE / "templates", messages, home=HOME, static_dir=HERE / "static", given=given)
 
 

@@ -138,7 +138,7 @@ class RosterEditor:
         marks = (request.cause, f"{request.cause} {request.digest}")
 
         def step(document: Document | None) -> tuple[StoredEntry, Save | None]:
-            kept = _entry_in(document, person)
+            kept = self._before(document, person)
             actor = by(kept)
             if document and request.cause in document["applied"]:
                 if marks[1] not in document["applied"]:
@@ -194,13 +194,18 @@ class RosterEditor:
 
     async def _edit(self, person: str, step: EntryStep, by: Actor) -> RosterEntryChanged:
         def edit(document: Document | None) -> tuple[RosterEntryChanged, Save | None]:
-            before = _entry_in(document, person)
+            before = self._before(document, person)
             after = step(before)
             if document and after == before and not document["entry"].get("pseudonyms"):
                 return after.entry, None
             return after.entry, self._save(person, document, after.entry, by, names=after.names)
 
         return await self._change(person, edit)
+
+    def _before(self, document: Document | None, person: str) -> StoredEntry:
+        """The entry before a change, by which a person may come onto the roster now."""
+        kept = _entry_in(document, person)
+        return kept if document else replace(kept, entry=kept.entry.model_copy(update={"since": self._clock()}))
 
     async def _change(self, key: str, step: Callable[[Document | None], tuple[T, Save | None]]) -> T:
         """What `step` gives of the stored document, once its save is written."""

@@ -64,6 +64,9 @@ async def test_a_coordinator_enrols_with_languages_changes_them_and_filters_by_t
     assert (await send(rig, NEW, "languages", languages="de")).status_code == 303
     assert "Deutsch" in await page_of(rig, NEW)
     assert person_name(NEW) not in (await rig.http.get("/desk/roster?language=fr")).text
+    *_, last = [event.fact for event in rig.entries.events if getattr(event.fact, "person", "") == NEW]
+    assert last.since == rig.entries.documents[NEW]["entry"]["since"], "a change leaves it"
+    assert last.since is not None
     shown = (await rig.http.get(f"/v1/roster/{NEW}", headers=bearer(CHIEF))).json()
     assert shown["languages"] == ["de"]
     # What an address says that does not exist is left out.

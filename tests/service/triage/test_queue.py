@@ -165,7 +165,7 @@ async def test_several_cases_are_given_at_once_and_each_says_why_not(rig: Rig) -
     values = {"command": "assign", "assignee": COLLEAGUE.ref, "back": "tab=unassigned"}
     told = await send_bulk(rig, page, [first, stale, third, recused], **values)
     assert "Done for 2 of 4 cases." in told
-    assert "This case has changed meanwhile." in told
+    assert "It has changed meanwhile. Open it to see what is new" in told
     assert "This person cannot have this case." in told
     assert 'href="/desk?tab=unassigned"' in told
     assert [rig.cases.stored[c.id].case.assignee for c in (first, stale, third, recused)] == [
