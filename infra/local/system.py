@@ -44,6 +44,7 @@ PLACES: Mapping[Role, tuple[str, str]] = {
     Role.RESPONDER: ("triage", "/v1/cases"),
     Role.COORDINATOR: ("triage", "/v1/roster"),
     Role.AUDITOR: ("audit", "/v1/record/logs"),
+    Role.ENFORCER: ("triage", "/v1/measures"),
     Role.OPERATOR: ("notification", "/v1/deliveries"),
 }
 """The service for each role, and a page of it that the role may read."""

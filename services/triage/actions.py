@@ -17,12 +17,12 @@ from services.triage.case.forms import FORMS, Form, read, resource_of
 from services.triage.case.lifecycle import FieldsRefused, NotPermitted, Taken, cannot_have
 from services.triage.case.outline import outline_of
 from services.triage.case.tokens import Tokens
-from services.triage.case.values import Grouped, Note
+from services.triage.case.values import Note
 from services.triage.case.voting import Tally, count_votes
 from services.triage.merged import follow, to_follow
 from services.triage.notes import notes_for, without_hidden_notes
 from services.triage.others import Beside, Others
-from services.triage.patterns.actions import Patterns, Similar
+from services.triage.patterns.actions import GroupedShown, Patterns, Similar
 from services.triage.requests import CommandRequest, CommandResult, VersionConflict
 from services.triage.sight import Sight
 from services.triage.stored import CaseChange, CaseStore, Staffing, StoredCase, count_passed_on
@@ -250,7 +250,7 @@ class Desk:
         """The similar cases that the principal may see. Raises Unavailable."""
         return await self._patterns.similar(principal, case)
 
-    async def grouped(self, principal: Principal, cases: Sequence[Case]) -> Mapping[str, Grouped]:
+    async def grouped(self, principal: Principal, cases: Sequence[Case]) -> Mapping[str, GroupedShown]:
         """Those of the cases of which the principal may know that they are part of a flood. Raises Unavailable."""
         return await self._patterns.grouped(principal, cases)
 

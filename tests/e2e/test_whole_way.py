@@ -260,3 +260,31 @@ def test_the_separate_verifier_finds_the_record_in_order(
     assert verify.main([way.system.url("audit"), "--json"]) == 0
     result = json.loads(capsys.readouterr().out)
     assert result["entries"] >= 3 * len(sent)
+
+
+def test_a_measure_from_before_hearth_goes_through_all_services_and_back(way: Way) -> None:
+    stack = way.system.stack
+    enforcer = {"Authorization": f"Bearer {way.system.token(Role.ENFORCER)}"}
+    row = {
+        "id": "row-1", "kind": "permanent_ban", "scope": "community", "community": "wikimania_2026",
+        "body": "enwiki_arbcom", "begun_at": "2026-01-01", "names": ["Zebedee Thunderclap"], "reference": "AC-17",
+    }  # fmt: skip
+    with httpx.Client(base_url=way.system.url("triage"), headers=enforcer, timeout=20) as register:
+        for result in ("added", "known"):
+            answer = register.post("/v1/measures/import", json={"measures": [row]}).raise_for_status().json()
+            assert [item["result"] for item in answer["items"]] == [result], answer
+        listed = {"community": "wikimania_2026"}
+        # The register hides it until it is known who is named in it.
+        (item,) = wait_for(lambda: register.get("/v1/measures", params=listed).json()["items"])
+        one = register.get(f"/v1/measures/{item['id']}").raise_for_status().json()
+        assert (one["names"], one["from_before"]) == (["Zebedee Thunderclap"], True)
+        table = register.get("/v1/measures/export.csv", params=listed).raise_for_status().text
+    assert "Zebedee Thunderclap" in table
+    with MongoClient(stack.mongo) as client:
+        case = client["triage"]["cases"].find_one({"measures.id": item["id"]})
+        wait_for(
+            lambda: client["intake"]["reports"].count_documents({"case_id": case["_id"], "status.state": "closed"})
+        )
+    told = wait_for(lambda: [entry["entry"]["ce"]["type"] for entry in way.timeline_of(case["_id"])])
+    assert "hearth.measure.imported.v1" in told
+    assert "hearth.report.received.v1" not in told

@@ -1,6 +1,6 @@
 """The values that a case is made of. Pure, and all times are UTC-aware."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Literal
 
@@ -78,11 +78,13 @@ class Deadline:
 @dataclass(frozen=True, slots=True)
 class Flood:
     """That a report is one of many from few sources, by a rule of the policy. `behind_in`: lanes in which its source
-    has had its places already.
+    has had its places already. `reports`: how many there are up to this one, from so many `sources`.
     """
 
     rule: str
     behind_in: frozenset[str]
+    reports: int = field(default=0, compare=False)
+    sources: int = field(default=0, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

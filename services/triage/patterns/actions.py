@@ -7,7 +7,6 @@ from datetime import UTC, datetime
 
 from services.triage.case.case import Case
 from services.triage.case.forms import resource_of
-from services.triage.case.values import Grouped
 from services.triage.patterns.arrivals import Arrivals
 from services.triage.patterns.likeness import REASONS, Likeness, likenesses
 from services.triage.patterns.marks import MarkStore
@@ -38,6 +37,19 @@ class Similar:
     cases: Sequence[tuple[Case, tuple[str, ...]]] = ()
     more: bool = False
     elsewhere: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class GroupedShown:
+    """What one person may know of the flood that a case is part of: only of the cases that the person may see.
+
+    `reports`: how many there are up to this one, of FLOOD_LOOKED_AT at most, from so many `sources`. `behind`: the case
+    ranks behind the single reports of its lane.
+    """
+
+    behind: bool
+    reports: int
+    sources: int
 
 
 class Patterns:
@@ -92,7 +104,7 @@ class Patterns:
         # Of those that were not looked at, nobody knows whether the person may see one: that is never told.
         return Similar(visible[:SHOWN], len(visible) > SHOWN, elsewhere)
 
-    async def grouped(self, reader: Principal, cases: Sequence[Case]) -> Mapping[str, Grouped]:
+    async def grouped(self, reader: Principal, cases: Sequence[Case]) -> Mapping[str, GroupedShown]:
         """Those of the cases, by id, of which the reader may know that they are part of a flood, and how.
 
         Only where the cases that the reader may see are a flood by themselves. Raises Unavailable.
@@ -101,7 +113,7 @@ class Patterns:
         alike = await Arrivals(self._marks, self._policy).alike(marked, FLOOD_LOOKED_AT)
         found = await self._cases.load({marks.id for _, others in alike for marks in others})
         seen = {one.id: one for one in await self._seen(reader, [stored.case for stored in found.values()])}
-        told: dict[str, Grouped] = {}
+        told: dict[str, GroupedShown] = {}
         for own, others in alike:
             case = marked[own.id]
             # As with similar cases, of two levels of privacy nothing is told of the source.
@@ -109,7 +121,8 @@ class Patterns:
             by = floods(own, near, self._policy.patterns.mass)
             if case.grouped and by:
                 behind = case.grouped.behind and any(flood.behind_in for flood in by)
-                told[case.id] = replace(case.grouped, behind=behind)
+                largest = max(by, key=lambda flood: flood.reports)
+                told[case.id] = GroupedShown(behind, largest.reports, largest.sources)
         return told
 
     async def _seen(self, reader: Principal, cases: Sequence[Case]) -> list[Case]:

@@ -23,5 +23,6 @@ def floods(own: Marks, others: Iterable[Marks], rules: Sequence[MassRule]) -> tu
             # one of them may be genuine, and nobody can tell which, so none of them ranks behind.
             of_source = sum(marks.source == own.source for marks in before)
             is_behind = own.source is not None and of_source >= rule.keeps
-            found.append(Flood(rule.id, rule.lanes if is_behind else frozenset()))
+            lanes = rule.lanes if is_behind else frozenset()
+            found.append(Flood(rule.id, lanes, len(before) + 1, len(sources)))
     return tuple(found)

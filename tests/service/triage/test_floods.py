@@ -67,6 +67,7 @@ async def test_the_queue_and_the_page_mark_a_case_of_a_flood(rig: Rig) -> None:
     assert page.count("One of many") == 2
     page = (await rig.http.get(f"/desk/cases/{flood[-1].code_name}", headers=bearer(EVE))).text
     assert "It stands behind the single reports of its lane" in page
+    assert "11 reports up to this one came from one source" in page
 
 
 async def test_a_flood_in_the_standard_lane_keeps_the_order_of_its_clocks(rig: Rig) -> None:
@@ -90,4 +91,5 @@ async def test_only_who_sees_a_flood_hears_of_it(rig: Rig) -> None:
         assert ("One of many" in page) is told
         page = (await rig.http.get(f"/desk/cases/{case.code_name}", headers=bearer(who))).text
         assert ("This is one of many reports" in page) is told
+        assert ("11 reports up to this one" in page) is told
         assert "case.grouped" not in str(await rig.shown(case, who))
