@@ -3,7 +3,7 @@
 A body can look after a case if everybody who hears of the case there may open it, and enough people may handle it.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import islice
@@ -166,7 +166,11 @@ def attend(case: Case, people: People, policy: Policy, now: datetime) -> list[Ca
     if case.body is None or case.state in ENDED:
         return []
     people, recused = people.of(case)
-    return [*_attend(case, people, recused, policy, now), *_joint_ended(case, people, recused, policy, now)]
+    facts = _attend(case, people, recused, policy, now)
+    if any(isinstance(fact, CasePassedOn) for fact in facts):
+        # Nobody has it in the other body.
+        case = replace(case, assignee=None)
+    return [*facts, *_joint_ended(case, people, recused, policy, now)]
 
 
 def _attend(case: Case, people: People, recused: frozenset[str], policy: Policy, now: datetime) -> list[CaseFact]:
@@ -192,10 +196,12 @@ def _attend(case: Case, people: People, recused: frozenset[str], policy: Policy,
 def _joint_ended(
     case: Case, people: People, recused: frozenset[str], policy: Policy, now: datetime
 ) -> Iterator[CaseFact]:
-    """That bodies work on the case no more, because they can look after it no better than the one that has it could."""
+    """That bodies work on the case no more, because they could not keep a case of their own with these people."""
     for body in case.joined:
         if not attendance(_about(body, case.community, people, policy, recused), people, policy, now).can_keep:
-            yield joint_ended(case, body, people, policy, now)
+            fact = joint_ended(case, body, people, policy, now)
+            case = replace(case, assignee=fact.assignee)
+            yield fact
 
 
 def joint_ended(
@@ -206,8 +212,10 @@ def joint_ended(
     `now` is UTC-aware.
     """
     rest = replace(case, referrals=tuple(one for one in case.referrals if not (one.is_joined and one.to_body == body)))
-    theirs = {one.ref for one in people.staff.get(body, ())}
-    loses = case.assignee in theirs and case.assignee not in voters(rest, people, policy, now)
+    theirs, others = _refs(people, [body]), _refs(people, rest.bodies)
+    # A person that no body knows any more was of this one, or may not see the case anyway.
+    is_theirs = case.assignee in theirs or case.assignee not in others
+    loses = is_theirs and case.assignee not in voters(rest, people, policy, now)
     return JointEnded(
         previous=case.state,
         state=case.state,
@@ -215,6 +223,10 @@ def joint_ended(
         reason_id=reason_id,
         assignee=None if loses else case.assignee,
     )
+
+
+def _refs(people: People, bodies: Iterable[str]) -> set[str]:
+    return {one.ref for body in bodies for one in people.staff.get(body, ())}
 
 
 def can_take(case: Case, body: str, people: People, policy: Policy, now: datetime) -> bool:

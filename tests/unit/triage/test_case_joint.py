@@ -150,6 +150,17 @@ def test_who_has_the_case_loses_it_with_the_body_that_goes_unless_another_one_ha
         assert (case.assignee, case.joined) == (kept, ("u4c",))
 
 
+def test_who_lost_the_case_does_not_get_it_back_with_the_end_of_another_body() -> None:
+    case, _ = step(joint("stewards", "u4c"), Assign(STU.ref), AT)
+    gone = attend(case, without(STU, SUE, SAM, UMA, UNA), POLICY, AT)
+    assert [fact.assignee for fact in gone if isinstance(fact, JointEnded)] == [None, None]
+    case, _ = step(case, Assign(ANN.ref), AT)
+    moved, ended = attend(case, without(ANN, ANA, STU, SUE, SAM), POLICY, AT)
+    assert (moved.name, ended) == (
+        "case.passed_on", JointEnded(previous="investigating", state="investigating", body="stewards"),
+    )  # fmt: skip
+
+
 @pytest.mark.parametrize(("who", "body", "code"), [(STU, "u4c", "not_yours"), (ANN, "legal", "not_joined")])
 def test_only_the_lead_lets_another_body_go(who: Principal, body: str, code: str) -> None:
     with pytest.raises(FieldsRefused, match=code):
