@@ -31,6 +31,8 @@ _TAB_FACETS: Mapping[Tab, Callable[[Principal], str]] = {
     "answered": lambda _: ANSWERED,
 }
 OPEN_STATES = tuple(state for state in CaseState if state not in ENDED)
+AT_ONCE = 8
+"""So many people are looked at side by side, however many there are."""
 COUNTED = 100
 """So many cases are counted, and of more it is only said that there are more: each click reads so many for each tab."""
 
@@ -193,9 +195,11 @@ class Queue:
             looks = [_counted(theirs.get(person, [])) for person in people]
         else:
             # They have so many together that each is looked at alone.
-            looks = await asyncio.gather(
-                *(self.glimpses(reader, QueueFilter(states=OPEN_STATES, assignee=person)) for person in people)
-            )
+            filters = [QueueFilter(states=OPEN_STATES, assignee=person) for person in people]
+            looks = []
+            for first in range(0, len(filters), AT_ONCE):
+                some = filters[first : first + AT_ONCE]
+                looks += await asyncio.gather(*(self.glimpses(reader, wanted) for wanted in some))
         return {
             person: Load(Count(len(seen), more), sum(one.due < at for one in seen))
             for person, (seen, more) in zip(people, looks, strict=True)
