@@ -130,12 +130,14 @@ def build_app(
     known, parties_part = follow_parties(runtime, parties, marks)
     tokens = Tokens(settings.identity_key)
     sight = Sight(known, tokens, cases)
+    hints = SystemicHints(breaches or MongoBreaches(aggregates.collection), intake, policy)
     consumer.consume(
-        runtime, ReportFollower(cases, policy, known, staffing, tokens, arrivals=Arrivals(marks, policy)), eraser
+        runtime,
+        ReportFollower(cases, policy, known, staffing, tokens, arrivals=Arrivals(marks, policy), counting=hints),
+        eraser,
     )
     read = partial(runtime.read_to_end, "erasures")
     replay = ErasureReplay(read, name_of=case_named_by, standing=eraser.remembering, erase=eraser.forget)
-    hints = SystemicHints(breaches or MongoBreaches(aggregates.collection), intake, policy)
     watch = CaseWatch(cases, known, staffing, policy, tokens, every=settings.watch_seconds, hints=hints)
     queue = Queue(cases, sight, policy, settings.form_key)
     patterns = Patterns(marks, cases, sight, policy)

@@ -19,13 +19,14 @@ from services.triage.case.commands.parties import ReceiveReply
 from services.triage.case.commands.table import carry_out, carry_out_other
 from services.triage.case.lifecycle import NotPermitted, UnknownQuestion
 from services.triage.case.tokens import Tokens
-from services.triage.case.values import Flood
+from services.triage.case.values import Flood, Systemic
 from services.triage.merged import follow, to_follow
 from services.triage.sight import Sight
 from services.triage.stored import CaseChange, CaseStore, Staffing, StoredCase, count_passed_on
 from shared import metrics
 from shared.aggregates import change, change_together
 from shared.events import (
+    PATTERN_CHANNEL,
     RETALIATION,
     SPLIT_CHANNEL,
     Event,
@@ -50,6 +51,12 @@ class Arriving(Protocol):
     """Who says which new reports are part of a flood (services.triage.patterns.arrivals.Arrivals)."""
 
     async def floods(self, case_ids: Collection[str]) -> Mapping[str, tuple[Flood, ...]]: ...
+
+
+class Counting(Protocol):
+    """Who says what a community misses (services.triage.patterns.hints.SystemicHints)."""
+
+    async def counted(self, community: str, flag: str) -> tuple[Systemic, ...]: ...
 
 
 PORTION = 100
@@ -85,8 +92,11 @@ class ReportFollower:
         tokens: Tokens,
         clock: Callable[[], datetime] = now,
         arrivals: Arriving | None = None,
+        counting: Counting | None = None,
     ) -> None:
-        """`arrivals`: says which new reports are part of a flood; without it, none is."""
+        """`arrivals`: says which new reports are part of a flood; without it, none is. `counting`: counts again what
+        Hearth itself made a report of.
+        """
         self._clock = clock
         self._cases = cases
         self._policy = policy
@@ -95,6 +105,7 @@ class ReportFollower:
         self._tokens = tokens
         self._sight = Sight(parties, tokens, cases)
         self._arrivals = arrivals
+        self._counting = counting
 
     async def take(self, events: Sequence[Event]) -> None:
         """Open a case for each report, and hand each answer, check-in and appeal to its case.
@@ -107,6 +118,7 @@ class ReportFollower:
         named = await self._parties.known(apart)
         named |= await self._parties.load({_case_id(event) for event in events} - apart)
         floods = await self._arrivals.floods(apart) if self._arrivals else {}
+        patterns = {_case_id(event): await self._counted(event) for event in events if _is_counted(event)}
         staff = await self._staffing.staff()
         firsts = await self._parties.followed({_case_id(event) for event in events if _follows_another(event)})
         for event in events:
@@ -127,7 +139,7 @@ class ReportFollower:
             for event in by_case[case_id]:
                 if not work.knows(event.id):
                     there = people.setdefault(names, People(staff, names))
-                    self._fold(work, case_id, event, there, at, floods.get(case_id, ()))
+                    self._fold(work, case_id, event, there, at, floods.get(case_id, ()), patterns.get(case_id, ()))
             return work.change()
 
         written = await change(self._cases, by_case, decide, PORTION, self._count)
@@ -161,6 +173,12 @@ class ReportFollower:
         for done in await change_together(self._cases, [case_id, first_id], decide):
             self._count(done)
 
+    async def _counted(self, event: Event) -> tuple[Systemic, ...]:
+        report = event.fact
+        if self._counting is None or not isinstance(report, ReportReceived):
+            return ()
+        return tuple([one for flag in report.flags for one in await self._counting.counted(report.community, flag)])
+
     def _count(self, done: CaseChange) -> None:
         if done.stored is None:
             metrics.CASES.labels(done.case.lane).inc()
@@ -176,7 +194,14 @@ class ReportFollower:
         return next((name for name in names if name not in taken), names[-1])
 
     def _fold(
-        self, work: _Work, case_id: str, event: Event, people: People, began_at: datetime, floods: tuple[Flood, ...]
+        self,
+        work: _Work,
+        case_id: str,
+        event: Event,
+        people: People,
+        began_at: datetime,
+        floods: tuple[Flood, ...],
+        patterns: tuple[Systemic, ...],
     ) -> None:
         actor = event.actor
         match event.fact:
@@ -185,7 +210,7 @@ class ReportFollower:
                     return
                 if not report.parties_apart:
                     people = replace(people, parties=people.parties.union(parties_of(report)))
-                command: Command = Open(work.code_name, report, people, floods=floods)
+                command: Command = Open(work.code_name, report, people, floods=floods, patterns=patterns)
                 actor = TRIAGE
             case ReportAnswered() as answer:
                 command = ReceiveAnswer(answer.question_id, answer.answer_id)
@@ -256,6 +281,11 @@ _OF_REPORTS = (ReportReceived, ReportAnswered, ReportCheckedIn, ReportAppealed, 
 
 def _names_apart(event: Event) -> bool:
     return isinstance(event.fact, ReportReceived) and event.fact.parties_apart
+
+
+def _is_counted(event: Event) -> bool:
+    """Whether Hearth itself made the report, of what it counts in several cases."""
+    return isinstance(event.fact, ReportReceived) and event.fact.channel == PATTERN_CHANNEL
 
 
 def _follows_another(event: Event) -> bool:

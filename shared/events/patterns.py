@@ -1,8 +1,37 @@
-"""Facts that triage writes to `cases`: what it sees in several cases together. They name and count no other case."""
+"""Facts that triage writes to `cases`: what it sees in several cases together. They name no other case."""
 
 from typing import ClassVar
 
+from pydantic import AwareDatetime, BaseModel, ConfigDict
+
 from shared.events.cases import CaseFact
+
+
+class BreachCount(BaseModel):
+    """How often a deadline was missed, by its name in the policy."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    deadline: str
+    count: int
+
+
+class SystemicPatternFound(CaseFact):
+    """The case is about what its community misses: so many deadlines in so many `cases`, by the rule `rule`.
+
+    It was counted from `since` to `until`, among all cases of the community. The state stays.
+    """
+
+    name: ClassVar[str] = "pattern.systemic"
+    follows_policy: ClassVar[bool] = True
+    unseen: ClassVar[bool] = True
+
+    community: str
+    rule: str
+    counts: tuple[BreachCount, ...]
+    cases: int
+    since: AwareDatetime
+    until: AwareDatetime
 
 
 class CaseGrouped(CaseFact):

@@ -88,6 +88,21 @@ class Flood:
 
 
 @dataclass(frozen=True, slots=True)
+class Systemic:
+    """What a rule counted since a time (UTC-aware): how often each deadline was missed, and in how many cases."""
+
+    rule: str
+    since: datetime
+    counts: tuple[tuple[str, int], ...]
+    cases: int
+
+    @property
+    def breaches(self) -> int:
+        """How many deadlines were missed."""
+        return sum(count for _, count in self.counts)
+
+
+@dataclass(frozen=True, slots=True)
 class Grouped:
     """That the case is one of many from few sources. `behind`: it ranks behind the single reports of its lane."""
 

@@ -4,9 +4,10 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Protocol
 
+from services.triage.case.values import Systemic
 from services.triage.patterns.breaches import BreachStore
-from services.triage.patterns.systemic import Systemic, period_of, systemic
-from shared.policy import Policy
+from services.triage.patterns.systemic import period_of, systemic
+from shared.policy import Policy, SystemicRule
 from shared.times import now
 
 MOST_CASES = 2_000
@@ -35,23 +36,31 @@ class SystemicHints:
     async def look(self, community: str) -> int:
         """Judge a community by each rule of the policy, and tell what is new. Returns how much. Raises Unavailable."""
         at, told = self._clock(), 0
-        flags = {rule.flag for rule in self._policy.patterns.systemic}
         for rule in self._policy.patterns.systemic:
             name = (rule.id, community, period_of(rule, at))
             if name in self._told:
                 continue
-            breaches = await self._store.breaches(community, at - rule.within, flags, MOST_CASES)
-            if found := systemic(rule, breaches, at):
+            if found := await self._found(rule, community, at):
                 await self._vault.hint(community, rule.flag, f"{rule.id} {name[2]}", self._words(community, found, at))
                 self._told.add(name)
                 told += 1
         return told
 
+    async def counted(self, community: str, flag: str) -> tuple[Systemic, ...]:
+        """What the rules with this flag find in a community now. Raises Unavailable."""
+        at, rules = self._clock(), [rule for rule in self._policy.patterns.systemic if rule.flag == flag]
+        found = [await self._found(rule, community, at) for rule in rules]
+        return tuple(one for one in found if one)
+
+    async def _found(self, rule: SystemicRule, community: str, at: datetime) -> Systemic | None:
+        flags = {rule.flag for rule in self._policy.patterns.systemic}
+        return systemic(rule, await self._store.breaches(community, at - rule.within, flags, MOST_CASES), at)
+
     def _words(self, community: str, found: Systemic, at: datetime) -> str:
         known = self._policy.communities.get(community)
         counts = ", ".join(f"{name} {count}" for name, count in found.counts)
         return (
-            f"Hearth made this report by the rule {found.rule.id} of the policy; nobody sent it. "
+            f"Hearth made this report by the rule {found.rule} of the policy; nobody sent it. "
             f"In {known.name if known else community}, {found.breaches} deadlines were missed in {found.cases} cases "
             f"from {found.since:%Y-%m-%d} to {at:%Y-%m-%d}: {counts}."
         )

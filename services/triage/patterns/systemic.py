@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from services.triage.case.values import Systemic
 from shared.policy import SystemicRule
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -19,21 +20,6 @@ class Breach:
     at: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class Systemic:
-    """What a rule counted since a time (UTC-aware): how often each deadline was missed, and in how many cases."""
-
-    rule: SystemicRule
-    since: datetime
-    counts: tuple[tuple[str, int], ...]
-    cases: int
-
-    @property
-    def breaches(self) -> int:
-        """How many deadlines were missed."""
-        return sum(count for _, count in self.counts)
-
-
 def systemic(rule: SystemicRule, breaches: Iterable[Breach], now: datetime) -> Systemic | None:
     """What a rule finds among the breaches of a community; None where they are fewer. `now` is UTC-aware."""
     since = now - rule.within
@@ -41,7 +27,7 @@ def systemic(rule: SystemicRule, breaches: Iterable[Breach], now: datetime) -> S
     cases = len({one.case_id for one in fitting})
     if len(fitting) < rule.breaches or cases < rule.cases:
         return None
-    return Systemic(rule, since, tuple(sorted(Counter(one.deadline for one in fitting).items())), cases)
+    return Systemic(rule.id, since, tuple(sorted(Counter(one.deadline for one in fitting).items())), cases)
 
 
 def period_of(rule: SystemicRule, now: datetime) -> int:

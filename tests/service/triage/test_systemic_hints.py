@@ -8,12 +8,14 @@ from typing import Any
 import pytest
 
 from services.triage.patterns.hints import SystemicHints
+from services.triage.reports import ReportFollower
 from services.triage.watch import CaseWatch
+from shared.events import SystemicPatternFound
 from shared.parties import Parties
 from shared.policy import ReportFacts
 from shared.problems import Unavailable
 from shared.times import now
-from tests.support.triage_rig import POLICY, TOKENS, Everywhere, Rig, make_rig
+from tests.support.triage_rig import POLICY, TOKENS, Everywhere, Rig, make_rig, reported
 
 (RULE,) = POLICY.patterns.systemic
 SOON = replace(RULE, breaches=4, cases=3)
@@ -53,6 +55,31 @@ async def test_what_is_missed_often_becomes_one_report_with_counts_and_without_a
         assert case.id not in words
         assert case.code_name not in words
     assert POLICY.triage(ReportFacts("enwiki", "unclassified", frozenset({flag}), "online")).body == "u4c"
+
+
+async def test_the_case_of_the_body_has_the_counts_and_names_no_other_case(rig: Rig) -> None:
+    at = await missing(rig, 3)
+    await watch_of(rig, at).wake()
+    others = list(rig.cases.stored)
+    hints = SystemicHints(rig.cases, rig.vault, STRICT, lambda: at)
+    follower = ReportFollower(
+        rig.cases, STRICT, Parties(rig.parties, patience=0.0), Everywhere(), TOKENS, lambda: at, counting=hints
+    )
+    flags = ("systemic_failure",)
+    told, other = reported(channel="pattern", flags=flags), reported(flags=flags)
+    await follower.take([told, other])
+    case = rig.cases.stored[told.case_id].case
+    assert case.body == "u4c"
+    (fact,) = [event.fact for event in rig.cases.events if isinstance(event.fact, SystemicPatternFound)]
+    assert (fact.community, fact.rule, fact.cases, fact.until) == ("enwiki", RULE.id, 3, at)
+    assert {one.deadline: one.count for one in fact.counts} == {"decision": 3, "first_response": 3}
+    assert not any(case_id in fact.model_dump_json() for case_id in others)
+    assert [step.fact for step in case.history].count("pattern.systemic") == 1
+    assert "pattern.systemic" not in [step.fact for step in rig.cases.stored[other.case_id].case.history]
+    # Redelivered, it opens nothing and counts nothing again.
+    before = len(rig.cases.events)
+    await follower.take([told])
+    assert len(rig.cases.events) == before
 
 
 async def test_fewer_breaches_and_those_of_cases_with_the_flag_are_told_to_nobody(rig: Rig) -> None:

@@ -8,10 +8,11 @@ from services.triage.case.case import Case
 from services.triage.case.commands.command import Command
 from services.triage.case.commands.linking import SPLIT
 from services.triage.case.commands.recusal import DECIDED_BEFORE, NAMED, OTHER
-from services.triage.case.values import Flood
+from services.triage.case.values import Flood, Systemic
 from shared.events import (
     RETALIATION,
     WITHOUT_RECEIPT,
+    BreachCount,
     CaseAssigned,
     CaseFact,
     CaseGrouped,
@@ -22,6 +23,7 @@ from shared.events import (
     DeadlineSet,
     RecusalDeclared,
     ReportReceived,
+    SystemicPatternFound,
     parties_of,
 )
 from shared.policy import Policy, ReportFacts
@@ -49,6 +51,7 @@ class Open(Command):
     other_ref: str = ""
     own_ref: str = ""
     floods: tuple[Flood, ...] = ()
+    patterns: tuple[Systemic, ...] = ()
 
     def decide(self, case: Case | None, state: CaseState, policy: Policy, now: datetime) -> list[CaseFact]:
         """The opening, and the way that the policy chose. There is no case yet."""
@@ -96,7 +99,23 @@ class Open(Command):
             for person, ground in apart.items()
         ]
         linked = [self._linked(state, self.other_ref)] if self.first else []
-        return [opened, *recused, triaged, *linked, *self._grouped(state, way.lane)]
+        return [opened, *recused, triaged, *linked, *self._grouped(state, way.lane), *self._patterns(state, now)]
+
+    def _patterns(self, state: CaseState, now: datetime) -> list[CaseFact]:
+        """What was counted in the community, where the report is about that."""
+        return [
+            SystemicPatternFound(
+                previous=state,
+                state=state,
+                community=self.report.community,
+                rule=found.rule,
+                counts=tuple(BreachCount(deadline=name, count=count) for name, count in found.counts),
+                cases=found.cases,
+                since=found.since,
+                until=now,
+            )
+            for found in self.patterns
+        ]
 
     @property
     def relation(self) -> str:
