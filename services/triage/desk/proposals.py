@@ -89,7 +89,10 @@ def measures_of(
                 "desk-measure",
                 names.code(request, "outcome", measure.kind),
                 names.code(request, "scope", measure.scope),
-                names.person(request, reader, Role.RESPONDER, measure.by),
+                # The person who brought it in did not decide on it.
+                names.body(request, case.own_body)
+                if measure.imported
+                else names.person(request, reader, Role.RESPONDER, measure.by),
             ),
             "begun_at": measure.begun_at,
             **extent_shown(names, case, measure.extent, contents),

@@ -195,6 +195,7 @@ async def test_what_was_brought_in_ends_by_event_and_the_body_talks_with_the_per
     page = (await rig.http.get(f"/desk/cases/{case.code_name}", headers=HTML)).text
     assert "This measure ends soon. Talk with the person before that" in page
     assert "AC-2026-17" in page
+    assert "by: Arbitration Committee" in page
     later = now() + timedelta(minutes=10)
     await CaseWatch(rig.cases, parties, Everywhere(), POLICY, TOKENS, every=1, clock=lambda: later).look()
     names = [event.fact.name for event in rig.cases.events]
