@@ -124,7 +124,7 @@ def build_app(
     flow, sign_in = access_control.open_sign_in(way)
 
     staffing = staffing or access_control.roster
-    eraser = DigestEraser(cases, lambda code_name: flow.drafts.forget(f"{HOME}/cases/{code_name}"))
+    eraser = DigestEraser(cases, policy, lambda code_name: flow.drafts.forget(f"{HOME}/cases/{code_name}"))
     kept_marks = MongoMarks(runtime.database["marks"])
     marks = marks or kept_marks
     known, parties_part = follow_parties(runtime, parties, marks)

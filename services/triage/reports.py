@@ -12,11 +12,12 @@ from services.triage.case.code_names import code_name_of
 from services.triage.case.commands.appeals import ReceiveAppeal
 from services.triage.case.commands.check_ins import ReceiveCheckIn
 from services.triage.case.commands.command import Command
-from services.triage.case.commands.inquiry import ReceiveAnswer
+from services.triage.case.commands.inquiry import LoseReporter, ReceiveAnswer
 from services.triage.case.commands.linking import SPLIT
 from services.triage.case.commands.opening import Open
 from services.triage.case.commands.parties import ReceiveReply
-from services.triage.case.commands.table import carry_out, carry_out_other
+from services.triage.case.commands.table import carry_out, carry_out_other, events_of
+from services.triage.case.evolve.fold import fold
 from services.triage.case.lifecycle import NotPermitted, UnknownQuestion
 from services.triage.case.tokens import Tokens
 from services.triage.case.values import Flood, Systemic
@@ -247,12 +248,23 @@ class ReportFollower:
 
 
 class DigestEraser:
-    """Takes what intake erased: of the words that passed through triage, not even a digest stays."""
+    """Takes what intake erased: of the words that passed through triage, not even a digest stays.
 
-    def __init__(self, cases: CaseStore, forget_drafts: Callable[[str], Awaitable[None]]) -> None:
+    The case learns that nobody can reach its reporter any more.
+    """
+
+    def __init__(
+        self,
+        cases: CaseStore,
+        policy: Policy,
+        forget_drafts: Callable[[str], Awaitable[None]],
+        clock: Callable[[], datetime] = now,
+    ) -> None:
         """`forget_drafts` takes what anybody has typed into the forms of the case with this code name."""
         self._cases = cases
+        self._policy = policy
         self._forget_drafts = forget_drafts
+        self._clock = clock
 
     async def remembering(self, case_ids: Iterable[str]) -> set[str]:
         """Those of the cases that may have something to forget."""
@@ -264,15 +276,26 @@ class DigestEraser:
 
     async def forget(self, events: Sequence[Event]) -> int:
         """As take(); returns how many cases had not yet done so. What was done before is passed over."""
-        causes = {_case_id(event): event.id for event in events}
+        erasures = {_case_id(event): event for event in events}
 
         async def decide(case_id: str, stored: StoredCase | None) -> CaseChange | None:
-            if stored is None or causes[case_id] in stored.applied:
+            erasure = erasures[case_id]
+            if stored is None or erasure.id in stored.applied:
                 return None
             await self._forget_drafts(stored.case.code_name)
-            return CaseChange(stored.case, stored, (), [causes[case_id]], forget=True)
+            told = events_of(
+                stored.case,
+                LoseReporter(),
+                self._policy,
+                self._clock(),
+                case_id=case_id,
+                actor=TRIAGE,
+                cause=erasure.id,
+                trace=erasure.trace,
+            )
+            return CaseChange(fold(told, stored.case) or stored.case, stored, told, [erasure.id], forget=True)
 
-        return len(await change(self._cases, causes, decide))
+        return len(await change(self._cases, erasures, decide))
 
 
 _OF_REPORTS = (ReportReceived, ReportAnswered, ReportCheckedIn, ReportAppealed, ReportReplied, ReportErased)

@@ -178,6 +178,13 @@ class InformationRequested(CaseFact):
     answer_by: AwareDatetime | None = None
 
 
+class ReporterLost(CaseFact):
+    """The report is erased: nobody can ask the reporter anything any more, or tell them how it goes."""
+
+    name: ClassVar[str] = "case.reporter_lost"
+    unseen: ClassVar[bool] = True
+
+
 class ReporterTold(CaseFact):
     """The handling body told the reporter how it goes; the words stay in the vault. The state stays."""
 

@@ -208,9 +208,10 @@ class TestCases:
         before = await loaded(cases, change.case)
         events = [erased(change.case.report_id), erased(new_id())]
         for _ in range(2):
-            await DigestEraser(cases, nothing_typed).take(events)
+            await DigestEraser(cases, POLICY, nothing_typed).take(events)
         after = await loaded(cases, change.case)
-        assert (after.case, dict(after.requests)) == (before.case, {})
+        assert (before.case.reachable, after.case.reachable, dict(after.requests)) == (True, False, {})
+        assert after.case.seq > before.case.seq
         assert after.applied == before.applied | {events[0].id}
         assert dict((await loaded(cases, other.case)).requests) == {"order-1": "digest-1"}
 
@@ -219,7 +220,7 @@ class TestCases:
         await cases.save([ordered, untouched, gone])
         for case in (ordered.case, gone.case):
             await cases.save([commanded(await loaded(cases, case), Assign("responder:aaaa"), "order-1", "digest-1")])
-        eraser, erasure = DigestEraser(cases, nothing_typed), erased(gone.case.report_id)
+        eraser, erasure = DigestEraser(cases, POLICY, nothing_typed), erased(gone.case.report_id)
         ids = [ordered.case.id, untouched.case.id, gone.case.id, new_id()]
         assert await eraser.remembering(ids) == {ordered.case.id, gone.case.id}
         assert await eraser.forget([erasure]) == 1

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from services.triage.case.case import Case
 from services.triage.case.lifecycle import BEFORE_DECISION
-from shared.events import CaseFact, CaseState, DeadlineFact, DeadlineMet, DeadlineStarted
+from shared.events import CaseFact, CaseState, DeadlineFact, DeadlineMet, DeadlineStarted, ReporterLost
 from shared.policy import Policy
 
 OWED = frozenset({*BEFORE_DECISION, CaseState.REFERRED, CaseState.APPEALED, CaseState.REOPENED})
@@ -17,7 +17,7 @@ def follow_updates(
 ) -> Iterator[DeadlineFact]:
     """Each thing that the reporter was told begins the next line of the clock, once nothing is asked or paused.
 
-    Nobody can tell a reporter who has neither an address nor a receipt, so no clock runs.
+    Nobody can tell a reporter who has neither an address nor a receipt, or whose report is erased, so no clock runs.
     `stands`: pausable clocks stand still after the facts of this step. A case from before this clock gets it with its
     next step. Where nothing more is to be told, the clock is kept. That of a merged case stays as it is.
     """
@@ -31,7 +31,7 @@ def follow_updates(
             continue
         running = open_ones.get(rule.id)
         if running and rule.met_by.isdisjoint(told):
-            if state not in OWED and state is not CaseState.MERGED:
+            if ReporterLost.name in told or (state not in OWED and state is not CaseState.MERGED):
                 yield DeadlineMet(previous=state, state=state, deadline=rule.id, due_at=running.due_at, met_at=now)
         elif state in OWED and not stands and rule.met_by and rule.applies_to(case.lane or "standard"):
             clock = policy.deadline(rule.id, now, case.body)

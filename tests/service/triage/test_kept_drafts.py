@@ -13,7 +13,7 @@ from shared.sign_in.drafts import LONGEST_DRAFT, REFUSED_LIFE, Drafts
 from shared.times import now
 from tests.support.forms import hidden_fields
 from tests.support.people import PROVIDER, sign_in
-from tests.support.triage_rig import ALICE, COLLEAGUE, Rig, erased, make_rig
+from tests.support.triage_rig import ALICE, COLLEAGUE, POLICY, Rig, erased, make_rig
 
 WORDS = "Was it on Monday,\nor <later>?"
 
@@ -114,7 +114,7 @@ async def test_the_drafts_of_a_case_go_with_its_report(rig: Rig) -> None:
     async def forget(code_name: str) -> None:
         await rig.sessions.drop_drafts_about(drafts.about(f"/desk/cases/{code_name}"))
 
-    await DigestEraser(rig.cases, forget).take([erased(case.report_id)])
+    await DigestEraser(rig.cases, POLICY, forget).take([erased(case.report_id)])
     assert len(rig.sessions.drafts) == 1
     assert "Your draft" not in await page_of(rig, case)
     assert "Your draft" in await page_of(rig, other)

@@ -12,7 +12,7 @@ from services.triage.case.commands.command import Command, Words
 from services.triage.case.commands.decision import Decide, ProposeDecision
 from services.triage.case.commands.emergency import ActInEmergency
 from services.triage.case.commands.handling import Assign, Start
-from services.triage.case.commands.inquiry import Ask, ReceiveAnswer
+from services.triage.case.commands.inquiry import Ask, LoseReporter, ReceiveAnswer
 from services.triage.case.commands.waking import Wake
 from services.triage.case.hearing import awaited_until, step_of_proposal
 from services.triage.case.lifecycle import FieldsRefused
@@ -58,6 +58,15 @@ def test_an_answer_or_the_end_of_the_time_lets_the_case_be_decided() -> None:
     assert step(answered, DECIDE, AT + DAY, ALICE)[0].outcome == "mediation"
     late = led(*PUT, Start())
     assert step(late, DECIDE, AT + 7 * DAY, ALICE)[0].outcome == "mediation"
+
+
+@pytest.mark.parametrize("before", [(*BEGUN, MEDIATION), (*PUT, Start())], ids=["not asked yet", "asked"])
+def test_a_reporter_whose_report_is_erased_stops_no_case(before: tuple[Command, ...]) -> None:
+    case, lost = step(led(*before), LoseReporter(), AT, TRIAGE)
+    assert names_of(lost)[0] == "case.reporter_lost"
+    assert "update" not in {d.name for d in case.deadlines if d.is_running}
+    assert step(case, DECIDE, AT, ALICE)[0].outcome == "mediation"
+    assert step(case, LoseReporter(), AT, TRIAGE)[1] == []
 
 
 def test_the_case_goes_on_by_itself_where_no_answer_comes() -> None:

@@ -9,7 +9,7 @@ from services.triage.case.case import Case
 from services.triage.case.commands.command import Command, EntryField, Words, WordsField
 from services.triage.case.hearing import hearing_of, put_to_reporter
 from services.triage.case.lifecycle import UnknownQuestion
-from shared.events import CaseFact, CaseState, InformationReceived, InformationRequested, ReporterTold
+from shared.events import CaseFact, CaseState, InformationReceived, InformationRequested, ReporterLost, ReporterTold
 from shared.policy import Policy
 from shared.problems import FieldError
 
@@ -50,6 +50,18 @@ class Tell(Command):
     def decide(self, case: Case, state: CaseState, policy: Policy, now: datetime) -> list[CaseFact]:
         """The message."""
         return [ReporterTold(previous=case.state, state=state, message_id=self.message.id)]
+
+
+@dataclass(frozen=True, slots=True)
+class LoseReporter(Command):
+    """The report is erased. From then on no step waits for the reporter."""
+
+    name = "lose_reporter"
+    by_people = False
+
+    def decide(self, case: Case, state: CaseState, policy: Policy, now: datetime) -> list[CaseFact]:
+        """The loss, once."""
+        return [ReporterLost(previous=case.state, state=state)] if case.reachable else []
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from services.triage.case.case import Case
 from services.triage.case.evolve.changes import Fields
 from services.triage.case.messages import Message
 from services.triage.case.values import Question
-from shared.events import Event, InformationReceived, InformationRequested, ReporterTold
+from shared.events import Event, InformationReceived, InformationRequested, ReporterLost, ReporterTold
 
 
 def _requested(case: Case, fact: InformationRequested, event: Event) -> Fields:
@@ -27,4 +27,13 @@ def _told(case: Case, fact: ReporterTold, event: Event) -> Fields:
     return {"messages": (*case.messages, Message(fact.message_id, event.time))}
 
 
-CHANGES = {InformationRequested: _requested, InformationReceived: _received, ReporterTold: _told}
+def _lost(_case: Case, _fact: ReporterLost, _event: Event) -> Fields:
+    return {"reachable": False}
+
+
+CHANGES = {
+    InformationRequested: _requested,
+    InformationReceived: _received,
+    ReporterTold: _told,
+    ReporterLost: _lost,
+}
