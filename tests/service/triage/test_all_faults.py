@@ -34,6 +34,7 @@ OF_THE_ROSTER: list[tuple[str, dict[str, Any], set[str]]] = [
      {"/module", "/completed_at", "/expires_at"}),
     ("agreement", {"until": PAST, "ended": "no"}, {"/until", "/ended"}),
     ("leave", {"begins_at": "soon", "ends_at": PAST}, {"/begins_at", "/ends_at"}),
+    ("languages", {"languages": ["en", "what I speak"], "more": 1}, {"", "/languages/1"}),
     ("names", {"names": [], "more": 1}, {"", "/names"}),
     ("name_away", {"name_id": "none", "more": 1}, {"", "/name_id"}),
     ("sign_out", {"more": 1}, {""}),

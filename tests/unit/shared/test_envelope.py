@@ -38,7 +38,7 @@ def test_an_event_survives_the_wire(outcome: str, trace: str | None, policy: str
 def test_an_event_carries_the_attributes_of_cloudevents_and_ours() -> None:
     headers = texts(encode(an_event(policy="2026-11")))
     assert headers["ce_type"] == "hearth.case.decided.v1"
-    assert headers["ce_dataschema"] == "http://127.0.0.1:8001/schemas/case.decided/1.3.json"
+    assert headers["ce_dataschema"] == "http://127.0.0.1:8001/schemas/case.decided/1.4.json"
     assert headers["ce_time"] == "2026-05-01T12:30:15.250Z"
     assert headers["ce_caseseq"] == "5"
     assert headers["ce_policyversion"] == "2026-11"
