@@ -7,6 +7,7 @@ import time
 from collections import defaultdict
 from collections.abc import Iterable
 from contextlib import suppress
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -265,9 +266,11 @@ def test_the_separate_verifier_finds_the_record_in_order(
 def test_a_measure_from_before_hearth_goes_through_all_services_and_back(way: Way) -> None:
     stack = way.system.stack
     enforcer = {"Authorization": f"Bearer {way.system.token(Role.ENFORCER)}"}
+    until = (now() + timedelta(days=9)).date().isoformat()
     row = {
-        "id": "row-1", "kind": "permanent_ban", "scope": "community", "community": "wikimania_2026",
-        "body": "enwiki_arbcom", "begun_at": "2026-01-01", "names": ["Zebedee Thunderclap"], "reference": "AC-17",
+        "id": "row-1", "kind": "temporary_suspension", "scope": "community", "community": "wikimania_2026",
+        "body": "enwiki_arbcom", "begun_at": "2026-01-01", "until": until,
+        "decided_on": "2025-12-30", "names": ["Zebedee Thunderclap"], "reference": "AC-17",
     }  # fmt: skip
     with httpx.Client(base_url=way.system.url("triage"), headers=enforcer, timeout=20) as register:
         for result in ("added", "known"):
@@ -278,6 +281,7 @@ def test_a_measure_from_before_hearth_goes_through_all_services_and_back(way: Wa
         (item,) = wait_for(lambda: register.get("/v1/measures", params=listed).json()["items"])
         one = register.get(f"/v1/measures/{item['id']}").raise_for_status().json()
         assert (one["names"], one["from_before"]) == (["Zebedee Thunderclap"], True)
+        assert (one["until"], one["decided_on"]) == (until, "2025-12-30")
         table = register.get("/v1/measures/export.csv", params=listed).raise_for_status().text
     assert "Zebedee Thunderclap" in table
     with MongoClient(stack.mongo) as client:

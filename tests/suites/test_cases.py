@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any, cast
 
 import pytest
@@ -15,6 +15,7 @@ from services.triage.case.code_names import code_name_of
 from services.triage.case.commands.command import Command, Words
 from services.triage.case.commands.emergency import ActInEmergency, EndMeasure
 from services.triage.case.commands.handling import Assign, Claim, Start
+from services.triage.case.commands.importing import ImportMeasure
 from services.triage.case.commands.joint import AcceptInvitation, EndJoint, InviteBody
 from services.triage.case.commands.notes import WriteNote
 from services.triage.case.commands.opening import Open
@@ -121,6 +122,32 @@ class TestCases:
         found = await cases.find_by_code_name(change.case.code_name)
         assert found is not None
         assert found.case == change.case
+
+    async def test_a_measure_from_before_comes_back_with_its_days(
+        self, cases: CaseStore, measures: InForceStore
+    ) -> None:
+        last, case_id = (now() + timedelta(days=9)).date(), new_id()
+        command = ImportMeasure(
+            code_name=code_name_of(case_id),
+            report_id=new_id(),
+            measure_id=new_id(),
+            community="enwiki",
+            body="enwiki_arbcom",
+            kind="temporary_suspension",
+            scope="community",
+            begun_on=date(2026, 9, 1),
+            until=last,
+            decided_on=date(2026, 8, 30),
+            subjects=("0" * 32,),
+        )
+        events = events_of(None, command, POLICY, now(), case_id=case_id, actor=TRIAGE, cause=case_id, trace=None)
+        case = fold(events)
+        assert case is not None
+        assert await cases.save([CaseChange(case, None, events, [case_id])]) == set()
+        assert (await loaded(cases, case)).case == case
+        (found,) = await measures.in_force(InForceQuery((ANYWHERE,)))
+        (measure,) = found.measures
+        assert (measure.last_day, measure.decided_on) == (last, datetime(2026, 8, 30, tzinfo=UTC))
 
     async def test_missed_deadlines_are_found_by_community_and_time(
         self, cases: CaseStore, breaches: BreachStore

@@ -173,7 +173,7 @@ class Measure:
 
     `kind`: as the policy calls the outcome. `until`: the end of its last day; None where it has none. `review_by`: by
     when another person has to review it, because it was taken in an emergency; None where nobody has to any more.
-    `imported`: it was brought in from before Hearth, decided at `decided_on`, where that is known.
+    `imported`: it was brought in from before Hearth. `decided_on`: the beginning of the day of the decision, if known.
     `confirmed`: the review let it stand. `return_at`: when the conversation before its end comes due, and
     `return_due_at` when handlers were reminded; `conversation`: held, declined or skipped, as a handler noted.
     """
@@ -197,7 +197,7 @@ class Measure:
     conversation_by: str | None = None
     conversation_id: str | None = None
     imported: bool = False
-    decided_on: date | None = None
+    decided_on: datetime | None = None
     extent: Extent = NOWHERE_ELSE
 
     @property

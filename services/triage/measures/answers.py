@@ -111,7 +111,7 @@ def show_entry(entry: Entry) -> MeasureInForce:
         "emergency": measure.emergency,
         "review_by": rfc3339(measure.review_by) if measure.review_by else None,
         "from_before": measure.imported,
-        "decided_on": measure.decided_on.isoformat() if measure.decided_on else None,
+        "decided_on": measure.decided_on.date().isoformat() if measure.decided_on else None,
     }
 
 

@@ -152,7 +152,7 @@ def _is_same(case: Case, row: Told) -> bool:
     return first is not None and (
         (case.community, case.own_body, first.kind, first.scope, first.begun_at.date(), first.last_day)
         == (row.community, row.body, row.kind, row.scope, row.begun_on, row.until)
-        and first.decided_on == row.decided_on
+        and (first.decided_on.date() if first.decided_on else None) == row.decided_on
     )
 
 

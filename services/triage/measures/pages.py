@@ -102,7 +102,7 @@ class _View:
             "until": measure.last_day,
             "review_by": measure.review_by,
             "imported": measure.imported,
-            "decided_on": measure.decided_on,
+            "decided_on": measure.decided_on.date() if measure.decided_on else None,
         }
 
 

@@ -1,7 +1,7 @@
 """What the facts of measures change: one is taken or reviewed, and it ends. Pure."""
 
 from dataclasses import replace
-from datetime import UTC, datetime, time
+from datetime import UTC, date, datetime, time
 from typing import Any
 
 from services.triage.case.case import Case
@@ -34,12 +34,12 @@ def imported(event: Event, fact: MeasureImported, step: Step) -> Case:
         id=fact.measure_id,
         kind=fact.outcome,
         scope=fact.scope,
-        begun_at=datetime.combine(fact.begun_on, time(), UTC),
+        begun_at=_beginning(fact.begun_on),
         until=end_of(fact.until),
         by=event.actor.ref,
         reason_id=fact.measure_id,
         imported=True,
-        decided_on=fact.decided_on,
+        decided_on=_beginning(fact.decided_on) if fact.decided_on else None,
     )
     return Case(
         id=event.case_id,
@@ -112,6 +112,11 @@ def _follow_up_set(case: Case, fact: MeasureFollowUpSet, _event: Event) -> Field
 def _noted(case: Case, fact: ReturnConversationNoted, event: Event) -> Fields:
     noted = {"conversation": fact.conversation, "conversation_at": event.time, "conversation_by": event.actor.ref}
     return {"measures": _with(case, fact.measure_id, **noted, conversation_id=fact.reason_id)}
+
+
+def _beginning(day: date) -> datetime:
+    # MongoDB stores no days.
+    return datetime.combine(day, time(), UTC)
 
 
 def _with(case: Case, measure_id: str, **fields: Any) -> tuple[Measure, ...]:
