@@ -280,7 +280,8 @@ class DigestEraser:
 
         async def decide(case_id: str, stored: StoredCase | None) -> CaseChange | None:
             erasure = erasures[case_id]
-            if stored is None or erasure.id in stored.applied:
+            known = derive("reporter lost", erasure.id)
+            if stored is None or known in stored.applied:
                 return None
             await self._forget_drafts(stored.case.code_name)
             told = events_of(
@@ -293,7 +294,7 @@ class DigestEraser:
                 cause=erasure.id,
                 trace=erasure.trace,
             )
-            return CaseChange(fold(told, stored.case) or stored.case, stored, told, [erasure.id], forget=True)
+            return CaseChange(fold(told, stored.case) or stored.case, stored, told, [known], forget=True)
 
         return len(await change(self._cases, erasures, decide))
 

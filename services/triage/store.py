@@ -98,8 +98,9 @@ class MongoCases:
             return {document["code_name"] async for document in found}
 
     async def remembering(self, case_ids: Iterable[str]) -> set[str]:
-        """Those of the cases that keep a digest of a command."""
-        wanted: Document = {"_id": {"$in": list(case_ids)}, "requests": {"$ne": {}}}
+        """Those of the cases that keep a digest of a command, or do not know that their report is erased."""
+        kept: list[Document] = [{"requests": {"$ne": {}}}, {"reachable": {"$ne": False}}]
+        wanted: Document = {"_id": {"$in": list(case_ids)}, "$or": kept}
         with reaching():
             return {document["_id"] async for document in self._aggregates.collection.find(wanted, {"_id": 1})}
 

@@ -138,7 +138,7 @@ class CaseStore(Protocol):
         ...
 
     async def remembering(self, case_ids: Iterable[str]) -> set[str]:
-        """Those of the cases that keep a digest of a command."""
+        """Those of the cases that keep a digest of a command, or do not know that their report is erased."""
         ...
 
     async def save(self, changes: Sequence[CaseChange], /) -> set[str]:

@@ -10,11 +10,10 @@ RETALIATION = "retaliation"
 """The flag of a report about what was done to a reporter for an earlier report, and the relation of the two cases."""
 SPLIT_CHANNEL = "split"
 """The channel of a report that intake makes of one matter of another report."""
-WITHOUT_RECEIPT = frozenset({"kafka"})
-"""The channels on which nobody waits for a receipt."""
-
 PATTERN_CHANNEL = "pattern"
 """The channel of a report that Hearth itself makes of what it counts in several cases."""
+WITHOUT_RECEIPT = frozenset({"kafka", PATTERN_CHANNEL})
+"""The channels on which nobody waits for a receipt."""
 MEASURE_CHANNEL = "measure"
 """The channel of what intake keeps of a measure from before Hearth. No fact tells of a report."""
 

@@ -239,18 +239,18 @@ class TestCases:
         after = await loaded(cases, change.case)
         assert (before.case.reachable, after.case.reachable, dict(after.requests)) == (True, False, {})
         assert after.case.seq > before.case.seq
-        assert after.applied == before.applied | {events[0].id}
+        assert len(after.applied) == len(before.applied) + 1
         assert dict((await loaded(cases, other.case)).requests) == {"order-1": "digest-1"}
 
-    async def test_only_cases_that_keep_a_digest_have_something_to_forget(self, cases: CaseStore) -> None:
+    async def test_only_cases_that_show_no_erasure_have_something_to_forget(self, cases: CaseStore) -> None:
         ordered, untouched, gone = (opening(reported()) for _ in range(3))
         await cases.save([ordered, untouched, gone])
         for case in (ordered.case, gone.case):
             await cases.save([commanded(await loaded(cases, case), Assign("responder:aaaa"), "order-1", "digest-1")])
         eraser, erasure = DigestEraser(cases, POLICY, nothing_typed), erased(gone.case.report_id)
         ids = [ordered.case.id, untouched.case.id, gone.case.id, new_id()]
-        assert await eraser.remembering(ids) == {ordered.case.id, gone.case.id}
-        assert await eraser.forget([erasure]) == 1
+        assert await eraser.remembering(ids) == {ordered.case.id, untouched.case.id, gone.case.id}
+        assert await eraser.forget([erasure, erased(untouched.case.report_id)]) == 2
         assert await eraser.remembering(ids) == {ordered.case.id}
         # What is ordered after an erasure holds none of its words.
         await cases.save([commanded(await loaded(cases, gone.case), Start(), "order-2", "digest-2")])

@@ -98,7 +98,7 @@ class MemoryCases:
 
     async def remembering(self, case_ids: Iterable[str]) -> set[str]:
         self._reach()
-        return {i for i in case_ids if i in self.stored and self.stored[i].requests}
+        return {i for i in case_ids if (s := self.stored.get(i)) and (s.requests or s.case.reachable)}
 
     async def save_together(self, changes: Sequence[CaseChange]) -> bool:
         self._reach()

@@ -131,7 +131,11 @@ TRANSITIONS: Mapping[str, Ways] = {
     "follow_up": {CaseState.DECIDED: CaseState.FOLLOWING_UP},
     "check_in": _staying(CaseState.FOLLOWING_UP),
     "receive_check_in": {**_ANY, CaseState.MERGED: CaseState.MERGED},
-    "lose_reporter": {**_ANY, CaseState.MERGED: CaseState.MERGED},
+    "lose_reporter": {
+        **_ANY,
+        CaseState.AWAITING_INFORMATION: CaseState.INVESTIGATING,
+        CaseState.MERGED: CaseState.MERGED,
+    },
     "agree": _AFTER_DECISION,
     "check_agreement": {**_AFTER_DECISION, CaseState.CLOSED: CaseState.CLOSED},
     "close": {CaseState.DECIDED: CaseState.CLOSED, CaseState.FOLLOWING_UP: CaseState.CLOSED},

@@ -23,6 +23,8 @@ def follow_updates(
     """
     state = CaseState(facts[-1].state)
     told = {fact.name for fact in facts}
+    is_lost = ReporterLost.name in told
+    is_owed = state in OWED and not is_lost
     if not case.reachable:
         return
     open_ones = {deadline.name: deadline for deadline in case.deadlines if deadline.met_at is None}
@@ -31,9 +33,9 @@ def follow_updates(
             continue
         running = open_ones.get(rule.id)
         if running and rule.met_by.isdisjoint(told):
-            if ReporterLost.name in told or (state not in OWED and state is not CaseState.MERGED):
+            if not is_owed and (is_lost or state is not CaseState.MERGED):
                 yield DeadlineMet(previous=state, state=state, deadline=rule.id, due_at=running.due_at, met_at=now)
-        elif state in OWED and not stands and rule.met_by and rule.applies_to(case.lane or "standard"):
+        elif is_owed and not stands and rule.met_by and rule.applies_to(case.lane or "standard"):
             clock = policy.deadline(rule.id, now, case.body)
             yield DeadlineStarted(
                 previous=state,

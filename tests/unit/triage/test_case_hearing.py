@@ -60,10 +60,12 @@ def test_an_answer_or_the_end_of_the_time_lets_the_case_be_decided() -> None:
     assert step(late, DECIDE, AT + 7 * DAY, ALICE)[0].outcome == "mediation"
 
 
-@pytest.mark.parametrize("before", [(*BEGUN, MEDIATION), (*PUT, Start())], ids=["not asked yet", "asked"])
+@pytest.mark.parametrize("before", [(*BEGUN, MEDIATION), PUT, (*PUT, Start())], ids=["not asked", "asked", "begun"])
 def test_a_reporter_whose_report_is_erased_stops_no_case(before: tuple[Command, ...]) -> None:
     case, lost = step(led(*before), LoseReporter(), AT, TRIAGE)
     assert names_of(lost)[0] == "case.reporter_lost"
+    assert case.state is CaseState.INVESTIGATING
+    assert "decision" in {d.name for d in case.deadlines if d.is_running}
     assert "update" not in {d.name for d in case.deadlines if d.is_running}
     assert step(case, DECIDE, AT, ALICE)[0].outcome == "mediation"
     assert step(case, LoseReporter(), AT, TRIAGE)[1] == []
@@ -76,6 +78,13 @@ def test_the_case_goes_on_by_itself_where_no_answer_comes() -> None:
     assert (case.state, names_of(events)[0]) == (CaseState.INVESTIGATING, "case.investigation_started")
     assert {d.name for d in case.deadlines if d.is_running} == {"decision", "update"}
     assert step(case, DECIDE, AT + 7 * DAY, ALICE)[0].outcome == "mediation"
+
+
+def test_a_question_after_that_time_is_awaited_as_any_other() -> None:
+    case, _ = step(led(*PUT), Wake(), AT + 7 * DAY, TRIAGE)
+    case, _ = step(case, Ask(Words("q-2")), AT + 8 * DAY, ALICE)
+    assert case.state is CaseState.AWAITING_INFORMATION
+    assert (wakes_at(case) or AT + 9 * DAY) > AT + 8 * DAY
 
 
 def test_a_further_question_takes_no_more_time() -> None:

@@ -156,8 +156,9 @@ def test_a_merged_case_nags_nobody_and_its_line_moves_none_of_the_survivor() -> 
 
 
 def test_a_reporter_who_cannot_be_reached_starts_no_clock() -> None:
-    unreachable = case_of(*BEGUN, channel="kafka", contactable=False)
-    assert (line(unreachable), unreachable.reachable) == (None, False)
+    for channel in ("kafka", "pattern"):
+        unreachable = case_of(*BEGUN, channel=channel, contactable=False)
+        assert (line(unreachable), unreachable.reachable) == (None, False)
     assert line(case_of(*BEGUN, channel="kafka", contactable=True)) is not None
     assert line(case_of(*BEGUN, channel="form", contactable=False)) is not None
 

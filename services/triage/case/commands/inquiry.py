@@ -9,7 +9,15 @@ from services.triage.case.case import Case
 from services.triage.case.commands.command import Command, EntryField, Words, WordsField
 from services.triage.case.hearing import hearing_of, put_to_reporter
 from services.triage.case.lifecycle import UnknownQuestion
-from shared.events import CaseFact, CaseState, InformationReceived, InformationRequested, ReporterLost, ReporterTold
+from shared.events import (
+    CaseFact,
+    CaseState,
+    InformationReceived,
+    InformationRequested,
+    InvestigationStarted,
+    ReporterLost,
+    ReporterTold,
+)
 from shared.policy import Policy
 from shared.problems import FieldError
 
@@ -54,14 +62,17 @@ class Tell(Command):
 
 @dataclass(frozen=True, slots=True)
 class LoseReporter(Command):
-    """The report is erased. From then on no step waits for the reporter."""
+    """The report is erased. From then on no step waits for the reporter, and a case that waits goes on."""
 
     name = "lose_reporter"
     by_people = False
 
     def decide(self, case: Case, state: CaseState, policy: Policy, now: datetime) -> list[CaseFact]:
         """The loss, once."""
-        return [ReporterLost(previous=case.state, state=state)] if case.reachable else []
+        if not case.reachable:
+            return []
+        goes_on = [InvestigationStarted(previous=case.state, state=state)] if state is not case.state else []
+        return [ReporterLost(previous=case.state, state=case.state), *goes_on]
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,6 +52,7 @@ def imported(event: Event, fact: MeasureImported, step: Step) -> Case:
         language="en",
         privacy="confidential",
         contactable=False,
+        reachable=False,
         received_at=event.time,
         parties=fact.subjects,
         parties_apart=True,
