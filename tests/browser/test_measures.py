@@ -56,6 +56,12 @@ async def test_a_table_from_a_file_is_brought_in_and_what_is_wrong_comes_back(
     await page.goto(f"{address}/desk/measures")
     await page.get_by_role("link", name="Bring in measures from before").click()
     await view.judge(page)
+    for content, told in (("Zébedée".encode("latin-1"), "not in UTF-8"), (b"z" * 500_001, "too large")):
+        file = {"name": "bans.csv", "mimeType": "text/csv", "buffer": content}
+        await page.get_by_label("Or choose a CSV file").set_input_files([file])  # type: ignore[list-item]
+        await expect(page.get_by_text(told)).to_be_visible()
+        await expect(page.get_by_role("alert")).to_have_count(1)
+        await expect(page.get_by_label("The table")).to_have_value("")
     bad = TABLE.format(day="2026-11-01", until="2027-11-01")
     file = {"name": "bans.csv", "mimeType": "text/csv", "buffer": bad.encode()}
     await page.get_by_label("Or choose a CSV file").set_input_files([file])  # type: ignore[list-item]

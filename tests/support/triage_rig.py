@@ -1,5 +1,6 @@
 """Triage without Kafka and MongoDB: a store and a vault in memory, proved by the same tests as the real ones."""
 
+import json
 from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
@@ -8,7 +9,9 @@ from typing import Any
 
 import httpx
 from fastapi import FastAPI
+from pydantic import ValidationError
 
+from services.intake.vault.routes import MeasuresBefore
 from services.triage.app import Intake, build_app
 from services.triage.baseline.scorecards import Scorecards
 from services.triage.case.case import ENDED, Case
@@ -294,6 +297,10 @@ class MemoryVault:
     async def keep_measures(self, measures: Sequence[Mapping[str, str]], *, behalf: Actor) -> list[KeptMeasure]:
         if self.away:
             raise Unavailable("vault: away")
+        try:
+            MeasuresBefore.model_validate_json(json.dumps({"measures": [dict(one) for one in measures]}))
+        except ValidationError:
+            raise Problem(422, "service-refused", "intake refused the request.") from None
         kept = []
         for measure in measures:
             report_id = derive("measure", measure["community"], measure["key"])

@@ -19,6 +19,7 @@ from shared.access.principal import Principal, Role
 from shared.access.purposes import PURPOSES
 from shared.events import Actor
 from shared.field_words import PERSON_REFERENCE, PURPOSE, of_form
+from shared.input.texts import TypedText
 from shared.own_names import Proof
 from shared.problems import FieldError, FieldsWrong, Problem
 from shared.web.bodies import gives, json_response, parse_body, takes
@@ -70,9 +71,9 @@ class MeasureBefore(Body):
     """A measure from before Hearth, by a key of its own: the person it is about, and what its body wrote of it."""
 
     community: PolicyCode
-    key: Annotated[str, StringConstraints(min_length=1, max_length=100)]
+    key: Annotated[str, TypedText(100, one_line=False)]
     name: Name
-    words: Annotated[str, StringConstraints(min_length=1, max_length=1000)]
+    words: Annotated[str, TypedText(1000, one_line=False)]
 
 
 class MeasuresBefore(Body):

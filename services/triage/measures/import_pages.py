@@ -11,7 +11,7 @@ from services.triage.measures.imports import MeasureImport
 from services.triage.measures.sheet import LONGEST, MOST_ROWS, NEEDED, READ, RowResult, read_table, write_table
 from services.triage.paths import MEASURES
 from services.triage.rooms import rooms_of
-from shared.problems import FieldError, FieldsWrong, Unavailable
+from shared.problems import FieldError, FieldsWrong, Problem, Unavailable
 from shared.sign_in.drafts import FormDrafts
 from shared.web.forms import read_form
 from shared.web.gate import GIVEN_BACK, Callers, Gate, does, principal_of
@@ -26,7 +26,7 @@ MESSAGES = {
     **{
         code: f"measures-import-{code.replace('_', '-')}"
         for code in (
-            "missing_column", "not_a_table", "too_many_rows", "too_long", "one_person", "future_date",
+            "missing_column", "not_a_table", "not_utf_8", "too_many_rows", "too_long", "one_person", "future_date",
             "range_reversed", "twice", "key_reused", "out_of_reach",
         )
     },
@@ -55,7 +55,8 @@ def make_import_pages(
             results = await imports.take(principal_of(request), table)
         except FieldsWrong as wrong:
             return view.form(request, text, problem=wrong)
-        except Unavailable:
+        except (Unavailable, Problem):
+            # Earlier portions may be in.
             return view.form(request, text, away=True)
         return view.form(request, "", results, table.unread)
 

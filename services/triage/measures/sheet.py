@@ -9,7 +9,8 @@ from datetime import date, datetime
 from typing import Literal
 
 from services.triage.case.commands.decision import day_faults
-from shared.input.texts import is_blank, is_too_long, lines_of, trim_line
+from shared.input.texts import is_blank, is_too_long, trim_line
+from shared.names import LONGEST_LINE
 from shared.policy import Policy
 from shared.problems import FieldError, FieldsWrong
 from shared.times import parse_day
@@ -22,10 +23,13 @@ EXPORTED = ("everywhere", "emergency", "review_by", "erased", "ask_handlers", "f
 """Columns of an export that follow from others: they are passed over."""
 MOST_ROWS = 500
 LONGEST: Mapping[str, int] = {"id": 100, "names": 300, "reference": 300}
-"""Characters of the texts that people write."""
+"""Characters of the texts that people write, as people count. Intake takes as many (services.intake.vault.routes)."""
 _DELIMITERS = (",", ";", "\t")
 _GUARDED = re.compile(r"^'(?=\s*[=+\-@|%])")
 """An export has an apostrophe before what a spreadsheet would run."""
+
+_LOST = "\ufffd"
+"""What programs write for a character that they cannot read."""
 
 Outcome = Literal["added", "known", "refused"]
 
@@ -129,10 +133,14 @@ def faults_of(row: Row, policy: Policy, now: datetime) -> Iterator[FieldError]:
         elif column in choices and row.text(column) not in choices[column]:
             yield FieldError(f"/{column}", "unknown_choice", "Choose one of the options.")
     for column, limit in LONGEST.items():
-        if is_too_long(row.text(column), limit):
+        text = row.text(column)
+        if is_too_long(text, limit) or (column == "names" and len(text) > LONGEST_LINE):
             yield FieldError(f"/{column}", "string_too_long", f"At most {limit} characters.")
-    if len(lines_of(row.cells.get("names", ""))) > 1:
+    if "\n" in row.text("names"):
         yield FieldError("/names", "one_person", "A row is about one person. Write a row for each.")
+    for column in READ:
+        if _LOST in row.text(column):
+            yield FieldError(f"/{column}", "not_utf_8", "A character was lost. Save the table as CSV in UTF-8.")
     days: dict[str, date] = {}
     for column in ("begun_at", "until", "decided_on"):
         try:

@@ -3,14 +3,23 @@
 "use strict";
 
 (() => {
+  const faults = document.querySelectorAll("[data-file-fault]");
+  const tell = (fault) => faults.forEach((one) => { one.hidden = one.dataset.fileFault !== fault; });
+
   for (const input of document.querySelectorAll("input[type=file][data-into]")) {
     const into = document.getElementById(input.dataset.into);
     input.closest("[data-file]").hidden = false;
     input.addEventListener("change", async () => {
       const [file] = input.files;
+      tell(file && file.size > 500_000 ? "large" : "");
       if (!file || file.size > 500_000) return;
-      into.value = await file.text();
-      into.focus();
+      try {
+        // Read in another encoding, the names would change.
+        into.value = new TextDecoder("utf-8", { fatal: true }).decode(await file.arrayBuffer());
+        into.focus();
+      } catch {
+        tell("encoding");
+      }
     });
   }
 })();

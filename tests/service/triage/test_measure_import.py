@@ -113,6 +113,10 @@ async def test_the_same_table_again_adds_nothing_and_another_row_under_a_key_is_
         ({"names": ["Zebedee", "Dougal"]}, "/names", "one_person"),
         ({"names": ["Z" * 301]}, "/names", "string_too_long"),
         ({"names": []}, "/names", "missing"),
+        ({"names": ["Zebedee\n\u3164"]}, "/names", "one_person"),
+        ({"names": ["Z" + "\u0301" * 1000]}, "/names", "string_too_long"),
+        ({"names": ["Z\ufffdb\ufffd"]}, "/names", "not_utf_8"),
+        ({"reference": "N\ufffd 3"}, "/reference", "not_utf_8"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
@@ -127,6 +131,15 @@ async def test_a_bad_row_says_what_is_wrong_comes_back_whole_and_stops_no_other(
     assert bad["row"]["names"] == "\n".join(sent["names"])
     assert (good["result"], good["row"]) == ("added", None)
     assert len(rig.cases.stored) == 1
+
+
+@pytest.mark.parametrize(
+    "sign", ["%D9%85", "e\u0301\u0323", "\U0001f469\u200d\U0001f680", "z"], ids=["link", "marks", "joined", "z"]
+)
+async def test_rows_as_long_as_people_may_write_them_are_taken_by_the_vault(rig: Rig, sign: str) -> None:
+    long = measure(id=sign * 100, names=[sign * min(300, 1000 // len(sign))], reference=sign * 300)
+    (item,) = (await send(rig, long))["items"]
+    assert item["result"] == "added", item["errors"]
 
 
 async def test_an_export_comes_back_and_one_of_another_deployment_is_brought_in(rig: Rig) -> None:
