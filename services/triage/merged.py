@@ -1,6 +1,6 @@
 """Cases that are part of another one follow it: to another handling body, and to its outcome."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 
 from services.triage.author import TRIAGE
@@ -33,9 +33,17 @@ async def follow(
     It may be repeated in any number. Raises Unavailable.
     """
     parts = {part: case.id for case in survivors for ref in case.absorbed if (part := tokens.case_meant(case.id, ref))}
+    known: Mapping[str, StoredCase] = {}
+    asked = set[str]()
 
     async def decide(case_id: str, stored: StoredCase | None) -> CaseChange | None:
-        survivor = (await cases.load([parts[case_id]])).get(parts[case_id])
+        nonlocal known
+        if not asked or case_id in asked:
+            # Survivors are loaded after their parts, so again after a lost race: else a part could follow an older one.
+            known = await cases.load(set(parts.values()))
+            asked.clear()
+        asked.add(case_id)
+        survivor = known.get(parts[case_id])
         if stored is None or survivor is None or not _is_part(stored.case, survivor.case, tokens):
             return None
         cause = new_id()

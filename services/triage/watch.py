@@ -33,7 +33,7 @@ from shared.events import DeadlineBreached
 from shared.ids import new_id
 from shared.parties import Parties
 from shared.policy import Policy
-from shared.problems import Unavailable
+from shared.problems import Problem, Unavailable
 from shared.times import now
 
 log = logging.getLogger(__name__)
@@ -144,9 +144,12 @@ class CaseWatch:
     async def hint(self) -> int:
         """Judge the communities in which a deadline was missed. Returns how much is told. Raises Unavailable."""
         told = 0
-        while self._hints and self._missed:
-            community = next(iter(self._missed))
-            told += await self._hints.look(community)
+        for community in tuple(self._missed):
+            try:
+                told += await self._hints.look(community) if self._hints else 0
+            except Problem as refused:
+                # The next missed deadline of the community asks once more.
+                log.warning("a hint was refused", extra={"reason": str(refused)})
             self._missed.discard(community)
         return told
 

@@ -68,11 +68,11 @@ class Drafts:
         return text if len(text) <= LONGEST_DRAFT else ""
 
     def open(self, sealed: str, secret: str) -> Draft | None:
-        """The draft; None for a text that this key and secret did not seal."""
+        """The draft; None for a text that this key and secret did not seal, or of a later version with more fields."""
         try:
             data = urlsafe_b64decode(sealed.encode())
             return Draft(**orjson.loads(self._cipher(secret).decrypt(data[:_NONCE], data[_NONCE:], None)))
-        except (InvalidTag, ValueError):
+        except (InvalidTag, ValueError, TypeError):
             return None
 
     def slot(self, path: str, secret: str) -> str:
@@ -173,13 +173,16 @@ class FormDrafts:
         # While the store is away the form is sent all the same, and its draft ends by itself.
         with suppress(Unavailable):
             if is_secret(secret):
-                slot = self.drafts.slot(path or request.scope["path"], secret)
-                await self.sessions.store.drop_draft(hash_of(secret), slot)
+                at, store = path or request.scope["path"], self.sessions.store
+                await store.drop_draft(hash_of(secret), self.drafts.slot(at, secret))
+                if await self._at(request, at):
+                    # A draft of an earlier version has the empty slot.
+                    await store.drop_draft(hash_of(secret), "")
 
-    async def _at(self, request: Request) -> Draft | None:
-        """The draft of the form at this address, under the session of this browser."""
-        path = request.scope["path"]
-        return next((draft for draft, _ in await self._waiting(request) if draft.path == path), None)
+    async def _at(self, request: Request, path: str | None = None) -> Draft | None:
+        """The draft of the form at this address, or for `path`, under the session of this browser."""
+        at = path or request.scope["path"]
+        return next((draft for draft, _ in await self._waiting(request) if draft.path == at), None)
 
     async def _waiting(self, request: Request, about: str | None = None) -> list[tuple[Draft, datetime]]:
         """The drafts under the session of this browser, ended or not, and until when each waits (UTC-aware)."""

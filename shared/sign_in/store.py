@@ -71,7 +71,7 @@ class MongoSessions:
         """Keep a draft under a session, in place of any other in this slot. Of more than MOST_DRAFTS one goes."""
         kept = {"draft": draft.sealed, "about": draft.about, "until": draft.until}
         with self._reaching():
-            await self._attempts.update_one({"_id": f"draft {id_hash} {slot}"}, {"$set": kept}, upsert=True)
+            await self._attempts.update_one({"_id": _draft_id(id_hash, slot)}, {"$set": kept}, upsert=True)
             found = self._attempts.find(_drafts_of(id_hash), {"_id": 1}).sort("until", -1).skip(MOST_DRAFTS)
             if over := [document["_id"] async for document in found]:
                 await self._attempts.delete_many({"_id": {"$in": over}})
@@ -80,7 +80,7 @@ class MongoSessions:
         """The drafts that are kept under a session at this time (UTC-aware), by slot; only those `about` one page."""
         wanted = {**_drafts_of(id_hash), "until": {"$gt": at}, **({} if about is None else {"about": about})}
         with self._reaching():
-            # A draft of an earlier version has no slot, and says nothing of its page.
+            # A draft of an earlier version says nothing of its page.
             return {
                 one["_id"].partition(f"draft {id_hash}")[2].strip(): KeptDraft(
                     one["draft"], one.get("about", ""), one["until"]
@@ -91,7 +91,7 @@ class MongoSessions:
     async def drop_draft(self, id_hash: str, slot: str) -> None:
         """Forget the draft in this slot of a session."""
         with self._reaching():
-            await self._attempts.delete_one({"_id": f"draft {id_hash} {slot}"})
+            await self._attempts.delete_one({"_id": _draft_id(id_hash, slot)})
 
     async def drop_drafts_about(self, about: str) -> None:
         """Forget all drafts about a page, under every session."""
@@ -159,6 +159,11 @@ class MongoSessions:
     async def _delete(self, which: Document) -> int:
         with self._reaching():
             return (await self._sessions.delete_many(which)).deleted_count
+
+
+def _draft_id(id_hash: str, slot: str) -> str:
+    # A draft of an earlier version has the empty slot.
+    return f"draft {id_hash} {slot}".rstrip()
 
 
 def _drafts_of(id_hash: str) -> Document:

@@ -39,6 +39,10 @@ class TestSessions:
         for _ in range(2):
             await store.drop_draft(session, "a")
             assert await store.drafts_of(session, at) == {"b": other}
+        await store.keep_draft(session, "", KeptDraft("of an earlier version", "", until))
+        assert set(await store.drafts_of(session, at)) == {"", "b"}
+        await store.drop_draft(session, "")
+        assert await store.drafts_of(session, at) == {"b": other}
         assert await store.take_attempt(session) is None
 
     async def test_drafts_about_a_page_go_from_under_every_session(self, store: SessionStore) -> None:

@@ -47,7 +47,7 @@ class MongoTicks:
 
     async def tick(self, case_id: str, check: str, tick: Tick) -> None:
         """See Ticks."""
-        kept = {"case_id": case_id, "check": check, "by": tick.by, "at": tick.at}
+        kept = {"check": check, "by": tick.by, "at": tick.at}
         with reaching():
             await self._documents.update_one({"_id": _id(case_id, check)}, {"$setOnInsert": kept}, upsert=True)
 

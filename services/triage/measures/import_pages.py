@@ -58,6 +58,7 @@ def make_import_pages(
         except (Unavailable, Problem):
             # Earlier portions may be in.
             return view.form(request, text, away=True)
+        await drafts.drop(request)
         return view.form(request, "", results, table.unread)
 
     return router

@@ -30,19 +30,20 @@ class SystemicHints:
         self._vault = vault
         self._policy = policy
         self._clock = clock
-        self._told: set[tuple[str, str, int]] = set()
-        """What this process has told: without it each further breach would ask intake again, which keeps it once."""
+        self._told: dict[tuple[str, str], int] = {}
+        """The time of a rule for which this process has told of a community: without it each further breach would ask
+        intake again, which keeps it once."""
 
     async def look(self, community: str) -> int:
         """Judge a community by each rule of the policy, and tell what is new. Returns how much. Raises Unavailable."""
         at, told = self._clock(), 0
         for rule in self._policy.patterns.systemic:
-            name = (rule.id, community, period_of(rule, at))
-            if name in self._told:
+            period = period_of(rule, at)
+            if self._told.get((rule.id, community)) == period:
                 continue
             if found := await self._found(rule, community, at):
-                await self._vault.hint(community, rule.flag, f"{rule.id} {name[2]}", self._words(community, found, at))
-                self._told.add(name)
+                await self._vault.hint(community, rule.flag, f"{rule.id} {period}", self._words(community, found, at))
+                self._told[rule.id, community] = period
                 told += 1
         return told
 

@@ -35,7 +35,8 @@ RosterCode = Annotated[str, TypedText(80)]
 Codes = Annotated[tuple[RosterCode, ...], Field(max_length=50)]
 GivenName = Annotated[str, TypedText(320, longest=LONGEST_LINE)]
 GivenNames = Annotated[tuple[GivenName, ...], Field(max_length=20)]
-Languages = Annotated[tuple[RosterCode, ...], Field(max_length=20)]
+MOST_LANGUAGES = 20
+Languages = Annotated[tuple[RosterCode, ...], Field(max_length=MOST_LANGUAGES)]
 PersonRole = Literal["responder", "coordinator", "enforcer", "auditor", "operator"]
 Scope = Literal["meta", "proof", "export"]
 

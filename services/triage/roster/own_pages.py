@@ -8,7 +8,7 @@ from starlette.responses import RedirectResponse
 
 from services.triage.paths import ME
 from services.triage.rooms import rooms_of
-from services.triage.roster.changes import NoteLanguages
+from services.triage.roster.changes import MOST_LANGUAGES, NoteLanguages
 from services.triage.roster.desk import RosterDesk
 from shared.i18n.wording import language_name
 from shared.ids import new_id
@@ -19,12 +19,15 @@ from shared.web.gate import Callers, Gate, does, principal_of
 from shared.web.idempotency import cause_of, checked_key
 from shared.web.pages import Pages
 
+_NO_LANGUAGE, _TOO_MANY = "roster-no-language", "roster-too-many-languages"
+"""What is said of languages that are refused."""
+
 
 def make_own_pages(desk: RosterDesk, gate: Gate, pages: Pages) -> APIRouter:
     """The page at /desk/me."""
     router = gate.router(Callers.PEOPLE, include_in_schema=False)
 
-    async def show(request: Request, typed: str | None = None, *, wrong: bool = False) -> Response:
+    async def show(request: Request, typed: str | None = None, wrong: str | None = None) -> Response:
         who = principal_of(request)
         read = (await desk.own(who)).entry.languages
         context = {
@@ -32,6 +35,7 @@ def make_own_pages(desk: RosterDesk, gate: Gate, pages: Pages) -> APIRouter:
             "read": [(one, language_name(one)) for one in read],
             "typed": ", ".join(read) if typed is None else typed,
             "wrong": wrong,
+            "most": MOST_LANGUAGES,
             "key": new_id(),
             "done": "done" in request.query_params and not wrong,
             "rooms": rooms_of(who),
@@ -53,7 +57,7 @@ def make_own_pages(desk: RosterDesk, gate: Gate, pages: Pages) -> APIRouter:
             change = NoteLanguages(languages=said)
             await desk.carry_out(who, who.ref, change, kept.version, cause)
         except (FieldsWrong, ValidationError):
-            return await show(request, typed, wrong=True)
+            return await show(request, typed, _TOO_MANY if len(said) > MOST_LANGUAGES else _NO_LANGUAGE)
         return RedirectResponse(f"{ME}?done=1", 303)
 
     return router

@@ -1,6 +1,7 @@
 """The reporter of a merged case hears how the matter was decided, and nothing of the other report."""
 
 from tests.service.shared.test_outside_tool import ADA, REPORT, Bodies, Tool
+from tests.support.forms import SAME_ORIGIN, token_from
 from tests.support.four_services import FourServices, four_services
 
 
@@ -32,6 +33,10 @@ async def test_the_reporter_of_a_merged_case_hears_the_outcome_and_where_to_appe
         told = await status(receipt)
         assert (told["state"], told["outcome"], told["reason"]) == ("decided", "advice", None)
         assert told["appeal"]["barred"] == "elsewhere"  # type: ignore[index]  # an object
+        token = await token_from(services.reporter, "/follow-up")
+        html = {"Accept": "text/html", **SAME_ORIGIN}
+        page = await services.reporter.post("/follow-up", data={**token, "receipt": receipt}, headers=html)
+        assert "You can ask the people who handle your report to take your appeal." in page.text
         assert (await status(other))["reason"] == "We have spoken with them both."
         # Nothing in the events of the one case names the other.
         for case, foreign in ((part, survivor), (survivor, part)):

@@ -1,6 +1,6 @@
 """A form that came after its session had ended: its words come back to the same person, and to nobody else."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 import httpx
@@ -212,3 +212,12 @@ def test_a_draft_is_opened_by_its_key_and_secret_alone() -> None:
     assert Drafts(b"k" * 32).open(sealed, "other") is None
     assert Drafts(b"x" * 32).open(sealed, "secret") is None
     assert Drafts(b"k" * 32).seal(replace(draft, fields={"words": ["x" * LONGEST_DRAFT]}), "secret") == ""
+
+
+def test_a_draft_with_fields_of_a_later_version_is_left_alone() -> None:
+    @dataclass(frozen=True, slots=True)
+    class LaterDraft(Draft):
+        language: str = "en"
+
+    sealed = Drafts(b"k" * 32).seal(LaterDraft("/desk/words", "mark", {"words": [WORDS]}), "secret")
+    assert Drafts(b"k" * 32).open(sealed, "secret") is None

@@ -1,6 +1,7 @@
 """What a handler typed and never sent: kept sealed for this browser alone, and in its form again later."""
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from html import unescape
 
 import httpx
@@ -80,6 +81,17 @@ async def test_a_draft_is_discarded_by_a_button_and_by_taking_all_words_away(rig
         gone = await keep(rig, case, "ask", discard="1")
         assert (gone.status_code, gone.headers["location"]) == (303, f"/desk/cases/{case.code_name}")
         assert rig.sessions.drafts == {}
+
+
+async def test_a_draft_of_an_earlier_version_goes_with_its_own_form_alone(rig: Rig) -> None:
+    case = await in_work(rig)
+    await keep(rig, case, "ask", question=WORDS)
+    (((session, _), kept),) = rig.sessions.drafts.items()
+    rig.sessions.drafts = {(session, ""): replace(kept, about="")}
+    await keep(rig, case, "note", discard="1")
+    assert rig.sessions.drafts
+    await keep(rig, case, "ask", discard="1")
+    assert rig.sessions.drafts == {}
 
 
 async def test_words_whose_form_is_there_no_more_stand_on_the_page(rig: Rig) -> None:

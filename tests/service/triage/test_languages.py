@@ -41,15 +41,23 @@ async def test_a_responder_says_on_their_own_page_which_languages_they_read(rig:
 
 
 @pytest.mark.parametrize(
-    "typed", ["12", "en, <b>", "x" * 90, ", ".join(["en"] * 21)], ids=["digits", "tag", "long", "many"]
+    ("typed", "said"),
+    [
+        ("12", "Write a tag"),
+        ("en, <b>", "Write a tag"),
+        ("x" * 90, "Write a tag"),
+        (", ".join(["en"] * 21), "Name 20 languages at most."),
+    ],
+    ids=["digits", "tag", "long", "many"],
 )
-async def test_what_is_no_language_is_said_and_nothing_is_lost(rig: Rig, typed: str) -> None:
+async def test_what_is_no_language_is_said_and_nothing_is_lost(rig: Rig, typed: str, said: str) -> None:
     await signed_in(rig, ALICE)
     page = (await rig.http.get("/desk/me")).text
     kept = {name: value for name, value in hidden_fields(page).items() if name in ("key", "form_token")}
     wrong = await rig.http.post("/desk/me", data={**kept, "languages": typed})
     assert wrong.status_code == 422
     assert 'aria-invalid="true"' in wrong.text
+    assert wrong.text.count(said) == 2
     assert typed in unescape(wrong.text)
 
 

@@ -1,6 +1,6 @@
 """A case is referred to another body: what that body sees before it accepts, and what each side can do."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -8,13 +8,16 @@ import pytest
 
 from services.triage.case.case import Case
 from services.triage.case.evolve.fold import fold
+from services.triage.merged import follow
+from services.triage.stored import CaseChange
 from shared.access.principal import Principal
 from shared.problems import Unavailable
+from shared.times import now
 from tests.service.triage.test_sight import codes_in_queue
 from tests.service.triage.test_watch import World, watch_of
 from tests.support.forms import SAME_ORIGIN, hidden_fields
 from tests.support.people import COPIES, bearer, coordinator, responder, sign_in
-from tests.support.triage_rig import Rig, make_rig
+from tests.support.triage_rig import POLICY, TOKENS, Rig, make_rig
 
 ANN, BEN = (responder(name, "enwiki_arbcom") for name in ("81a1", "81b2"))
 STEVE, STELLA = (responder(name, "stewards") for name in ("81c3", "81d4"))
@@ -249,3 +252,28 @@ async def test_merged_cases_that_were_left_behind_follow_at_the_next_start(
     assert await watch_of(rig, world).look() == 1
     assert rig.cases.stored[part.id].case.body == "stewards"
     assert await watch_of(rig, world).look() == 0
+
+
+async def test_the_parts_of_a_case_ask_for_it_once_and_again_after_a_lost_race(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    part, survivor = await merged(rig)
+    other = await rig.open()
+    assert (await rig.order(other, "merge", {"other": survivor.code_name}, ANN)).status_code == 200
+    behind = {one.id: rig.cases.stored[one.id] for one in (part, other)}
+    assert (await rig.order(survivor, "refer", {"body": "stewards", "explanation": WHY}, ANN)).status_code == 200
+    assert (await rig.order(survivor, "accept_referral", {}, STEVE)).status_code == 200
+    save = rig.cases.save
+
+    async def lose(changes: Sequence[CaseChange]) -> set[str]:
+        monkeypatch.setattr(rig.cases, "save", save)
+        return {one.case.id for one in changes}
+
+    for is_lost, asked in ((False, 1), (True, 2)):
+        rig.cases.stored |= behind
+        rig.cases.looked_at.clear()
+        if is_lost:
+            monkeypatch.setattr(rig.cases, "save", lose)
+        assert await follow([rig.cases.stored[survivor.id].case], rig.cases, TOKENS, POLICY, now) == 2
+        assert rig.cases.looked_at.count(survivor.id) == asked
+        assert {rig.cases.stored[one].case.body for one in behind} == {"stewards"}

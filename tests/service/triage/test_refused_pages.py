@@ -9,6 +9,7 @@ import pytest
 from services.triage.case.case import Case
 from shared.access.principal import Grant, Leave, Principal, Role
 from shared.times import now
+from tests.service.triage.test_measures import EVE
 from tests.support.forms import hidden_fields
 from tests.support.people import COPIES, LONG_AGO, TRAINED, auditor, come_back, person, sign_in
 from tests.support.rosters import refresh_rosters
@@ -188,3 +189,19 @@ async def test_a_form_without_words_takes_no_words_away(rig: Rig) -> None:
     claimed = await rig.http.post("/desk/cases/never-there/assign", data={**kept, "assignee": ALICE.ref})
     assert claimed.status_code == 404
     assert "When was it, and where?" in (await rig.http.get(form)).text
+
+
+async def test_a_table_of_measures_that_had_to_wait_is_forgotten_once_it_is_sent(rig: Rig) -> None:
+    form = "/desk/measures/import"
+    await sign_in(rig.http, rig.sessions, "/desk", EVE)
+    kept = {n: v for n, v in hidden_fields((await rig.http.get(form)).text).items() if n == "form_token"}
+    COPIES.enrol(replace(EVE, leaves=(Leave(LONG_AGO, BACK),)))
+    await refresh_rosters(rig.app)
+    table = "id,kind,scope,community,body,begun_at,until,names\nr1,warning,community,enwiki,x,,,Zebedee\n"
+    assert (await rig.http.post(form, data={**kept, "table": table})).status_code == 403
+    COPIES.enrol(EVE)
+    await refresh_rosters(rig.app)
+    assert "Zebedee" in (await rig.http.get(form)).text
+    assert "Zebedee" in (await rig.http.post(form, data={**kept, "table": table})).text
+    assert rig.sessions.drafts == {}
+    assert "Zebedee" not in (await rig.http.get(form)).text

@@ -13,7 +13,7 @@ from services.triage.watch import CaseWatch
 from shared.events import SystemicPatternFound
 from shared.parties import Parties
 from shared.policy import ReportFacts
-from shared.problems import Unavailable
+from shared.problems import Problem, Unavailable
 from shared.times import now
 from tests.support.triage_rig import POLICY, TOKENS, Everywhere, Rig, make_rig, reported
 
@@ -104,3 +104,25 @@ async def test_it_is_told_once_in_a_period_by_any_replica_and_after_an_outage(ri
         await again.wake()
         await again.hint()
     assert len(rig.vault.hints) == 1
+
+
+async def test_a_community_that_is_refused_keeps_no_other_one_from_being_told_of(rig: Rig) -> None:
+    await missing(rig, 3)
+    at = await missing(rig, 3, community="swwiki")
+
+    class Refusing:
+        def __init__(self) -> None:
+            self.asked: list[str] = []
+
+        async def hint(self, community: str, flag: str, key: str, words: str) -> None:
+            self.asked.append(community)
+            if len(self.asked) == 1:
+                raise Problem(422, "service-refused", "intake refused the request.")
+
+    vault = Refusing()
+    hints = SystemicHints(rig.cases, vault, STRICT, lambda: at)
+    parties = Parties(rig.parties, patience=0.0)
+    watch = CaseWatch(rig.cases, parties, Everywhere(), STRICT, TOKENS, every=1, hints=hints, clock=lambda: at)
+    await watch.wake()
+    assert [await watch.hint(), await watch.hint()] == [1, 0]
+    assert sorted(vault.asked) == ["enwiki", "swwiki"]
