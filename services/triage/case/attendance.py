@@ -170,7 +170,13 @@ def attend(case: Case, people: People, policy: Policy, now: datetime) -> list[Ca
     if any(isinstance(fact, CasePassedOn) for fact in facts):
         # Nobody has it in the other body.
         case = replace(case, assignee=None)
-    return [*facts, *_joint_ended(case, people, recused, policy, now)]
+    return [*facts, *_joint_ended(case, people, policy, now)]
+
+
+def but_for_waiting(case: Case) -> Case:
+    """The case without the recusals that nobody has confirmed yet."""
+    waiting = {recusal.person for recusal in case.recusals if recusal.confirm_by is not None}
+    return replace(case, recused=tuple(person for person in case.recused if person not in waiting))
 
 
 def _attend(case: Case, people: People, recused: frozenset[str], policy: Policy, now: datetime) -> list[CaseFact]:
@@ -179,7 +185,10 @@ def _attend(case: Case, people: People, recused: frozenset[str], policy: Policy,
     before = _given_to(case)
     apart = case.deciders if state is CaseState.APPEALED else frozenset[str]()
     able: list[str] = []
-    for body in dict.fromkeys((own, *policy.stand_ins(own), case.body)):
+    # Else the people of a body that joined could shut out those of the body that leads, and have the case.
+    have_joined = {one.to_body for one in case.referrals if one.joint and one.ended == "accepted"}
+    stand_ins = (body for body in policy.stand_ins(own) if body not in have_joined)
+    for body in dict.fromkeys((own, *stand_ins, case.body)):
         there = attendance(_about(body, case.community, people, policy, recused), people, policy, now, apart)
         if there.can_keep if body in before else there.can_take:
             if body != case.body:
@@ -193,10 +202,12 @@ def _attend(case: Case, people: People, recused: frozenset[str], policy: Policy,
     return [] if case.unattended else [CaseUnattended(previous=state, state=state, body=body)]
 
 
-def _joint_ended(
-    case: Case, people: People, recused: frozenset[str], policy: Policy, now: datetime
-) -> Iterator[CaseFact]:
-    """That bodies work on the case no more, because they could not keep a case of their own with these people."""
+def _joint_ended(case: Case, people: People, policy: Policy, now: datetime) -> Iterator[CaseFact]:
+    """That bodies work on the case no more, because they could not keep a case of their own with these people.
+
+    A recusal that one person alone declared ends nothing: the votes of the others would be gone for good.
+    """
+    people, recused = people.of(but_for_waiting(case))
     for body in case.joined:
         if not attendance(_about(body, case.community, people, policy, recused), people, policy, now).can_keep:
             fact = joint_ended(case, body, people, policy, now)

@@ -4,11 +4,11 @@ Votes count while the person who gave them may handle the case: not once the per
 While only one person says that another one is recused, the objection of that other one counts.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from services.triage.case.attendance import People, voters
+from services.triage.case.attendance import People, but_for_waiting, voters
 from services.triage.case.case import Case
 from services.triage.case.hearing import need_of
 from services.triage.case.values import Proposal
@@ -36,7 +36,7 @@ class Tally:
 
 def count_votes(case: Case, proposal: Proposal, people: People, policy: Policy, now: datetime) -> Tally:
     """What the proposal of a case has at `now` (UTC-aware). `people`: who could handle the case."""
-    may_agree, may_vote = voters(case, people, policy, now), _may_object(case, people, policy, now)
+    may_agree, may_vote = voters(case, people, policy, now), may_object(case, people, policy, now)
     votes = [(proposal.by, True), *((vote.by, vote.in_favour) for vote in proposal.votes)]
     in_favour = tuple(by for by, agrees in votes if agrees and by in may_agree)
     against = tuple(by for by, agrees in votes if not agrees and by in may_vote)
@@ -53,11 +53,9 @@ def count_votes(case: Case, proposal: Proposal, people: People, policy: Policy, 
     return Tally(in_favour, against, len(may_vote), tuple(needs))
 
 
-def _may_object(case: Case, people: People, policy: Policy, now: datetime) -> frozenset[str]:
+def may_object(case: Case, people: People, policy: Policy, now: datetime) -> frozenset[str]:
     """Who may vote, and who may do so but for a recusal that nobody has confirmed yet."""
-    waiting = {recusal.person for recusal in case.recusals if recusal.confirm_by is not None}
-    but_for = replace(case, recused=tuple(person for person in case.recused if person not in waiting))
-    return voters(but_for, people, policy, now)
+    return voters(but_for_waiting(case), people, policy, now)
 
 
 def _votes_needed(rule: Outcome, in_favour: int, against: int, may_vote: int) -> list[Need]:
@@ -81,6 +79,6 @@ def stands_against(case: Case, person: str | None, people: People, policy: Polic
     proposal = case.proposal
     if proposal is None or person == proposal.by:
         return False
-    may_vote = _may_object(case, people, policy, now)
+    may_vote = may_object(case, people, policy, now)
     objected = any(not vote.in_favour and vote.by in may_vote for vote in proposal.votes)
     return proposal.by in may_vote and not objected

@@ -29,6 +29,7 @@ FIELD_MESSAGES = {
     "not_to_come": "desk-not-to-come",
     "too_far": "desk-too-far",
     "own_recusal": "desk-own-recusal",
+    "lead_confirms": "desk-lead-confirms",
     "not_to_withdraw": "desk-not-to-withdraw",
     **{f"needs_{need}": f"desk-needs-{need}" for need in NEEDS},
     "not_proposed": "desk-not-proposed",
@@ -38,6 +39,7 @@ FIELD_MESSAGES = {
     "not_timed": "desk-not-timed",
     "not_scoped": "desk-not-scoped",
     "in_the_past": "desk-in-the-past",
+    "is_joint": "desk-is-joint",
     "measures_stand": "desk-measures-stand",
     "no_measure": "desk-no-measure",
     "has_no_end": "desk-has-no-end",
@@ -61,6 +63,7 @@ FIELD_MESSAGES = {
     "asks_another": "desk-asks-another",
     "not_joined": "desk-not-joined",
     "not_yours": "desk-not-yours",
+    "objects": "desk-objects",
     "too_many_views": "desk-views-full",
     "not_withheld": "desk-not-withheld",
 }

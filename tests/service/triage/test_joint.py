@@ -200,6 +200,41 @@ async def test_a_body_lets_itself_go_and_the_lead_any(rig: Rig) -> None:
     assert now(rig, case).joined == ("stewards",)
 
 
+async def test_people_of_a_joined_stand_in_cannot_shut_the_lead_out_and_have_the_case(rig: Rig, world: World) -> None:
+    una = coordinator("91b8", "u4c")
+    COPIES.enrol(una)
+    world.people.append(una)
+    case = await rig.open(flags=("ongoing",))
+    await give(rig, case, ANN, "invite_body", body="u4c", explanation=WHY)
+    await give(rig, case, UMA, "accept_invitation")
+    for who in (ANN, BEN, CORA):
+        await give(rig, case, una, "recuse", person=who.ref, ground="other")
+    after = now(rig, case)
+    assert (after.body, after.unattended) == ("enwiki_arbcom", True)
+    assert all(recusal.confirm_by for recusal in after.recusals)
+    assert await refused(rig, case, UMA, "confirm", person=ANN.ref) == (422, "lead_confirms")
+    for command, values in (("decide", {"outcome": "no_violation", "reason": "So."}), ("close", {}), ("claim", {})):
+        assert (await refused(rig, case, UMA, command, **values))[0] == 404
+    await give(rig, case, UMA, "end_joint", body="u4c", explanation="Bye.")
+    assert (await shown(rig, case, UMA)).status_code == 404
+    world.at += timedelta(hours=25)
+    await watch_of(rig, world).look()
+    assert (now(rig, case).recused, now(rig, case).unattended) == ((), False)
+
+
+async def test_the_lead_does_not_end_joint_work_to_be_rid_of_objections(rig: Rig) -> None:
+    case = await joint(rig)
+    await give(rig, case, ANN, "propose_decision", outcome="permanent_ban", scope="community", why="Hounding.")
+    await give(rig, case, BEN, "second")
+    for who in (STEVE, STELLA):
+        await give(rig, case, who, "object", why="No evidence.")
+    other = await rig.open()
+    assert await refused(rig, case, ANN, "end_joint", body="stewards", explanation="Bye.") == (422, "objects")
+    assert await refused(rig, case, ANN, "merge", other=other.code_name) == (422, "is_joint")
+    decision = {"outcome": "permanent_ban", "reason": "So."}
+    assert await refused(rig, case, ANN, "decide", **decision) == (422, "needs_majority")
+
+
 async def test_notes_for_a_body_are_read_by_the_body_of_their_author(rig: Rig) -> None:
     case = await joint(rig)
     await give(rig, case, STEVE, "note", note="Among us.", visibility="body")

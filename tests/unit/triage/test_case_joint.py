@@ -8,10 +8,11 @@ import pytest
 from services.triage.case.attendance import People, attend, voters
 from services.triage.case.case import Case
 from services.triage.case.commands.command import Command, Words
-from services.triage.case.commands.decision import Decide, ProposeDecision
+from services.triage.case.commands.decision import Decide, Object, ProposeDecision
 from services.triage.case.commands.handling import Assign, Close, Start
 from services.triage.case.commands.joint import AcceptInvitation, DeclineInvitation, EndJoint, InviteBody
-from services.triage.case.commands.recusal import Recuse
+from services.triage.case.commands.merging import Follow, Merge
+from services.triage.case.commands.recusal import Confirm, Recuse
 from services.triage.case.commands.referral import AcceptReferral, Refer
 from services.triage.case.commands.waking import Wake
 from services.triage.case.forms import resource_of
@@ -22,7 +23,7 @@ from services.triage.case.voting import count_votes
 from shared.access.authorization import allow, is_permitted
 from shared.access.conditions import Reason, Refusal
 from shared.access.principal import Principal, Role
-from shared.events import CaseState, InvitationLapsed, JointEnded
+from shared.events import Actor, CasePassedOn, CaseState, InvitationLapsed, JointEnded, RecusalDeclared
 from shared.policy import load_policy
 from tests.support.case_steps import open_case, step
 from tests.support.people import coordinator, responder
@@ -111,6 +112,106 @@ def test_a_lead_with_too_few_people_goes_to_its_stand_in_although_others_have_jo
     assert [fact.name for fact in facts] == ["case.passed_on"]
 
 
+@pytest.mark.parametrize("gone", [(), ("u4c",)])
+def test_a_body_that_joined_never_stands_in_for_the_lead_not_even_once_it_left(gone: tuple[str, ...]) -> None:
+    case = joint("u4c")
+    for body in gone:
+        case, _ = step(case, EndJoint(body, WHY, UMA.actor(Role.RESPONDER), PEOPLE), AT)
+    (fact,) = attend(case, without(ANN, ANA), POLICY, AT)
+    assert fact.name == "case.unattended"
+    last = People({**without(ANN, ANA).staff, "trust_safety": [responder("9a99", "trust_safety")]})
+    (fact,) = attend(case, last, POLICY, AT)
+    assert isinstance(fact, CasePassedOn)
+    assert fact.body == "trust_safety"
+
+
+def declared(case: Case, person: Principal, by: Actor) -> tuple[Case, datetime | None]:
+    case, (event,) = step(case, Recuse("involved", person.ref, by, people=PEOPLE), AT)
+    assert isinstance(event.fact, RecusalDeclared)
+    return case, event.fact.confirm_by
+
+
+def test_a_coordinator_alone_shuts_out_nobody_of_another_body_of_the_case() -> None:
+    chief, joined_chief = coordinator("e5e5", "enwiki_arbcom"), coordinator("51d4", "stewards")
+    people = {"enwiki_arbcom": [ANN, ANA, chief], "stewards": [STU, SUE, SAM, joined_chief], "u4c": [UMA]}
+    everybody = People(people)
+    for by, person, waits in (
+        (joined_chief, ANN, True),
+        (joined_chief, STU, False),
+        (chief, STU, True),
+        (chief, ANN, False),
+        (chief, UMA, False),
+    ):
+        recuse = Recuse("involved", person.ref, by.actor(Role.COORDINATOR), people=everybody)
+        case, _ = step(joint(), recuse, AT)
+        assert (case.lapses_at is not None) is waits
+
+
+def test_people_of_the_joined_body_shut_out_nobody_of_the_lead_among_themselves() -> None:
+    case, confirm_by = declared(joint(), ANN, STU.actor(Role.RESPONDER))
+    assert confirm_by
+    again = (
+        Confirm(ANN.ref, SUE.actor(Role.RESPONDER), PEOPLE),
+        Recuse("involved", ANN.ref, SUE.actor(Role.RESPONDER), people=PEOPLE),
+    )
+    for command in again:
+        with pytest.raises(FieldsRefused, match="lead_confirms"):
+            step(case, command, AT)
+    # Nor where another body has the case meanwhile.
+    case = replace(case, body="trust_safety")
+    with pytest.raises(FieldsRefused, match="lead_confirms"):
+        step(case, again[0], AT)
+    confirmed, _ = step(case, Confirm(ANN.ref, ANA.actor(Role.RESPONDER), PEOPLE), AT)
+    assert confirmed.lapses_at is None
+
+
+def test_a_named_person_of_the_lead_is_shut_out_with_a_word_of_the_lead_alone() -> None:
+    token = "7" * 32
+    people = replace(PEOPLE, meant={token: ANN.ref})
+    case, _ = step(joint(), Recuse("named", ANN.ref, STU.actor(Role.RESPONDER), token, people), AT)
+    with pytest.raises(FieldsRefused, match="lead_confirms"):
+        step(case, Confirm(token, SUE.actor(Role.RESPONDER), people), AT)
+    case, _ = step(case, Confirm(token, ANA.actor(Role.RESPONDER), people), AT)
+    assert case.recused == (token,)
+
+
+def test_a_recusal_by_one_person_ends_no_joint_work_until_it_is_confirmed() -> None:
+    people = without(SAM)
+    case, _ = declared(joint(), STU, BY)
+    assert attend(case, people, POLICY, AT) == []
+    case, _ = step(case, Confirm(STU.ref, ANA.actor(Role.RESPONDER), people), AT)
+    (fact,) = attend(case, people, POLICY, AT)
+    assert fact.name == "case.joint_ended"
+
+
+def test_nobody_ends_joint_work_while_another_person_of_the_body_objects() -> None:
+    case, _ = step(joint(), ProposeDecision("warning", None, None, WHY, BY, PEOPLE), AT)
+    case, _ = step(case, Object(WHY, STU.actor(Role.RESPONDER)), AT)
+    for who in (ANN, SUE):
+        with pytest.raises(FieldsRefused, match="objects"):
+            step(case, EndJoint("stewards", WHY, who.actor(Role.RESPONDER), PEOPLE), AT)
+    # The votes of people who are gone count no more anyway.
+    for who, people in ((STU, PEOPLE), (ANN, without(STU))):
+        after, _ = step(case, EndJoint("stewards", WHY, who.actor(Role.RESPONDER), people), AT)
+        assert after.joined == ()
+
+
+def test_a_merged_case_that_follows_into_a_body_that_joined_has_it_once() -> None:
+    merged = replace(joint("stewards", "u4c"), state=CaseState.MERGED, merged_into="other")
+    case, _ = step(merged, Follow(replace(merged, body="stewards", own_body="stewards")), AT)
+    assert case.bodies == ("stewards", "u4c")
+
+
+def test_a_case_with_joint_work_is_merged_only_once_that_has_ended() -> None:
+    other = replace(joint(), id="other", code_name="calm-river")
+    case = joint()
+    with pytest.raises(FieldsRefused, match="/other: is_joint"):
+        step(case, Merge(other, None), AT)
+    case, _ = step(case, EndJoint("stewards", WHY, BY, PEOPLE), AT)
+    case, _ = step(case, Merge(other, None), AT)
+    assert case.state == "merged"
+
+
 def test_a_joined_body_that_gets_the_case_leads_and_has_not_joined_it() -> None:
     case, _ = step(joint("stewards", "u4c"), Refer("stewards", WHY, BY, PEOPLE), AT)
     case, _ = step(case, AcceptReferral(PEOPLE), AT)
@@ -154,7 +255,7 @@ def test_who_lost_the_case_does_not_get_it_back_with_the_end_of_another_body() -
     case, _ = step(joint("stewards", "u4c"), Assign(STU.ref), AT)
     gone = attend(case, without(STU, SUE, SAM, UMA, UNA), POLICY, AT)
     assert [fact.assignee for fact in gone if isinstance(fact, JointEnded)] == [None, None]
-    case, _ = step(case, Assign(ANN.ref), AT)
+    case, _ = step(joint(), Assign(ANN.ref), AT)
     moved, ended = attend(case, without(ANN, ANA, STU, SUE, SAM), POLICY, AT)
     assert (moved.name, ended) == (
         "case.passed_on", JointEnded(previous="investigating", state="investigating", body="stewards"),

@@ -52,6 +52,9 @@ class Merge(Command):
             yield FieldError("/other", "same_case", "This is the same case.")
         elif case.absorbed:
             yield FieldError("/other", "has_absorbed", "Other cases are part of this one.")
+        elif case.joined:
+            # Those bodies have no part in the survivor.
+            yield FieldError("/other", "is_joint", "Other handling bodies work on this case.")
         elif any(measure.stands for measure in case.measures):
             # On a merged case nothing comes due, and measures have to end.
             yield FieldError("/other", "measures_stand", "Measures of this case still hold.")

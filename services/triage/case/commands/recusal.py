@@ -1,6 +1,7 @@
 """People are recused from a case. To recuse another person takes two people, or a coordinator. Pure.
 
-To recuse a person who objects to an outcome takes two people always: nobody alone takes an objection away.
+To recuse a person who objects to an outcome takes two people always: nobody alone takes an objection away. So it does
+between the bodies of a joint case; and one of the body that leads says so of each of its own people.
 
 Where the case is about the person, the ground is NAMED, it always takes two people, and the events have a token of the
 case instead of a reference: who is named in a case must not be read in the record.
@@ -11,6 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Annotated
 
+from services.triage.case.attendance import NOBODY, People
 from services.triage.case.case import Case
 from services.triage.case.commands.command import ChoiceField, Command, ReferenceField
 from services.triage.case.values import Recusal
@@ -38,6 +40,8 @@ WITHDRAWALS = ("mistaken", "unfounded", "resolved")
 CONFIRM_WITHIN = timedelta(hours=24)
 """How long a recusal of another person holds by the word of one person."""
 
+LEAD_CONFIRMS = FieldError("/person", "lead_confirms", "A person of the body that leads has to confirm this.")
+
 
 @dataclass(frozen=True, slots=True)
 class Recuse(Command):
@@ -53,6 +57,7 @@ class Recuse(Command):
     person: Annotated[str, ReferenceField(oneself=PEOPLE)]
     by: Actor
     token: str = ""
+    people: People = NOBODY
 
     @property
     def named(self) -> Mapping[str, str]:
@@ -68,13 +73,14 @@ class Recuse(Command):
             yield FieldError("/person", "missing", ReferenceField.missing)
         elif self._meant not in case.recused and self._is_alone(case) and self._was_declared(case):
             yield FieldError("/person", "declared_before", "You have declared this before. Another person may do so.")
+        elif (known := self._waiting(case)) and _lacks_lead(case, known.person, (known.by, self.by.ref), self.people):
+            yield LEAD_CONFIRMS
 
     def decide(self, case: Case, state: CaseState, policy: Policy, now: datetime) -> list[CaseFact]:
         """The recusal, once; it takes the case from the person who has it. A second person who says so confirms it."""
         is_named, person = self.ground == NAMED, self._meant
         if person in case.recused:
-            known = case.recusal_of(person)
-            if known is None or known.confirm_by is None or known.by == self.by.ref:
+            if self._waiting(case) is None:
                 return []
             return [RecusalConfirmed(previous=case.state, state=state, person=person)]
         return [
@@ -94,11 +100,21 @@ class Recuse(Command):
         """The person as the events tell it."""
         return self.token if self.ground == NAMED else self.person
 
+    def _waiting(self, case: Case) -> Recusal | None:
+        """The recusal of the person by another one that nobody has confirmed yet."""
+        known = case.recusal_of(self._meant)
+        return known if known and known.confirm_by is not None and known.by != self.by.ref else None
+
     def _is_alone(self, case: Case) -> bool:
         """Whether another person has to confirm it."""
         if self.person == self.by.ref:
             return False
-        return self.ground == NAMED or self.by.role != Role.COORDINATOR or case.objects(self.person)
+        if self.ground == NAMED or self.by.role != Role.COORDINATOR or case.objects(self.person):
+            return True
+        joined = (_refs(self.people, body) for body in case.joined)
+        theirs = {one for refs in joined if self.person in refs for one in refs}
+        is_from_outside = bool(theirs) and self.by.ref not in theirs
+        return is_from_outside or _lacks_lead(case, self.person, (self.by.ref,), self.people)
 
     def _was_declared(self, case: Case) -> bool:
         """Whether the same actor has kept the person away before, or does so now, on whatever ground."""
@@ -118,6 +134,7 @@ class Confirm(Command):
 
     person: Annotated[str, ReferenceField(oneself=(), by_token=True)]
     by: Actor
+    people: People = NOBODY
 
     @classmethod
     def applies(cls, case: Case) -> bool:
@@ -125,12 +142,17 @@ class Confirm(Command):
         return case.lapses_at is not None
 
     def faults(self, case: Case, policy: Policy, now: datetime) -> Iterable[FieldError]:
-        """Nothing waits for it, or the person who declared the recusal gives it, in whatever role."""
+        """Nothing waits for it, or the person who declared the recusal gives it, in whatever role.
+
+        People of bodies that joined shut out nobody of the body that leads.
+        """
         recusal = case.recusal_of(self.person)
         if recusal is None or recusal.confirm_by is None or recusal.confirm_by <= now:
             yield FieldError("/person", "not_pending", "No recusal of this person waits to be confirmed.")
         elif recusal.by == self.by.ref:
             yield FieldError("/person", "own_recusal", "Another person has to confirm what you have declared.")
+        elif _lacks_lead(case, self.person, (recusal.by, self.by.ref), self.people):
+            yield LEAD_CONFIRMS
 
     def decide(self, case: Case, state: CaseState, policy: Policy, now: datetime) -> list[CaseFact]:
         """The confirmation."""
@@ -162,6 +184,19 @@ class Withdraw(Command):
     def decide(self, case: Case, state: CaseState, policy: Policy, now: datetime) -> list[CaseFact]:
         """The withdrawal."""
         return [RecusalWithdrawn(previous=case.state, state=state, person=self.person, withdrawal=self.withdrawal)]
+
+
+def _lacks_lead(case: Case, person: str, said_by: Iterable[str], people: People) -> bool:
+    """Whether a person (a reference or token) is of the body that leads a joint case, and nobody who says so is.
+
+    The body to which the case belongs counts as well: while its people are shut out, another one may have the case.
+    """
+    leading = {ref for body in {case.body, case.own_body}.difference(case.joined) for ref in _refs(people, body)}
+    return people.meant.get(person, person) in leading and leading.isdisjoint(said_by)
+
+
+def _refs(people: People, body: str | None) -> frozenset[str]:
+    return frozenset(one.ref for one in people.staff.get(body or "", ()))
 
 
 def may_withdraw(recusal: Recusal, by: Actor) -> bool:

@@ -6,6 +6,7 @@ from datetime import datetime
 from services.triage.case.case import Case
 from services.triage.case.evolve.changes import Fields
 from services.triage.case.evolve.handling import deadline_of
+from services.triage.case.evolve.referral import without
 from services.triage.case.values import MERGED, Deadline, Link, Move
 from shared.events import (
     CaseAbsorbed,
@@ -40,8 +41,10 @@ def _unmerged(_case: Case, _fact: CaseUnmerged, _event: Event) -> Fields:
     return {"merged_into": None, "merged_from": None, "merge_note_id": None, "outcome_there": None}
 
 
-def _followed(_case: Case, fact: CaseFollowed, _event: Event) -> Fields:
-    return {"body": fact.body, "own_body": fact.own_body, "assignee": None, "unattended": False}
+def _followed(case: Case, fact: CaseFollowed, event: Event) -> Fields:
+    referrals = without(case.referrals, fact.body, event.time)
+    has_it = {"body": fact.body, "own_body": fact.own_body, "assignee": None, "unattended": False}
+    return {"referrals": referrals, **has_it}
 
 
 def _decided_there(_case: Case, fact: OutcomeFollowed, _event: Event) -> Fields:
