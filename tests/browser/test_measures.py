@@ -67,7 +67,7 @@ async def test_a_table_from_a_file_is_brought_in_and_what_is_wrong_comes_back(
     await page.get_by_label("Or choose a CSV file").set_input_files([file])  # type: ignore[list-item]
     await expect(page.get_by_label("The table")).to_have_value(bad)
     await page.get_by_role("button", name="Bring in").click()
-    await expect(page.get_by_text("Line 2 (r1)")).to_be_visible()
+    await expect(page.get_by_text("Line 2 of what you sent (r1)")).to_be_visible()
     await view.judge(page)
     table = page.get_by_label("The table")
     await table.fill((await table.input_value()).replace("2027-11-01", ""))

@@ -8,7 +8,16 @@ from fastapi import APIRouter, Request, Response
 from services.triage.desk.faults import FIELD_MESSAGES
 from services.triage.desk.names import CaseNames
 from services.triage.measures.imports import MeasureImport
-from services.triage.measures.sheet import LONGEST, MOST_ROWS, NEEDED, READ, RowResult, read_table, write_table
+from services.triage.measures.sheet import (
+    LONGEST,
+    MOST_ROWS,
+    NEEDED,
+    READ,
+    RowResult,
+    TableFault,
+    read_table,
+    write_table,
+)
 from services.triage.paths import MEASURES
 from services.triage.rooms import rooms_of
 from shared.problems import FieldError, FieldsWrong, Problem, Unavailable
@@ -26,8 +35,8 @@ MESSAGES = {
     **{
         code: f"measures-import-{code.replace('_', '-')}"
         for code in (
-            "missing_column", "not_a_table", "not_utf_8", "too_many_rows", "too_long", "one_person", "future_date",
-            "range_reversed", "twice", "key_reused", "out_of_reach",
+            "missing_column", "column_twice", "no_rows", "not_a_table", "not_utf_8", "too_many_rows", "too_long",
+            "one_person", "future_date", "range_reversed", "twice", "key_reused", "out_of_reach",
         )
     },
 }  # fmt: skip
@@ -86,9 +95,10 @@ class _View:
         refused = [result for result in results if result.outcome == "refused"]
         count = Counter(result.outcome for result in results)
         policy, who = self._policy, principal_of(request)
-        kinds = [outcome.code for outcome in policy.outcomes.values() if outcome.scoped]
+        scoped = [outcome for outcome in policy.outcomes.values() if outcome.scoped]
         offered = {
-            "kind": self._names.options(request, "outcome", kinds),
+            "kind": self._names.options(request, "outcome", [outcome.code for outcome in scoped]),
+            "until": self._names.options(request, "outcome", [outcome.code for outcome in scoped if outcome.timed]),
             "scope": self._names.options(request, "scope", policy.scopes),
             "community": [(name, self._names.community(name)) for name in policy.communities],
             "body": self._names.options(request, "body", list(policy.bodies)),
@@ -105,6 +115,7 @@ class _View:
             "unread": unread,
             "columns": [(name, name in NEEDED, offered.get(name, ())) for name in READ],
             "most": MOST_ROWS,
+            "longest": LONGEST_TABLE,
             "measures": MEASURES,
             "action": IMPORT,
             "principal": who,
@@ -116,5 +127,5 @@ class _View:
     def _said(self, request: Request, fault: FieldError) -> tuple[str, str]:
         """The column that a fault is in, and the fault in the reader's language."""
         column = fault.pointer.lstrip("/")
-        limit = LONGEST.get(column, MOST_ROWS)
-        return column, self._names.said(request, MESSAGES[fault.code], limit)
+        value = fault.value if isinstance(fault, TableFault) else LONGEST.get(column, "")
+        return column, self._names.said(request, MESSAGES[fault.code], value)

@@ -3,6 +3,7 @@
 import csv
 import io
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -55,6 +56,13 @@ class Table:
 
 
 @dataclass(frozen=True, slots=True)
+class TableFault(FieldError):
+    """What is wrong with a table as a whole. `value`: the line, the number or the columns that its message names."""
+
+    value: str | int = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Told:
     """What a row says. The days are in UTC; `until` is the last day, None where it has none."""
 
@@ -82,11 +90,11 @@ class RowResult:
 def read_table(text: str, most: int | None = None) -> Table:
     """The table in a text: CSV with commas, semicolons or tabs, and the names of the columns in its first line.
 
-    Raises FieldsWrong for a text without them, for one that is no table, for more than MOST_ROWS rows, and for more
-    than `most` characters, if given.
+    Raises FieldsWrong for a text without them or with one of them twice, for one that is no table, for more than
+    MOST_ROWS rows, and for more than `most` characters, if given.
     """
     if most is not None and len(text) > most:
-        raise FieldsWrong([FieldError("/table", "too_long", f"At most {most} characters. Send it in parts.")])
+        raise _refused("too_long", f"At most {most} characters. Send it in parts.", most)
     text = text.removeprefix("\ufeff")
     first = next((line for line in text.splitlines() if not is_blank(line)), "")
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=max(_DELIMITERS, key=first.count), strict=True)
@@ -99,28 +107,30 @@ def read_table(text: str, most: int | None = None) -> Table:
             if all(is_blank(cell) for cell in cells):
                 continue
             if not names:
-                names = [trim_line(cell).casefold().replace(" ", "_") for cell in cells]
+                written = (trim_line(cell).casefold().replace(" ", "_") for cell in cells)
+                names = [name or f"column {place}" for place, name in enumerate(written, 1)]
                 continue
             # What stands beyond the last column is shown back, and read by nothing.
             extra = {f"column {place}": cell for place, cell in enumerate(cells[len(names) :], len(names) + 1)}
             rows.append(Row(line, {**dict(zip(names, cells, strict=False)), **extra}))
     except csv.Error as error:
-        fault = FieldError("/table", "not_a_table", f"Line {reader.line_num} cannot be read as CSV: {error}.")
-        raise FieldsWrong([fault]) from None
-    if missing := [name for name in NEEDED if name not in names]:
-        detail = f"The first line has to name these columns, too: {', '.join(missing)}."
-        raise FieldsWrong([FieldError("/table", "missing_column", detail)])
+        detail = f"Line {reader.line_num} cannot be read as CSV: {error}."
+        raise _refused("not_a_table", detail, reader.line_num) from None
+    if missing := ", ".join(name for name in NEEDED if name not in names):
+        raise _refused("missing_column", f"The first line has to name these columns, too: {missing}.", missing)
+    if twice := ", ".join(name for name, count in Counter(names).items() if count > 1):
+        raise _refused("column_twice", f"The first line names these columns more than once: {twice}.", twice)
     if not rows:
-        raise FieldsWrong([FieldError("/table", "missing", "The table has no rows.")])
+        raise _refused("no_rows", "The table has no rows.")
     if len(rows) > MOST_ROWS:
-        raise FieldsWrong([FieldError("/table", "too_many_rows", f"At most {MOST_ROWS} rows at once.")])
+        raise _refused("too_many_rows", f"At most {MOST_ROWS} rows at once.", MOST_ROWS)
     return table_of(rows)
 
 
 def table_of(rows: Sequence[Row]) -> Table:
     """The table of these rows. A column without a word in it says nothing that could be lost."""
     said = {name: None for row in rows for name, cell in row.cells.items() if not is_blank(cell)}
-    return Table(rows, tuple(name for name in said if name and name not in (*READ, *EXPORTED)))
+    return Table(rows, tuple(name for name in said if name not in (*READ, *EXPORTED)))
 
 
 def faults_of(row: Row, policy: Policy, now: datetime) -> Iterator[FieldError]:
@@ -183,6 +193,10 @@ def write_table(rows: Sequence[Row]) -> str:
     writer.writerow(names)
     writer.writerows([row.cells.get(name, "") for name in names] for row in rows)
     return out.getvalue()
+
+
+def _refused(code: str, detail: str, value: str | int = "") -> FieldsWrong:
+    return FieldsWrong([TableFault("/table", code, detail, value)])
 
 
 def _day(text: str) -> date:

@@ -168,17 +168,26 @@ async def test_a_table_of_any_spreadsheet_is_read_with_the_lines_of_its_rows(rig
     assert answer["items"][2]["row"]["remarks"] == "a remark"
 
 
+async def test_columns_without_a_name_come_back_with_their_cells(rig: Rig) -> None:
+    cells = ["r1", "warning", "community", "enwiki", "enwiki_arbcom", "2026-09-01", "", "Zebedee", "", ""]
+    answer = (await send_csv(rig, f"{NAMES},,\n{','.join(cells)},odd,even,third\n")).json()
+    assert answer["unread"] == ["column 11", "column 12", "column 13"]
+    row = answer["items"][0]["row"]
+    assert [row[name] for name in answer["unread"]] == ["odd", "even", "third"]
+
+
 @pytest.mark.parametrize(
     ("table", "code"),
     [
         (b"id,kind\n1,2\n", "missing_column"),
         (b"", "missing_column"),
-        (NAMES.encode() + b"\n", "missing"),
+        (NAMES.encode() + b"\n", "no_rows"),
+        (NAMES.encode() + b",note,Note\n1,2\n", "column_twice"),
         (NAMES.encode() + b'\n"open', "not_a_table"),
         (NAMES.encode() + b"\n\xff\xfe", "not_utf_8"),
         (NAMES.encode() + b"\n1,2" * 501, "too_many_rows"),
     ],
-    ids=["columns", "empty", "no-rows", "quotes", "encoding", "many"],
+    ids=["columns", "empty", "no-rows", "twice", "quotes", "encoding", "many"],
 )
 async def test_what_is_no_table_is_refused_as_a_whole(rig: Rig, table: bytes, code: str) -> None:
     answer = await send_csv(rig, table)
@@ -250,10 +259,19 @@ async def test_the_page_brings_good_rows_in_and_gives_bad_ones_back_to_be_mended
     sent = {**hidden_fields(form.text), "table": f"{NAMES}\n{good}\n{bad}\n"}
     done = await rig.http.post("/desk/measures/import", data=sent, headers=HTML)
     assert done.status_code == 422
-    assert "Line 3" in done.text
+    assert "Line 3 of what you sent" in done.text
     assert "One measure was brought in" in done.text
     assert "Dougal &amp; &lt;co&gt;,,AC-9" in done.text
     assert "Zebedee" not in done.text
+    for table, told in (
+        ("id,kind,scope,community,body,begun_at\n", "these columns, too: names."),
+        (f"{NAMES},note,note\n{good},1,2\n", "more than once: note."),
+        (f"{NAMES}\n", "The table has no rows."),
+        (f'{NAMES}\n{good}\n"open', "as a table from line 3 on"),
+        ("z" * 60_001, "more than 60,000 characters"),
+    ):
+        sent["table"] = table
+        assert told in (await rig.http.post("/desk/measures/import", data=sent, headers=HTML)).text
     sent["table"] = "no table"
     refused = await rig.http.post("/desk/measures/import", data=sent, headers=HTML)
     assert (refused.status_code, "no table</textarea>" in refused.text) == (422, True)
