@@ -258,13 +258,11 @@ class DigestEraser:
         cases: CaseStore,
         policy: Policy,
         forget_drafts: Callable[[str], Awaitable[None]],
-        clock: Callable[[], datetime] = now,
     ) -> None:
         """`forget_drafts` takes what anybody has typed into the forms of the case with this code name."""
         self._cases = cases
         self._policy = policy
         self._forget_drafts = forget_drafts
-        self._clock = clock
 
     async def remembering(self, case_ids: Iterable[str]) -> set[str]:
         """Those of the cases that may have something to forget."""
@@ -288,7 +286,8 @@ class DigestEraser:
                 stored.case,
                 LoseReporter(),
                 self._policy,
-                self._clock(),
+                # After a restore the same facts are told again, and the record has each once.
+                erasure.time,
                 case_id=case_id,
                 actor=TRIAGE,
                 cause=erasure.id,
