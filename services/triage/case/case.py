@@ -40,11 +40,14 @@ from shared.events import (
     CaseState,
     DecisionProposed,
     DecisionSeconded,
+    MeasureImported,
 )
 
 ENDED = frozenset({CaseState.CLOSED, CaseState.MERGED})
 """States in which nothing is owed on a case."""
 _DECIDING = frozenset(fact.name for fact in (DecisionProposed, DecisionSeconded, CaseDecided, AppealDecided))
+_DECIDED = (CaseDecided.name, MeasureImported.name)
+"""The facts that bring a decision; that of a measure from before Hearth counts from the day it was brought in."""
 URGENT_LANES = ("emergency", "child_protection")
 """Lanes of the policy that go before all others, the most urgent first."""
 ASLEEP = 10
@@ -232,7 +235,7 @@ class Case:
         """When the decision was made that stands (UTC-aware)."""
         if self.outcome is None:
             return None
-        return next((step.at for step in reversed(self.history) if step.fact == CaseDecided.name), None)
+        return next((step.at for step in reversed(self.history) if step.fact in _DECIDED), None)
 
     @property
     def asked(self) -> Referral | None:

@@ -95,17 +95,22 @@ def _is_paused(case: Case | None, facts: Sequence[CaseFact]) -> bool:
 
 
 def _restarted(case: Case, policy: Policy, now: datetime) -> Iterator[DeadlineFact]:
-    """The deadlines of a case that is reopened: those that the policy starts anew."""
+    """The deadlines of a case that is reopened: those that the policy starts anew.
+
+    A case from before Hearth had none; it gets those of its lane.
+    """
+    imported = any(measure.imported for measure in case.measures)
     due = {deadline.name: deadline.due_at for deadline in case.deadlines}
     state = CaseState.REOPENED
     for name, rule in policy.deadlines.items():
-        if rule.starts == "received" and rule.restarts and name in due:
+        has = name in due or (imported and rule.applies_to(case.lane or "standard"))
+        if rule.starts == "received" and rule.restarts and has:
             started = policy.deadline(name, now, case.body)
             yield DeadlineStarted(
                 previous=state,
                 state=state,
                 deadline=name,
-                previous_due_at=due[name],
+                previous_due_at=due.get(name),
                 due_at=started.due_at,
                 warn_at=started.warn_at,
                 escalate_at=started.escalate_at,

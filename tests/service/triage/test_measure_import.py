@@ -235,6 +235,30 @@ async def test_the_body_that_decided_ends_a_measure_early_and_looks_into_it_agai
     assert (await rig.order(case, "start", {})).status_code == 200
 
 
+@pytest.mark.parametrize("party", ["reporter", "respondent"])
+async def test_a_party_appeals_against_a_measure_that_was_brought_in(rig: Rig, party: str) -> None:
+    await send(rig, measure())
+    case = only(rig)
+    assert (case.outcome, case.decided_at) == ("temporary_suspension", case.received_at)
+    appeal = {"party": party, "ground": "facts", "why": "It was not so."}
+    assert (await rig.order(case, "appeal", appeal)).status_code == 200
+    overturned = {"verdict": "overturned", "why": "It was not so."}
+    assert (await rig.order(only(rig), "decide_appeal", overturned)).status_code == 200
+    case = only(rig)
+    assert (case.state, case.outcome, case.measures[0].stands) == (CaseState.REOPENED, None, False)
+    assert fold(event for event in rig.cases.events) == case
+
+
+async def test_a_case_from_before_has_a_decision_deadline_once_it_is_reopened(rig: Rig) -> None:
+    await send(rig, measure())
+    assert (await rig.order(only(rig), "reopen", {"why": "New evidence."})).status_code == 200
+    case = only(rig)
+    running = {one.name for one in case.deadlines if one.is_running}
+    assert "decision" in running
+    assert running.isdisjoint({"emergency_action", "child_protection_action", "acknowledgement"})
+    assert fold(event for event in rig.cases.events) == case
+
+
 async def test_while_the_vault_is_away_nothing_is_brought_in_and_a_repetition_mends_it(rig: Rig) -> None:
     rig.vault.away = True
     answer = await rig.http.post("/v1/measures/import", json={"measures": [measure()]}, headers=bearer(EVE))

@@ -61,6 +61,7 @@ def imported(event: Event, fact: MeasureImported, step: Step) -> Case:
         body=fact.body,
         own_body=fact.body,
         deadlines_told=True,
+        outcome=fact.outcome,
         measures=(measure,),
         state=CaseState(fact.state),
         history=(step,),
