@@ -125,11 +125,8 @@ class Gate:
         async def guarded(request: Request) -> Response:
             who = NOBODY
             try:
-                credentials = [value for name, value in request.scope["headers"] if name == b"authorization"]
-                if credentials:
-                    who = await self._read(request, credentials)
-                elif not is_open and callers is Callers.PEOPLE:
-                    who = await self._visitor(request)
+                # Nobody's session is looked for where everybody may come in.
+                who = await self.caller(request, Callers.PROGRAMS if is_open else callers)
                 request.scope[_PRINCIPAL] = who
                 demand_owner(request, who.ref)
                 told = self.rates.take(who.ref) if self.rates and who.ref.startswith(_INTEGRATOR) else None
@@ -157,6 +154,13 @@ class Gate:
                 raise
 
         return guarded
+
+    async def caller(self, request: Request, callers: Callers) -> Principal:
+        """Who asks, with the rights of this moment: an answer that takes long asks again. Raises TokenRefused."""
+        credentials = [value for name, value in request.scope["headers"] if name == b"authorization"]
+        if credentials:
+            return await self._read(request, credentials)
+        return await self._visitor(request) if callers is Callers.PEOPLE else NOBODY
 
     def keep(self, refused: Refused, who: Principal) -> None:
         """Record a refusal. For a handler that answers the refusal itself."""

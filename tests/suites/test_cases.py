@@ -25,6 +25,7 @@ from services.triage.case.commands.waiting import Snooze
 from services.triage.case.evolve.fold import fold
 from services.triage.case.in_force import ANYWHERE, of_body, of_community, of_scope, place_of
 from services.triage.case.standing import Whereabouts
+from services.triage.case.values import Grouped
 from services.triage.desk.queue import OPEN_STATES
 from services.triage.measures.store import InForceQuery, InForceStore, MongoMeasures
 from services.triage.patterns.breaches import BreachStore, MongoBreaches
@@ -162,15 +163,35 @@ class TestCases:
             assert await cases.save([replace(change, case=replace(change.case, deadlines=tuple(missed)))]) == set()
         first, _, last = [change.case.id for change in changes]
 
-        async def found(days: int, *without: str, limit: int = 9) -> set[tuple[str, str]]:
-            told = await breaches.breaches("enwiki", begun + timedelta(days=days), without, limit)
+        async def found(days: int, *bodies: str, limit: int = 9) -> set[tuple[str, str]]:
+            told = await breaches.breaches("enwiki", begun + timedelta(days=days), bodies or BODIES, limit)
             return {(one.case_id, one.deadline) for one in told}
 
         assert await found(0) == {(first, "decision"), (last, "decision")}
         assert await found(30) == {(last, "decision")}
-        assert await found(0, "ongoing") == {(first, "decision")}
+        assert await found(0, "u4c") == set()
         assert await found(41) == set()
         assert len(await found(0, limit=1)) == 1
+
+    async def test_what_a_flood_or_a_hint_made_counts_for_nobody_and_a_hint_is_known(
+        self, cases: CaseStore, breaches: BreachStore
+    ) -> None:
+        flood, hint = opening(reported()), opening(reported(flags=("systemic_failure",)))
+        for change in (flood, hint):
+            late = tuple(replace(one, breached_at=now()) for one in change.case.deadlines)
+            case = replace(change.case, deadlines=late, body="enwiki_arbcom")
+            if change is flood:
+                case = replace(case, grouped=Grouped("same-page", False))
+            else:
+                step = replace(case.history[-1], fact="pattern.systemic")
+                case = replace(case, history=(*case.history[:-1], step))
+            assert await cases.save([replace(change, case=case)]) == set()
+        before = now() - timedelta(days=1)
+        assert await breaches.breaches("enwiki", before, BODIES, 9) == []
+        assert await breaches.told("enwiki", "systemic_failure", before)
+        assert not await breaches.told("enwiki", "ongoing", before)
+        assert not await breaches.told("swwiki", "systemic_failure", before)
+        assert not await breaches.told("enwiki", "systemic_failure", now() + timedelta(days=1))
 
     async def test_measures_in_force_are_found_by_where_they_hold_and_by_their_ids(
         self, cases: CaseStore, measures: InForceStore

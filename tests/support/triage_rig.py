@@ -30,7 +30,18 @@ from services.triage.stored import CaseChange, CaseQuery, Glimpse, Staffing, Sto
 from shared.access.principal import Principal
 from shared.access.roster import Staff
 from shared.clients.vault import Contents, KeptMeasure
-from shared.events import Actor, Draft, Event, Fact, ReportAnswered, ReportAppealed, ReportErased, ReportReceived, stamp
+from shared.events import (
+    Actor,
+    Draft,
+    Event,
+    Fact,
+    ReportAnswered,
+    ReportAppealed,
+    ReportErased,
+    ReportReceived,
+    SystemicPatternFound,
+    stamp,
+)
 from shared.ids import case_id_of, derive, new_id
 from shared.own_names import NameKeys, OwnNames, Proof, Trust
 from shared.parties import Parties
@@ -174,16 +185,25 @@ class MemoryCases:
         self._reach()
         return next((s.case for s in self.stored.values() if s.case.measure(measure_id)), None)
 
-    async def breaches(self, community: str, since: datetime, without: Collection[str], limit: int) -> list[Breach]:
+    async def breaches(self, community: str, since: datetime, bodies: Collection[str], limit: int) -> list[Breach]:
         self._reach()
-        cases = [s.case for s in self.stored.values() if s.case.community == community]
-        return [
-            Breach(case.id, one.name, one.breached_at)
-            for case in cases[:limit]
-            if not set(case.flags) & set(without)
-            for one in case.deadlines
-            if one.breached_at and one.breached_at >= since
+        cases = [s.case for s in self.stored.values() if s.case.community == community and s.case.body in bodies]
+        missed = [
+            [Breach(case.id, one.name, one.breached_at) for one in case.deadlines if one.breached_at]
+            for case in cases
+            if not case.grouped and all(step.fact != SystemicPatternFound.name for step in case.history)
         ]
+        late = [[one for one in breaches if one.at >= since] for breaches in missed]
+        return [one for breaches in [some for some in late if some][:limit] for one in breaches]
+
+    async def told(self, community: str, flag: str, since: datetime) -> bool:
+        self._reach()
+        return any(
+            step.fact == SystemicPatternFound.name
+            for case in (s.case for s in self.stored.values())
+            if case.community == community and flag in case.flags and case.received_at >= since
+            for step in case.history
+        )
 
     async def versions(self, ids: Collection[str]) -> dict[str, Version]:
         self._reach()

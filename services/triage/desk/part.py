@@ -44,7 +44,7 @@ def build(
     routers = [
         make_live_router(desk, live, gate, names),
         make_live_queue_router(desk, queue, live, gate, names),
-        make_draft_router(gate, drafts, given_back),
+        make_draft_router(desk, gate, drafts, given_back),
         make_queue_router(desk, queue, search, gate, pages, people, views),
         make_view_router(views, queue, desk.policy, gate),
         make_page_router(desk, queue, gate, pages, names, drafts, ticks),

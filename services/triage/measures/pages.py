@@ -32,7 +32,7 @@ def make_measure_pages(register: MeasureRegister, gate: Gate, pages: Pages, name
 
     @router.get(f"{MEASURES}/export.csv", response_class=Response, **does("measure.export"))
     async def export(request: Request, community: str = "") -> Response:
-        return await csv_response(register.portions(principal_of(request), _one(community)))
+        return await csv_response(request, register, _one(community), gate, Callers.PEOPLE)
 
     @router.get(f"{MEASURES}/{{measure_id}}", **does("measure.read"))
     async def show_measure(request: Request, measure_id: str) -> Response:

@@ -1,6 +1,6 @@
 """The register of measures in force, as each principal may see it. It shows no more of a case than its measures."""
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -166,11 +166,16 @@ class MeasureRegister:
         return found, None
 
     async def portions(
-        self, who: Principal, communities: tuple[str, ...] = (), cursor: str | None = None
+        self,
+        who: Principal,
+        communities: tuple[str, ...] = (),
+        cursor: str | None = None,
+        again: Callable[[], Awaitable[Principal]] | None = None,
     ) -> AsyncIterator[Portion]:
         """All measures in force with the people they are about, so many at once that memory holds them.
 
-        Raises Problem 422 for a foreign cursor, and Unavailable, also after some of them.
+        `again`: who asks with the rights of this moment, for each portion but the first. Raises Problem 422 for a
+        foreign cursor, 401 and 403 where the right has ended, and Unavailable, also after some of them.
         """
         after = cursor
         while True:
@@ -180,6 +185,9 @@ class MeasureRegister:
             yield [(entry, known[entry.measure.id]) for entry in entries], after
             if after is None:
                 return
+            if again:
+                who = await again()
+                demand(who, "measure.export", None, self._clock())
 
     def communities(self, who: Principal) -> tuple[str, ...]:
         """The communities of which `who` may list the measures, by their ids."""

@@ -15,7 +15,8 @@ from services.triage.measures.answers import (
     show_entry,
     write_csv,
 )
-from services.triage.measures.register import MeasureRegister, Portion, RegisterFilter
+from services.triage.measures.register import MeasureRegister, RegisterFilter
+from shared.access.principal import Principal
 from shared.spreadsheet import write_rows
 from shared.web.bodies import gives, gives_media, json_response
 from shared.web.gate import Callers, Gate, does, principal_of
@@ -57,7 +58,7 @@ def make_measures_router(register: MeasureRegister, gate: Gate) -> APIRouter:
     @router.get("/export.csv", response_class=Response, responses=gives_media("text/csv"), **does("measure.export"))
     async def export_as_csv(request: Request, community: Communities = None) -> Response:
         """The same as a table, with all measures. No cell is a formula. An answer that breaks off is not whole."""
-        return await csv_response(register.portions(principal_of(request), tuple(community or ())))
+        return await csv_response(request, register, tuple(community or ()), gate, Callers.PROGRAMS)
 
     @router.get("/{measure_id}", responses=gives(MeasureAbout), **does("measure.read"))
     async def show_measure(request: Request, measure_id: str) -> Response:
@@ -70,8 +71,15 @@ def make_measures_router(register: MeasureRegister, gate: Gate) -> APIRouter:
     return router
 
 
-async def csv_response(portions: AsyncIterator[Portion]) -> Response:
-    """The measures as a file to keep, sent while the register is read."""
+async def csv_response(
+    request: Request, register: MeasureRegister, communities: tuple[str, ...], gate: Gate, callers: Callers
+) -> Response:
+    """The measures as a file to keep, sent while the register is read; it breaks off once the right to it has ended."""
+
+    async def again() -> Principal:
+        return await gate.caller(request, callers)
+
+    portions = register.portions(principal_of(request), communities, again=again)
     # What the request may not do, and what is away, is answered before a file begins.
     first, _ = await anext(portions)
 

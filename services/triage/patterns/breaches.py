@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Protocol
 
 from services.triage.patterns.systemic import Breach
+from shared.events import SystemicPatternFound
 from shared.mongo import Collection as MongoCollection
 from shared.mongo import Document, IndexModel, reaching
 
@@ -13,13 +14,25 @@ BREACH_INDEX = IndexModel(
     name="breaches",
     partialFilterExpression={"deadlines.breached_at": {"$type": "date"}},
 )
+TOLD_INDEX = IndexModel(
+    [("community", 1), ("received_at", -1)],
+    name="systemic",
+    partialFilterExpression={"history.fact": SystemicPatternFound.name},
+)
 
 
 class BreachStore(Protocol):
     """Where breaches are found: MongoBreaches, or memory in tests. Raises Unavailable while away."""
 
-    async def breaches(self, community: str, since: datetime, without: Collection[str], limit: int) -> list[Breach]:
-        """The breaches since then (UTC-aware) of at most `limit` cases of the community without one of these flags."""
+    async def breaches(self, community: str, since: datetime, bodies: Collection[str], limit: int) -> list[Breach]:
+        """The breaches since then (UTC-aware) of at most `limit` cases of the community with one of these bodies.
+
+        Cases that are part of a flood count for nobody, nor do those that Hearth made of a hint.
+        """
+        ...
+
+    async def told(self, community: str, flag: str, since: datetime) -> bool:
+        """Whether Hearth made a case with this flag of a hint at the community since then (UTC-aware)."""
         ...
 
 
@@ -29,9 +42,9 @@ class MongoBreaches:
     def __init__(self, cases: MongoCollection) -> None:
         self._cases = cases
 
-    async def breaches(self, community: str, since: datetime, without: Collection[str], limit: int) -> list[Breach]:
+    async def breaches(self, community: str, since: datetime, bodies: Collection[str], limit: int) -> list[Breach]:
         """See BreachStore."""
-        found = self._cases.find(breached(community, since, without), {"deadlines": 1}).limit(limit)
+        found = self._cases.find(breached(community, since, bodies), {"deadlines": 1}).limit(limit)
         with reaching():
             return [
                 Breach(document["_id"], one["name"], one["breached_at"])
@@ -40,11 +53,28 @@ class MongoBreaches:
                 if one.get("breached_at") and one["breached_at"] >= since
             ]
 
+    async def told(self, community: str, flag: str, since: datetime) -> bool:
+        """See BreachStore."""
+        with reaching():
+            return await self._cases.find_one(hinted(community, flag, since), {"_id": 1}) is not None
 
-def breached(community: str, since: datetime, without: Collection[str]) -> Document:
+
+def breached(community: str, since: datetime, bodies: Collection[str]) -> Document:
     """What MongoDB is asked for: one range of an index, and no other cases."""
     return {
         "community": community,
         "deadlines.breached_at": {"$gte": since, "$type": "date"},
-        "flags": {"$nin": sorted(without)},
+        "body": {"$in": sorted(bodies)},
+        "grouped": None,
+        "history.fact": {"$ne": SystemicPatternFound.name},
+    }
+
+
+def hinted(community: str, flag: str, since: datetime) -> Document:
+    """The same for the cases that were made of hints."""
+    return {
+        "community": community,
+        "received_at": {"$gte": since},
+        "history.fact": SystemicPatternFound.name,
+        "flags": flag,
     }

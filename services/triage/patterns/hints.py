@@ -41,7 +41,9 @@ class SystemicHints:
             period = period_of(rule, at)
             if self._told.get((rule.id, community)) == period:
                 continue
-            if found := await self._found(rule, community, at):
+            found = await self._found(rule, community, at)
+            # The time may have begun a moment ago: what was told just before is told already.
+            if found and not await self._store.told(community, rule.flag, at - rule.within):
                 await self._vault.hint(community, rule.flag, f"{rule.id} {period}", self._words(community, found, at))
                 self._told[rule.id, community] = period
                 told += 1
@@ -54,8 +56,10 @@ class SystemicHints:
         return tuple(one for one in found if one)
 
     async def _found(self, rule: SystemicRule, community: str, at: datetime) -> Systemic | None:
-        flags = {rule.flag for rule in self._policy.patterns.systemic}
-        return systemic(rule, await self._store.breaches(community, at - rule.within, flags, MOST_CASES), at)
+        known = self._policy.communities.get(community)
+        # What other bodies miss is no fault of the community, whatever flags its handlers set.
+        bodies = known.bodies.values() if known else ()
+        return systemic(rule, await self._store.breaches(community, at - rule.within, bodies, MOST_CASES), at)
 
     def _words(self, community: str, found: Systemic, at: datetime) -> str:
         known = self._policy.communities.get(community)

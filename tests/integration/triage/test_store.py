@@ -17,7 +17,7 @@ from services.triage.case.standing import reached
 from services.triage.desk.queue import OPEN_STATES, TABS, QueueFilter
 from services.triage.measures.store import IN_FORCE_ORDER, InForceQuery, MongoMeasures, in_force_of
 from services.triage.patterns.actions import Patterns
-from services.triage.patterns.breaches import BREACH_INDEX, breached
+from services.triage.patterns.breaches import BREACH_INDEX, TOLD_INDEX, breached, hinted
 from services.triage.reports import ReportFollower
 from services.triage.requests import CommandRequest, VersionConflict
 from services.triage.shadow.store import SHADOW_INDEXES, received_since
@@ -172,7 +172,7 @@ async def test_the_register_is_read_from_its_index(cases: MongoCases, database: 
 
 async def test_missed_deadlines_of_a_community_are_read_from_their_index(cases: MongoCases, database: Database) -> None:
     await ReportFollower(cases, POLICY, nobody_named(), Everywhere(), TOKENS).take([reported() for _ in range(50)])
-    await database["cases"].create_indexes([BREACH_INDEX])
+    await database["cases"].create_indexes([BREACH_INDEX, TOLD_INDEX])
     document = await database["cases"].find_one({})
     assert document
     since = now()
@@ -182,9 +182,12 @@ async def test_missed_deadlines_of_a_community_are_read_from_their_index(cases: 
         | {"deadlines": [{**document["deadlines"][0], "breached_at": since + timedelta(days=n - 10)}]}
         for n in range(20)
     )
-    plan = await database["cases"].find(breached("enwiki", since, ["systemic_failure"])).explain()
+    plan = await database["cases"].find(breached("enwiki", since, [document["body"]])).explain()
     assert "'indexName': 'breaches'" in str(plan["queryPlanner"]["winningPlan"])
     assert plan["executionStats"]["totalDocsExamined"] == 5
+    plan = await database["cases"].find(hinted("enwiki", "systemic_failure", since)).explain()
+    assert "'indexName': 'systemic'" in str(plan["queryPlanner"]["winningPlan"])
+    assert plan["executionStats"]["totalDocsExamined"] == 0
 
 
 async def test_cases_from_before_the_register_get_their_place(cases: MongoCases, database: Database) -> None:

@@ -117,6 +117,24 @@ async def test_nobody_else_gets_a_draft_and_nothing_else_is_kept(rig: Rig) -> No
     assert "later" not in await page_of(rig, case)
 
 
+async def test_nothing_is_kept_of_a_case_that_its_reader_does_not_see_or_whose_report_is_erased(rig: Rig) -> None:
+    case, hidden, gone = [await in_work(rig) for _ in range(3)]
+    pages = {one.code_name: hidden_fields(await page_of(rig, one)) for one in (case, hidden, gone)}
+    assert (await rig.order(hidden, "recuse", {"ground": "other"})).status_code == 200
+    await DigestEraser(rig.cases, POLICY, forget_nothing).take([erased(gone.report_id)])
+    tried = {}
+    for name in ("no-such-case", hidden.code_name, gone.code_name, case.code_name):
+        fields = pages.get(name, pages[case.code_name])
+        typed = {**fields, "draft_of": f"/desk/cases/{name}/note", "note": WORDS}
+        tried[name] = (await rig.http.post("/desk/drafts", data=typed)).status_code
+    assert list(tried.values()) == [404, 404, 404, 204]
+    assert len(rig.sessions.drafts) == 1
+
+
+async def forget_nothing(code_name: str) -> None:
+    """The drafts of the case are gone already."""
+
+
 async def test_the_drafts_of_a_case_go_with_its_report(rig: Rig) -> None:
     case, other = await in_work(rig), await in_work(rig)
     for one in (case, other):

@@ -19,7 +19,7 @@ from shared.times import now
 from tests.service.triage.test_sight import naming
 from tests.support.browser_rig import serving
 from tests.support.forms import SAME_ORIGIN, hidden_fields
-from tests.support.people import bearer, coordinator, enforcer, person, sign_in
+from tests.support.people import COPIES, bearer, coordinator, enforcer, person, sign_in
 from tests.support.triage_rig import ALICE, CORA, POLICY, TOKENS, Everywhere, Rig, make_rig, reported
 
 JANE = "7" * 32
@@ -172,6 +172,43 @@ async def test_the_table_has_the_whole_register_in_portions_and_breaks_off_where
     async with serving(rig.app) as address, httpx.AsyncClient() as client:
         with pytest.raises(httpx.RemoteProtocolError):
             await client.get(f"{address}/v1/measures/export.csv", headers=bearer(EVE))
+
+
+@pytest.mark.parametrize("page", ["/v1/measures/export.csv", "/desk/measures/export.csv"])
+async def test_a_table_breaks_off_once_its_reader_may_not_have_it_any_more(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch, page: str
+) -> None:
+    monkeypatch.setattr("services.triage.measures.register.CASES_AT_ONCE", 2)
+    monkeypatch.setattr("shared.access.roster.LOOK_EVERY", 0.01)
+    cases = [await restricted(rig, 9 + number, name=f"Zebedee {number}") for number in range(5)]
+    await sign_in(rig.http, rig.sessions, "/desk", EVE)
+    headers = bearer(EVE) if page.startswith("/v1") else HTML
+    read = rig.vault.read
+
+    async def ended(report_ids: list[str], **asked: Any) -> Any:
+        COPIES.enrol(replace(EVE, grants=()))
+        await asyncio.sleep(0.1)
+        return await read(report_ids, **asked)
+
+    monkeypatch.setattr(rig.vault, "read", ended)
+    got = b""
+
+    async def receive(answer: httpx.Response) -> None:
+        nonlocal got
+        async for some in answer.aiter_bytes():
+            got += some
+
+    async with (
+        serving(rig.app) as address,
+        httpx.AsyncClient(cookies=dict(rig.http.cookies)) as client,
+        client.stream("GET", f"{address}{page}", headers=headers) as answer,
+    ):
+        with pytest.raises(httpx.RemoteProtocolError):
+            await receive(answer)
+    COPIES.enrol(EVE)
+    assert measure_of(cases[1]).encode() in got
+    assert measure_of(cases[2]).encode() not in got
+    assert {report_id for report_id, _, _ in rig.vault.reads} == {case.report_id for case in cases[:2]}
 
 
 @pytest.mark.parametrize(

@@ -2,12 +2,14 @@
 
 from collections.abc import AsyncIterator
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
+from services.triage.case.values import Grouped
 from services.triage.patterns.hints import SystemicHints
+from services.triage.patterns.systemic import period_of
 from services.triage.reports import ReportFollower
 from services.triage.watch import CaseWatch
 from shared.events import SystemicPatternFound
@@ -82,12 +84,59 @@ async def test_the_case_of_the_body_has_the_counts_and_names_no_other_case(rig: 
     assert len(rig.cases.events) == before
 
 
-async def test_fewer_breaches_and_those_of_cases_with_the_flag_are_told_to_nobody(rig: Rig) -> None:
+async def test_fewer_breaches_and_those_of_other_bodies_are_told_to_nobody(rig: Rig) -> None:
     at = await missing(rig, 2)
     await missing(rig, 3, community="swwiki", flags=("systemic_failure",))
+    await missing(rig, 3, flags=("physical_violence",))
+    assert {stored.case.body for stored in rig.cases.stored.values()} == {"enwiki_arbcom", "u4c", "trust_safety"}
     watch = watch_of(rig, at)
     await watch.wake()
     assert (await watch.hint(), rig.vault.hints) == (0, {})
+
+
+async def test_a_body_takes_no_case_out_of_the_count_by_a_flag(rig: Rig) -> None:
+    at = await missing(rig, 3)
+    case = next(stored.case for stored in rig.cases.stored.values())
+    assert (await rig.order(case, "set_flags", {"flags": ["systemic_failure"]})).status_code == 200
+    watch = watch_of(rig, at)
+    await watch.wake()
+    assert await watch.hint() == 1
+
+
+async def test_reports_that_are_part_of_a_flood_blame_nobody(rig: Rig) -> None:
+    at = await missing(rig, 3)
+    watch = watch_of(rig, at)
+    await watch.wake()
+    for case_id, stored in rig.cases.stored.items():
+        rig.cases.stored[case_id] = replace(stored, case=replace(stored.case, grouped=Grouped("same-page", False)))
+    assert (await watch.hint(), rig.vault.hints) == (0, {})
+
+
+async def test_what_was_told_at_the_end_of_one_time_is_not_told_at_the_start_of_the_next(rig: Rig) -> None:
+    at = await missing(rig, 3)
+    await watch_of(rig, at).wake()
+    edge = datetime.fromtimestamp(0, UTC) + (period_of(SOON, at) + 1) * SOON.within
+    before, after = (
+        SystemicHints(rig.cases, rig.vault, STRICT, lambda at=time: at)
+        for time in (edge - timedelta(minutes=1), edge + timedelta(minutes=1))
+    )
+    # Where the edge is far, nothing of these breaches is left to be told.
+    shift = edge - at
+    for case_id, stored in rig.cases.stored.items():
+        late = tuple(
+            replace(one, breached_at=one.breached_at + shift - timedelta(minutes=2)) if one.breached_at else one
+            for one in stored.case.deadlines
+        )
+        rig.cases.stored[case_id] = replace(stored, case=replace(stored.case, deadlines=late))
+    assert await before.look("enwiki") == 1
+    follower = ReportFollower(
+        rig.cases, STRICT, Parties(rig.parties, patience=0.0), Everywhere(), TOKENS,
+        lambda: edge - timedelta(minutes=1), counting=before,
+    )  # fmt: skip
+    told = reported(received_at=edge - timedelta(minutes=1), channel="pattern", flags=("systemic_failure",))
+    await follower.take([told])
+    assert "pattern.systemic" in [step.fact for step in rig.cases.stored[told.case_id].case.history]
+    assert await after.look("enwiki") == 0
 
 
 async def test_it_is_told_once_in_a_period_by_any_replica_and_after_an_outage(rig: Rig) -> None:
