@@ -27,7 +27,7 @@ class MassRule:
 class SystemicRule:
     """A row of patterns.toml: `breaches` of these `deadlines` in at least `cases` of a community, `within` this time.
 
-    Then a report with this `flag` is made, once for each such time.
+    Then a report with this `flag` is made, at most once in each such time.
     """
 
     id: str

@@ -92,7 +92,7 @@ async def test_the_same_table_again_adds_nothing_and_another_row_under_a_key_is_
         assert [fault["code"] for fault in item["errors"]] == ["key_reused"], changed
     assert len(rig.cases.events) == count
     # Another community has keys of its own.
-    assert (await send(rig, measure(community="swwiki"), who=FOR_ALL))["added"] == 1
+    assert (await send(rig, measure(community="swwiki", body="swwiki_admins"), who=FOR_ALL))["added"] == 1
 
 
 @pytest.mark.parametrize(
@@ -105,6 +105,8 @@ async def test_the_same_table_again_adds_nothing_and_another_row_under_a_key_is_
         ({"community": "swwiki"}, "/community", "out_of_reach"),
         ({"scope": "everywhere"}, "/scope", "out_of_reach"),
         ({"body": None}, "/body", "missing"),
+        ({"body": "trust_safety"}, "/body", "unknown_choice"),
+        ({"body": "swwiki_admins"}, "/body", "unknown_choice"),
         ({"until": None}, "/until", "missing"),
         ({"until": "soon"}, "/until", "date_parsing"),
         ({"until": "2026-10-01"}, "/until", "in_the_past"),
@@ -233,6 +235,15 @@ async def test_the_body_that_decided_ends_a_measure_early_and_looks_into_it_agai
     assert (await send(rig, measure()))["known"] == 1
     assert (await rig.order(case, "reopen", {"why": "New evidence."})).status_code == 200
     assert (await rig.order(case, "start", {})).status_code == 200
+
+
+async def test_a_body_brings_in_what_it_decided_as_a_stand_in_or_for_all_communities(rig: Rig) -> None:
+    given = (
+        measure(id="stand-in", body="u4c"),
+        measure(id="all", body="trust_safety", scope="everywhere", kind="permanent_ban", until=None),
+        measure(id="no-body-of-its-own", body="technical_conduct", community="mediawiki_code_review"),
+    )
+    assert (await send(rig, *given, who=FOR_ALL))["added"] == 3
 
 
 @pytest.mark.parametrize("party", ["reporter", "respondent"])
