@@ -117,7 +117,7 @@ async def test_nobody_else_gets_a_draft_and_nothing_else_is_kept(rig: Rig) -> No
     assert "later" not in await page_of(rig, case)
 
 
-async def test_nothing_is_kept_of_a_case_that_its_reader_does_not_see_or_whose_report_is_erased(rig: Rig) -> None:
+async def test_nothing_is_kept_of_a_case_that_is_hidden_erased_or_unknown(rig: Rig) -> None:
     case, hidden, gone = [await in_work(rig) for _ in range(3)]
     pages = {one.code_name: hidden_fields(await page_of(rig, one)) for one in (case, hidden, gone)}
     assert (await rig.order(hidden, "recuse", {"ground": "other"})).status_code == 200
