@@ -269,7 +269,7 @@ def test_a_measure_from_before_hearth_goes_through_all_services_and_back(way: Wa
     until = (now() + timedelta(days=9)).date().isoformat()
     row = {
         "id": "row-1", "kind": "temporary_suspension", "scope": "community", "community": "wikimania_2026",
-        "body": "enwiki_arbcom", "begun_at": "2026-01-01", "until": until,
+        "body": "trust_safety", "begun_at": "2026-01-01", "until": until,
         "decided_on": "2025-12-30", "names": ["Zebedee Thunderclap"], "reference": "AC-17",
     }  # fmt: skip
     with httpx.Client(base_url=way.system.url("triage"), headers=enforcer, timeout=20) as register:
