@@ -113,8 +113,12 @@ class Try:
 
 @dataclass
 class Walk:
-    """One case, with everything that was tried on it. `clock` stands still between the steps."""
+    """One case, with everything that was tried on it. `clock` stands still between the steps.
 
+    `wish`: the command that is given as soon as it can be, so that every command has its walks.
+    """
+
+    wish: str
     clock: datetime = AT
     cases: MemoryCases = field(default_factory=MemoryCases)
     vault: MemoryVault = field(default_factory=MemoryVault)
@@ -228,6 +232,8 @@ def draw_command(walk: Walk, data: st.DataObject) -> Try:
     few = [name for name in offered if len(TRANSITIONS[name]) < 4]
     done = {tried.request.command for tried in walk.tried if tried.status == 200}
     new = [name for name in offered if name not in done]
+    if walk.wish in new:
+        return _give(walk, FORMS[walk.wish], data)
     odds = data.draw(_ODDS)
     chosen = seldom if odds < 3 else few if odds < 5 else moving if odds < 7 else [*FORMS] if odds == 7 else new
     names = chosen or offered or [*FORMS]

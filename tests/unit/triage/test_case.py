@@ -146,15 +146,16 @@ class Life(RuleBasedStateMachine):
     A chapter adds its invariants here. The commands come from the tables by themselves (tests/support/case_walks.py).
     """
 
-    @initialize(report=arriving, to=st.sampled_from(sorted(ENTERED)), data=st.data())
-    def open_it(self, report: Mapping[str, object], to: CaseState, data: st.DataObject) -> None:
-        self.walk = Walk()
+    @initialize(report=arriving, wish=st.sampled_from([*FORMS]), data=st.data())
+    def open_it(self, report: Mapping[str, object], wish: str, data: st.DataObject) -> None:
+        self.walk = Walk(wish)
         self.walk.open(**report)
         self.known: Case | None = None
         self.seen = 0
         self.status = Status(AT)
         self.offered = 0
         self.look()
+        to = data.draw(st.sampled_from(sorted(state for state in TRANSITIONS[wish] if state in ENTERED)))
         lead(self.walk, to, data)
         self.look()
 
