@@ -31,7 +31,8 @@ def test_a_person_on_no_roster_has_no_name_of_another_one() -> None:
     refs = [f"person:{number:016x}" for number in range(3000)]
     numbered = next(ref for ref, name in names_of(refs).items() if name[-1].isdigit())
     others = [ref for ref in refs if ref != numbered]
-    people = PeopleNames(lambda: {ref: Principal(ref) for ref in others})
+    roster = {ref: Principal(ref) for ref in others}
+    people = PeopleNames(lambda: roster)
     assert people.of(numbered) not in {people.of(ref) for ref in others}
 
 
