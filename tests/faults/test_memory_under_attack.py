@@ -31,6 +31,7 @@ TARGETS = {
 """Where each takes a body from anybody, and a page that anybody may see."""
 REPORT = {"community": "enwiki", "narrative": "They wrote again."}
 PATIENCE = 45.0
+MOST_ATTACKS = 5
 
 
 @pytest.fixture(scope="module")
@@ -91,14 +92,17 @@ async def test_intake_survives_each_attack_in_the_memory_of_its_container(stack:
 async def test_a_service_survives_all_attacks_at_once(stack: Stack, service: str) -> None:
     with caged(stack, service) as (process, cage):
         port = int(process.address.rpartition(":")[2])
+        attacks = 1
         attacking = asyncio.create_task(attack("all at once", port, *TARGETS[service]))
         # The operator sees what goes on while it goes on.
         async with httpx.AsyncClient(base_url=process.inside, timeout=PATIENCE) as inside:
-            is_over = False
             while "hearth_http_refused_total{" not in (await inside.get("/metrics")).text:
-                assert not is_over, "nothing was refused"
-                if is_over := attacking.done():
+                if attacking.done():
+                    # Where others use the machine, attackers may be too slow to be refused anything.
                     await attacking
+                    assert attacks < MOST_ATTACKS, "nothing was refused"
+                    attacks += 1
+                    attacking = asyncio.create_task(attack("all at once", port, *TARGETS[service]))
                 await asyncio.sleep(0.1)
             assert (await inside.get("/health/live")).status_code == 200
         await attacking
