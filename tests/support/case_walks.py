@@ -115,10 +115,10 @@ class Try:
 class Walk:
     """One case, with everything that was tried on it. `clock` stands still between the steps.
 
-    `wish`: the command that is given as soon as it can be, so that every command has its walks.
+    `wish`: the command that is given as soon as it can be, so that every command has its walks; empty: none.
     """
 
-    wish: str
+    wish: str = ""
     clock: datetime = AT
     cases: MemoryCases = field(default_factory=MemoryCases)
     vault: MemoryVault = field(default_factory=MemoryVault)
