@@ -8,7 +8,7 @@ from typing import Annotated
 from services.triage.case.attendance import NOBODY, People, can_take, declined_by, joint_ended, served_by
 from services.triage.case.case import Case
 from services.triage.case.commands.command import ChoiceField, Command, Words, WordsField
-from services.triage.case.commands.referral import ASKS_ANOTHER, CANNOT_TAKE, accept_by
+from services.triage.case.commands.referral import ASKS_ANOTHER, CANNOT_TAKE, accept_by, taken
 from services.triage.case.lifecycle import NotPermitted
 from services.triage.case.voting import may_object
 from shared.access.principal import Role
@@ -79,16 +79,9 @@ class AcceptInvitation(Command):
         return case.asked is None or case.asked.by != person
 
     def decide(self, case: Case, state: CaseState, policy: Policy, now: datetime) -> list[CaseFact]:
-        """The acceptance.
-
-        Raises NotPermitted where nothing waits, when it is too late, when the body cannot look after the case any
-        more, and for the person who invited it.
-        """
-        asked = case.asked
-        is_own = asked is not None and self.by is not None and asked.by == self.by.ref
-        is_open = asked is not None and asked.joint and now < asked.accept_by and asked.to_body in policy.bodies
-        if asked is None or is_own or not is_open or not can_take(case, asked.to_body, self.people, policy, now):
-            raise NotPermitted(self.name, case.state)
+        """The acceptance. Raises NotPermitted as `taken` does."""
+        waiting = case.asked if case.asked and case.asked.joint else None
+        asked = taken(waiting, self.name, case, self.by, self.people, policy, now)
         return [InvitationAccepted(previous=case.state, state=state, body=asked.to_body)]
 
 

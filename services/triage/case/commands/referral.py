@@ -9,6 +9,7 @@ from services.triage.case.attendance import NOBODY, People, can_take, had_by
 from services.triage.case.case import Case
 from services.triage.case.commands.command import ChoiceField, Command, Words, WordsField
 from services.triage.case.lifecycle import NotPermitted
+from services.triage.case.values import Referral
 from shared.access.principal import Role
 from shared.events import Actor, CaseFact, CaseReferred, CaseState, ReferralAccepted, ReferralDeclined
 from shared.policy import Policy
@@ -21,6 +22,21 @@ CANNOT_TAKE = FieldError("/body", "cannot_take", "This body cannot take the case
 def accept_by(case: Case, body: str, policy: Policy, now: datetime) -> datetime:
     """Until when a body that is asked `now` can say yes. Times are UTC-aware."""
     return policy.deadlines_for(case.lane or "standard", now, body, "referred")[0].due_at
+
+
+def taken(
+    asked: Referral | None, command: str, case: Case, by: Actor | None, people: People, policy: Policy, now: datetime
+) -> Referral:
+    """What the body that is asked says yes to by this command.
+
+    Raises NotPermitted where nothing waits, when it is too late, when the body cannot take the case any more, and for
+    the person who asked, in whatever role.
+    """
+    is_open = asked is not None and now < asked.accept_by and asked.to_body in policy.bodies
+    is_own = asked is not None and by is not None and asked.by == by.ref
+    if asked is None or is_own or not is_open or not can_take(case, asked.to_body, people, policy, now):
+        raise NotPermitted(command, case.state)
+    return asked
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,16 +101,8 @@ class AcceptReferral(Command):
         return case.referral is None or case.referral.by != person
 
     def decide(self, case: Case, state: CaseState, policy: Policy, now: datetime) -> list[CaseFact]:
-        """The acceptance.
-
-        Raises NotPermitted when it is too late, when the body cannot take the case any more, and for the person who
-        referred it, in whatever role.
-        """
-        asked = case.referral
-        is_open = asked is not None and now < asked.accept_by and asked.to_body in policy.bodies
-        is_own = asked is not None and self.by is not None and asked.by == self.by.ref
-        if asked is None or is_own or not is_open or not can_take(case, asked.to_body, self.people, policy, now):
-            raise NotPermitted(self.name, case.state)
+        """The acceptance. Raises NotPermitted as `taken` does."""
+        asked = taken(case.referral, self.name, case, self.by, self.people, policy, now)
         return [
             ReferralAccepted(
                 previous=case.state,
