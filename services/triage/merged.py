@@ -3,16 +3,13 @@
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 
-from services.triage.author import TRIAGE
 from services.triage.case.attendance import NOBODY
 from services.triage.case.case import Case
 from services.triage.case.commands.merging import Follow
-from services.triage.case.commands.table import carry_out
-from services.triage.case.lifecycle import NotPermitted
 from services.triage.case.tokens import Tokens
+from services.triage.own_steps import own_step
 from services.triage.stored import CaseChange, CaseStore, StoredCase
 from shared.aggregates import change
-from shared.ids import new_id
 from shared.policy import Policy
 
 
@@ -46,23 +43,8 @@ async def follow(
         survivor = known.get(parts[case_id])
         if stored is None or survivor is None or not _is_part(stored.case, survivor.case, tokens):
             return None
-        cause = new_id()
-        try:
-            after, events = carry_out(
-                stored.case,
-                Follow(survivor.case),
-                policy,
-                NOBODY,
-                clock(),
-                case_id=case_id,
-                actor=TRIAGE,
-                cause=cause,
-                trace=None,
-            )
-        except NotPermitted:
-            # It is a case for itself again.
-            return None
-        return CaseChange(after, stored, events, [cause]) if after and events else None
+        # Nothing is to be done where it is a case for itself again.
+        return own_step(stored, case_id, Follow(survivor.case), NOBODY, policy, clock())
 
     return len(await change(cases, parts, decide)) if parts else 0
 

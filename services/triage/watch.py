@@ -11,18 +11,16 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from services.triage.author import TRIAGE
 from services.triage.case.attendance import People, attend, attendance
 from services.triage.case.case import Case
 from services.triage.case.commands.command import Command
 from services.triage.case.commands.handling import Attend
-from services.triage.case.commands.table import carry_out
 from services.triage.case.commands.waking import Wake
-from services.triage.case.lifecycle import NotPermitted
 from services.triage.case.standing import Standing, Whereabouts, moved, reached, standing
 from services.triage.case.timers.table import wakes_at
 from services.triage.case.tokens import Tokens
 from services.triage.merged import follow, to_follow
+from services.triage.own_steps import own_step
 from services.triage.sight import Sight
 from services.triage.stored import CaseChange, CaseStore, Staffing, StoredCase, count_passed_on
 from shared import metrics
@@ -30,7 +28,6 @@ from shared.access.principal import Resource, serves_beside
 from shared.access.roster import OLDEST, Staff
 from shared.aggregates import change
 from shared.events import DeadlineBreached
-from shared.ids import new_id
 from shared.parties import Parties
 from shared.policy import Policy
 from shared.problems import Problem, Unavailable
@@ -262,23 +259,9 @@ class CaseWatch:
             about = await self._sight.names_of_each([stored.case]) if stored.case.absorbed else named
             if not _is_known(stored.case, about):
                 return None
-            cause = new_id()
-            try:
-                after, events = carry_out(
-                    stored.case,
-                    command,
-                    self._policy,
-                    self._people(stored.case, staff, about),
-                    self._clock(),
-                    case_id=case_id,
-                    actor=TRIAGE,
-                    cause=cause,
-                    trace=None,
-                )
-            except NotPermitted:
-                # It has ended meanwhile.
-                return None
-            return CaseChange(after, stored, events, [cause]) if after and events else None
+            # Nothing is to be done where it has ended meanwhile.
+            people = self._people(stored.case, staff, about)
+            return own_step(stored, case_id, command, people, self._policy, self._clock())
 
         written = await change(self._cases, ids, decide, PORTION, self._note)
         await follow(to_follow(written.values()), self._cases, self._tokens, self._policy, self._clock)
