@@ -4,6 +4,7 @@ import base64
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from html import unescape
@@ -23,6 +24,8 @@ LINK = re.compile(r'(?:href|action)="(/[^"#]*)"')
 MOST_PAGES = 60
 MOST_LINKS = 300
 HTML = {"Accept": "text/html"}
+STREAM = 2.0
+"""Seconds of silence after which nobody listens to a stream any longer."""
 
 
 @dataclass(frozen=True)
@@ -100,12 +103,25 @@ class _Asker:
                 yield self._send("GET", path, HTML, {})
 
     def _send(self, method: str, path: str, headers: Mapping[str, str], content: Mapping[str, Any]) -> Answer:
-        answer = self._http.request(method, path, headers=dict(headers), **content)
+        with self._http.stream(method, path, headers=dict(headers), **content) as answer:
+            said = _body_of(answer)
         self._asked.add(path)
         if answer.headers.get("content-type", "").startswith("text/html"):
-            self._found += map(unescape, LINK.findall(answer.text))
-        text = answer.content + repr(answer.headers.multi_items()).encode()
+            self._found += map(unescape, LINK.findall(said.decode()))
+        text = said + repr(answer.headers.multi_items()).encode()
         return Answer(f"{method} {path} {content}", answer.status_code, text)
+
+
+def _body_of(answer: httpx.Response) -> bytes:
+    """What stands in an answer; of a stream of events, which ends after half a minute, what it says at first."""
+    if not answer.headers.get("content-type", "").startswith("text/event-stream"):
+        return answer.read()
+    said = b""
+    answer.request.extensions["timeout"]["read"] = STREAM
+    with suppress(httpx.ReadTimeout):
+        for part in answer.iter_bytes():
+            said += part
+    return said
 
 
 def _next_of(answer: Answer) -> str | None:
