@@ -155,12 +155,16 @@ class MongoCases:
     async def glimpses(self, queries: Sequence[CaseQuery]) -> list[list[Glimpse]]:
         """The cases of each queue, in any order, as far as it takes to count them. All are read in one look."""
         collection = self._aggregates.collection
-        first, *more = [
+        looks: list[list[Document]] = [
             [{"$match": wanted}, {"$limit": query.limit}, {"$project": _GLIMPSE}, {"$set": {"queue": number}}]
             for number, query in enumerate(queries)
             for wanted in kinds_of(query)
         ]
-        pipeline = [*first, *({"$unionWith": {"coll": collection.name, "pipeline": part}} for part in more)]
+        first, *more = looks
+        pipeline: list[Document] = [
+            *first,
+            *({"$unionWith": {"coll": collection.name, "pipeline": one}} for one in more),
+        ]
         found: list[dict[str, Glimpse]] = [{} for _ in queries]
         with reaching():
             for document in await collection.aggregate(pipeline, batchSize=_ALL).to_list(None):
