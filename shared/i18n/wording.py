@@ -184,6 +184,7 @@ def language_name(language: str) -> str:
     return (locale.get_display_name() or language) if locale.language == language.partition("-")[0] else language
 
 
+@lru_cache(maxsize=1_024)  # a code can come from a request, so not every one is kept
 def locale_of(language: str) -> Locale:
     """The CLDR locale of a language code as MediaWiki writes it (`pt-br`, `zh-hans`). English for an unknown code."""
     try:

@@ -46,7 +46,9 @@ _NOT_SHARED = (b"cross-origin-resource-policy", b"same-origin")
 
 def nonce_of(scope: Scope) -> str:
     """The nonce of this answer, for `<script nonce>` and `<style nonce>`. The first call allows it in the policy."""
-    nonce: str = scope.setdefault(_NONCE, token_urlsafe(18))
+    if _NONCE not in scope:
+        scope[_NONCE] = token_urlsafe(18)
+    nonce: str = scope[_NONCE]
     return nonce
 
 

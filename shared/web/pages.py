@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 from fastapi import APIRouter, Request, Response
@@ -221,7 +222,8 @@ class Pages:
         guard = request.scope.get(FORM_GUARD)
         return {
             **self._given,
-            "form_token": lambda: guard.token(request, _person_in(request)) if guard else "",
+            # All forms of a page have the same token.
+            "form_token": cache(lambda: guard.token(request, _person_in(request)) if guard else ""),
             "csp_nonce": lambda: nonce_of(request.scope),
             "way_out": self._way_out,
             "lang": language,
@@ -282,11 +284,20 @@ def _templates_in(folder: Path) -> Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
+    environment.context_class = _Context
     environment.filters["rfc3339"] = rfc3339
     environment.filters["written"] = _written
     environment.filters["relative"] = _relative
     environment.filters["linked"] = linked
     return environment
+
+
+class _Context(Context):
+    def call(self, function: Callable[..., Any], /, *values: Any, **named: Any) -> Any:
+        """What a function or a macro gives. A page calls hundreds, and none of ours asks for the context itself."""
+        named.pop("_loop_vars", None)
+        named.pop("_block_vars", None)
+        return function(*values, **named)
 
 
 class _FormTokens(Extension):
