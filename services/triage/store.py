@@ -61,6 +61,8 @@ MOST_SCANS = 200
 REQUESTS_KEPT = 50
 _OPEN: Document = {"state": {"$in": [state.value for state in CaseState if state not in ENDED]}}
 _RANKS = range(len(URGENT_LANES) + 1)
+_ALL = 10_000
+"""More glimpses than one look finds: they come in one answer."""
 _GLIMPSE = dict.fromkeys(Glimpse.__dataclass_fields__, 1)
 _CASES = Codec(Case)
 
@@ -150,14 +152,24 @@ class MongoCases:
             }
         return sorted(last, key=lambda case_id: last[case_id], reverse=True)[:limit]
 
-    async def glimpses(self, query: CaseQuery) -> list[Glimpse]:
-        """The cases of a queue, in any order, as far as it takes to count them."""
-        found: dict[str, Glimpse] = {}
-        for wanted in kinds_of(query):
-            cursor = self._aggregates.collection.find(wanted, _GLIMPSE).limit(query.limit)
-            with reaching():
-                found |= {document["_id"]: _glimpse(document) for document in await cursor.to_list(None)}
-        return list(found.values())[: query.limit]
+    async def glimpses(self, queries: Sequence[CaseQuery]) -> list[list[Glimpse]]:
+        """The cases of each queue, in any order, as far as it takes to count them. All are read in one look."""
+        collection = self._aggregates.collection
+        looks: list[list[Document]] = [
+            [{"$match": wanted}, {"$limit": query.limit}, {"$project": _GLIMPSE}, {"$set": {"queue": number}}]
+            for number, query in enumerate(queries)
+            for wanted in kinds_of(query)
+        ]
+        first, *more = looks
+        pipeline: list[Document] = [
+            *first,
+            *({"$unionWith": {"coll": collection.name, "pipeline": one}} for one in more),
+        ]
+        found: list[dict[str, Glimpse]] = [{} for _ in queries]
+        with reaching():
+            for document in await collection.aggregate(pipeline, batchSize=_ALL).to_list(None):
+                found[document["queue"]][document["_id"]] = _glimpse(document)
+        return [list(some.values())[: query.limit] for some, query in zip(found, queries, strict=True)]
 
     async def versions(self, ids: Collection[str]) -> dict[str, Version]:
         """The versions of these cases, and who made them so, by id."""

@@ -173,8 +173,8 @@ class CaseStore(Protocol):
         """
         ...
 
-    async def glimpses(self, query: CaseQuery) -> list[Glimpse]:
-        """The cases of a queue, in any order, as far as it takes to count them."""
+    async def glimpses(self, queries: Sequence[CaseQuery]) -> list[list[Glimpse]]:
+        """The cases of each queue, in any order, as far as it takes to count them. There is at least one queue."""
         ...
 
     async def versions(self, ids: Collection[str], /) -> dict[str, Version]:

@@ -3,10 +3,12 @@
 Sources: Universal Code of Conduct section 3 (categories), Enforcement Guidelines 3.1.2 (who handles what).
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Literal, NamedTuple
+from functools import cached_property
+from operator import attrgetter
+from typing import Literal, NamedTuple, get_args
 
 from shared.policy.business_days import Calendar
 from shared.policy.hearings import Hearing
@@ -186,13 +188,24 @@ class RowCondition:
     communities: frozenset[str] | None = None
 
     def fits(self, facts: ReportFacts, community: Community) -> bool:
+        return self.holds_in(community) and self.fits_report(facts)
+
+    def holds_in(self, community: Community) -> bool:
+        """Whether a report from this community can fit."""
+        is_kind = self.kinds is None or community.kind in self.kinds
+        return is_kind and (self.communities is None or community.id in self.communities)
+
+    def fits_report(self, facts: ReportFacts) -> bool:
+        """Whether this report fits, where the condition holds in its community."""
         return (
             (self.categories is None or facts.category in self.categories)
             and (self.flags is None or not self.flags.isdisjoint(facts.flags))
             and (self.settings is None or facts.setting in self.settings)
-            and (self.kinds is None or community.kind in self.kinds)
-            and (self.communities is None or community.id in self.communities)
         )
+
+
+ALWAYS = RowCondition()
+"""The condition of a rule that has none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,7 +219,7 @@ class Rule:
     act_within: timedelta | None
 
     def matches(self, facts: ReportFacts, community: Community) -> bool:
-        return not self.when or any(condition.fits(facts, community) for condition in self.when)
+        return any(condition.fits(facts, community) for condition in self.when or (ALWAYS,))
 
     def body_for(self, community: Community) -> str | None:
         """The first body of `to` that exists for this community; None if none does."""
@@ -245,9 +258,12 @@ class MeasureFollowUp:
     after: tuple[timedelta, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Policy:
-    """Everything that communities may decide. `load_policy` builds it after its checks."""
+    """Everything that communities may decide. `load_policy` builds it after its checks.
+
+    It has no slots, because it remembers what follows from its rows: each command on a case asks for that.
+    """
 
     version: str
     categories: Mapping[str, Category]
@@ -277,29 +293,37 @@ class Policy:
     patterns: Patterns
     playbooks: Playbooks
 
-    @property
+    @cached_property
     def emergency_outcomes(self) -> tuple[str, ...]:
         """The codes of the measures that one person alone may take in an emergency."""
         return tuple(outcome.code for outcome in self.outcomes.values() if outcome.emergency)
 
-    @property
+    @cached_property
     def last_resort(self) -> str:
         """The id of the body of last resort. There is exactly one."""
         return next(body.id for body in self.bodies.values() if body.last_resort)
 
-    @property
+    @cached_property
     def ordinary_bodies(self) -> tuple[str, ...]:
         """The ids of all bodies but that of last resort."""
         return tuple(body.id for body in self.bodies.values() if not body.last_resort)
 
     def stand_ins(self, body: str) -> tuple[str, ...]:
         """The bodies that get a case which `body` cannot look after, in this order; the last resort comes last."""
-        found: list[str] = []
-        known = self.bodies.get(body)
-        while known and known.stand_in and known.stand_in not in (body, *found):
-            found.append(known.stand_in)
-            known = self.bodies.get(known.stand_in)
-        return tuple(found) if body == self.last_resort else (*found, self.last_resort)
+        return self._stand_ins.get(body, (self.last_resort,))
+
+    @cached_property
+    def _stand_ins(self) -> Mapping[str, tuple[str, ...]]:
+        return {body: tuple(self._stand_ins_of(body)) for body in self.bodies}
+
+    def _stand_ins_of(self, body: str) -> Iterator[str]:
+        asked, known = {body}, self.bodies[body]
+        while known.stand_in and known.stand_in not in asked:
+            yield known.stand_in
+            asked.add(known.stand_in)
+            known = self.bodies[known.stand_in]
+        if body != self.last_resort:
+            yield self.last_resort
 
     def hearing(self, outcome: str, category: str, flags: frozenset[str], lane: str) -> Hearing | None:
         """How the reporter of such a case hears of this outcome before it is decided; None where that is left open."""
@@ -329,10 +353,22 @@ class Policy:
         from the time of an earlier policy must still have an owner.
         """
         community = self.communities.get(facts.community) or self.communities[GLOBAL_COMMUNITY]
-        for rule in self.rules:
-            if rule.matches(facts, community) and (body := rule.body_for(community)) is not None:
-                return Triage(lane=rule.lane, body=body, rule=rule.id, act_within=rule.act_within)
-        raise AssertionError("the last rule matches everything: load_policy has checked that")
+        # The last rule matches everything: load_policy has checked that.
+        return next(way for condition, way in self._ways[community.id] if condition.fits_report(facts))
+
+    @cached_property
+    def _ways(self) -> Mapping[str, tuple[tuple[RowCondition, Triage], ...]]:
+        """By community the conditions that hold there, in order, each with the way of a report that fits."""
+        return {
+            community.id: tuple(
+                (condition, Triage(rule.lane, body, rule.id, rule.act_within))
+                for rule in self.rules
+                if (body := rule.body_for(community)) is not None
+                for condition in rule.when or (ALWAYS,)
+                if condition.holds_in(community)
+            )
+            for community in self.communities.values()
+        }
 
     def deadlines_for(
         self, lane: str, at: datetime, body: str | None = None, starts: ClockStart = "received"
@@ -343,13 +379,23 @@ class Policy:
 
         `at` must be UTC-aware; the answers are, too.
         """
+        calendar = self.calendar_of(body)
         found = [
-            rule.from_start(at, self.calendar_of(body))
-            for rule in self.deadlines.values()
+            rule.from_start(at, calendar)
+            for rule in self.starting(starts)
             # Without a fact that could keep it, no clock of updates starts; the notes on the policy say so.
-            if rule.starts == starts and rule.applies_to(lane) and (rule.met_by or starts != "last_update")
+            if rule.applies_to(lane) and (rule.met_by or starts != "last_update")
         ]
-        return tuple(sorted(found, key=lambda deadline: (deadline.due_at, deadline.name)))
+        return tuple(sorted(found, key=attrgetter("due_at", "name")))
+
+    def starting(self, starts: ClockStart) -> tuple[DeadlineRule, ...]:
+        """The rules of the deadlines that start at such a moment, in every lane."""
+        return self._by_start[starts]
+
+    @cached_property
+    def _by_start(self) -> Mapping[ClockStart, tuple[DeadlineRule, ...]]:
+        rules = self.deadlines.values()
+        return {start: tuple(rule for rule in rules if rule.starts == start) for start in get_args(ClockStart)}
 
     def deadline(self, name: str, started_at: datetime, body: str | None = None) -> Clock:
         """One deadline by its id, for clocks that start later (`update`, `appeal_window`, …); `body` has the case.

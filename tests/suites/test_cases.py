@@ -421,14 +421,15 @@ class TestCases:
             (mine, wanted(BODIES, among=(f"assignee:{ALICE.ref}", "assignee:person:nobody"))),
         ):
             assert [case.id for case in await cases.queue(query)] == [change.case.id]
-            (glimpse,) = await cases.glimpses(query)
+            ((glimpse,),) = await cases.glimpses([query])
             case = (await loaded(cases, change.case)).case
             assert (glimpse.id, glimpse.state, glimpse.lane) == (case.id, case.state, case.lane)
             assert (glimpse.assignee, glimpse.due, glimpse.recused) == (case.assignee, case.place[1], case.recused)
             after = replace(query, after=case.place)
             assert await cases.queue(after) == []
         assert await cases.queue(wanted(BODIES, facets=("waiting",))) == []
-        assert len(await cases.glimpses(wanted(BODIES, limit=2))) == 2
+        looks = await cases.glimpses([wanted(BODIES, limit=2), wanted(BODIES, facets=("waiting",)), wanted(BODIES)])
+        assert [len(found) for found in looks] == [2, 0, 3]
 
     async def test_a_joint_case_is_in_the_queues_of_all_its_bodies_once(self, cases: CaseStore) -> None:
         change, (first, second) = opening(reported()), ("stewards", "u4c")
@@ -444,13 +445,14 @@ class TestCases:
         for body in (first, second):
             await give(InviteBody(body, Words("why"), by, people))
             # It is new to the body that is asked, whatever its state.
-            assert (await cases.glimpses(wanted((body,))))[0].referred_to == body
+            assert (await cases.glimpses([wanted((body,))]))[0][0].referred_to == body
             assert await cases.queue(wanted((body,), (CaseState.DECIDED,))) == []
             await give(AcceptInvitation(people))
         for query in (theirs, wanted((second,), OPEN_STATES, facets=("unassigned", "community:enwiki"))):
             assert [case.joined for case in await cases.queue(query)] == [(first, second)]
-        assert [one.id for one in await cases.glimpses(wanted((own, first, second)))].count(change.case.id) == 1
-        assert (await cases.glimpses(theirs))[0].joined == (first, second)
+        everywhere, (joint,) = await cases.glimpses([wanted((own, first, second)), theirs])
+        assert [one.id for one in everywhere].count(change.case.id) == 1
+        assert joint.joined == (first, second)
         assert await cases.called_like([change.case.code_name], [second], 9)
         assert [one.id async for one in cases.where(Whereabouts(frozenset({second}), {}))] == [change.case.id]
         await give(EndJoint(first, Words("over"), by, people))

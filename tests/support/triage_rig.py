@@ -171,8 +171,8 @@ class MemoryCases:
         having = [case_id for case_id, times in notes.items() if times]
         return sorted(having, key=lambda case_id: max(notes[case_id]), reverse=True)[:limit]
 
-    async def glimpses(self, query: CaseQuery) -> list[Glimpse]:
-        return [_glimpse_of(case) for case in await self.queue(query)]
+    async def glimpses(self, queries: Sequence[CaseQuery]) -> list[list[Glimpse]]:
+        return [[_glimpse_of(case) for case in await self.queue(query)] for query in queries]
 
     async def in_force(self, query: InForceQuery) -> list[Case]:
         self._reach()

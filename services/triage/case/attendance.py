@@ -92,9 +92,10 @@ def attendance(
     `apart`: people (references) who may handle it, and have no part in what it needs now.
     """
     question = (resource, now, apart)
-    if question not in people._judged:
-        people._judged[question] = _attendance(resource, people, policy, now, apart)
-    return people._judged[question]
+    known = people._judged.get(question)
+    if known is None:
+        known = people._judged[question] = _attendance(resource, people, policy, now, apart)
+    return known
 
 
 def _attendance(resource: Resource, people: People, policy: Policy, now: datetime, apart: frozenset[str]) -> Attendance:

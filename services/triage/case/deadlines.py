@@ -1,12 +1,10 @@
 """What a step of a case does to its deadlines: it keeps them, and stops and starts their clocks. Pure."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Iterator, Sequence, Set
 from datetime import datetime, timedelta
 
 from services.triage.case.case import Case
 from services.triage.case.updates import follow_updates
-from services.triage.case.values import Deadline
 from shared.events import (
     CaseFact,
     CasePaused,
@@ -24,6 +22,8 @@ from shared.events import (
 from shared.policy import MEASURE_REVIEW, Policy
 
 WAITING = CaseState.AWAITING_INFORMATION
+_PAUSES = {CasePaused.name: True, CaseResumed.name: False}
+"""Whether the case is paused after this fact."""
 
 
 def judge(case: Case | None, facts: Sequence[CaseFact], policy: Policy, now: datetime) -> Iterator[DeadlineFact]:
@@ -35,21 +35,24 @@ def judge(case: Case | None, facts: Sequence[CaseFact], policy: Policy, now: dat
     """
     if not facts:
         return
-    state = CaseState(facts[-1].state)
-    if case is not None and state is CaseState.REOPENED and case.state is not state:
+    state, names = facts[-1].state, {fact.name for fact in facts}
+    if case is None:
+        for fact in facts:
+            if isinstance(fact, CaseTriaged):
+                yield from _met_at_once(fact, names, policy, now)
+        return
+    if state == CaseState.REOPENED != case.state:
         yield from _restarted(case, policy, now)
-    stood = case is not None and (case.state is WAITING or case.pause is not None)
-    stands = state is WAITING or _is_paused(case, facts)
-    names = {fact.name for fact in facts}
+    stood = case.state is WAITING or case.pause is not None
+    stands = state == WAITING or _is_paused(case, facts)
     yield from _reviews(case, facts, policy, now)
-    for before in case.deadlines if case else _set_by(facts):
-        rule = policy.deadlines.get(before.name)
-        deadline = before
-        if before.met_at is not None or before.name == MEASURE_REVIEW:
+    for deadline in case.deadlines:
+        if deadline.met_at is not None or deadline.name == MEASURE_REVIEW:
             continue
-        if before.remaining_seconds is not None and stood and not stands:
-            deadline = replace(before, due_at=before.due_if_running(now), remaining_seconds=None)
-            yield DeadlineResumed(previous=state, state=state, deadline=deadline.name, due_at=deadline.due_at)
+        rule = policy.deadlines.get(deadline.name)
+        if deadline.remaining_seconds is not None and stood and not stands:
+            due_at = deadline.due_if_running(now)
+            yield DeadlineResumed(previous=state, state=state, deadline=deadline.name, due_at=due_at)
         if rule and not rule.met_by.isdisjoint(names):
             due_at = deadline.due_if_running(now)
             yield DeadlineMet(previous=state, state=state, deadline=deadline.name, due_at=due_at, met_at=now)
@@ -58,19 +61,18 @@ def judge(case: Case | None, facts: Sequence[CaseFact], policy: Policy, now: dat
             yield DeadlinePaused(
                 previous=state, state=state, deadline=deadline.name, due_at=deadline.due_at, remaining_seconds=left
             )
-    if case is not None:
-        yield from follow_updates(case, facts, policy, now, stands=stands)
+    yield from follow_updates(case, state, names, policy, now, stands=stands)
 
 
-def _reviews(case: Case | None, facts: Sequence[CaseFact], policy: Policy, now: datetime) -> Iterator[DeadlineFact]:
+def _reviews(case: Case, facts: Sequence[CaseFact], policy: Policy, now: datetime) -> Iterator[DeadlineFact]:
     """What happens to the clock for the reviews of measures: it runs for the first one that is to come."""
     told = [fact for fact in facts if isinstance(fact, MeasureFact)]
-    if case is None or not told:
+    if not told:
         return
     over = {fact.measure_id for fact in told}
     waiting = [m.review_by for m in case.measures if m.review_by and m.id not in over]
     waiting += [fact.review_by for fact in told if isinstance(fact, EmergencyMeasureTaken)]
-    state = CaseState(facts[-1].state)
+    state = facts[-1].state
     clock = next((d for d in case.deadlines if d.name == MEASURE_REVIEW), None)
     runs = clock is not None and clock.met_at is None
     if waiting and not (clock and runs and clock.due_at == min(waiting)):
@@ -89,9 +91,9 @@ def _reviews(case: Case | None, facts: Sequence[CaseFact], policy: Policy, now: 
         yield DeadlineMet(previous=state, state=state, deadline=MEASURE_REVIEW, due_at=clock.due_at, met_at=now)
 
 
-def _is_paused(case: Case | None, facts: Sequence[CaseFact]) -> bool:
-    told = [fact for fact in facts if isinstance(fact, CasePaused | CaseResumed)]
-    return isinstance(told[-1], CasePaused) if told else case is not None and case.pause is not None
+def _is_paused(case: Case, facts: Sequence[CaseFact]) -> bool:
+    told = [_PAUSES[fact.name] for fact in facts if fact.name in _PAUSES]
+    return told[-1] if told else case.pause is not None
 
 
 def _restarted(case: Case, policy: Policy, now: datetime) -> Iterator[DeadlineFact]:
@@ -117,7 +119,10 @@ def _restarted(case: Case, policy: Policy, now: datetime) -> Iterator[DeadlineFa
             )
 
 
-def _set_by(facts: Sequence[CaseFact]) -> Iterator[Deadline]:
-    for fact in facts:
-        if isinstance(fact, CaseTriaged):
-            yield from (Deadline(deadline.name, deadline.due_at) for deadline in fact.deadlines)
+def _met_at_once(fact: CaseTriaged, names: Set[str], policy: Policy, now: datetime) -> Iterator[DeadlineMet]:
+    """The deadlines that a new case keeps as it is opened."""
+    for deadline in fact.deadlines:
+        if not policy.deadlines[deadline.name].met_by.isdisjoint(names):
+            yield DeadlineMet(
+                previous=fact.state, state=fact.state, deadline=deadline.name, due_at=deadline.due_at, met_at=now
+            )

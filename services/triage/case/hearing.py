@@ -51,10 +51,13 @@ def need_of(case: Case, outcome: str, policy: Policy, now: datetime) -> Literal[
     return "answer" if until is not None and now < until else None
 
 
-def step_of_proposal(case: Case, policy: Policy, now: datetime) -> ProposalStep:
-    """What is next with the proposal of a case at `now` (UTC-aware): the reporter hears it first, if at all."""
+def step_of_proposal(case: Case, policy: Policy, now: datetime, *, ready: bool = False) -> ProposalStep:
+    """What is next with the proposal of a case at `now` (UTC-aware): the reporter hears it first, if at all.
+
+    `ready`: it has the votes that it needs.
+    """
     assert case.proposal is not None  # noqa: S101  # asked for only where there is one
     need, rule = need_of(case, case.proposal.outcome, policy, now), policy.outcomes.get(case.proposal.outcome)
     if need is not None:
         return "hear" if need == "reporter" else "await-hearing"
-    return "decide-proposed" if rule and rule.needs == "alone" else "vote"
+    return "decide-proposed" if ready or (rule and rule.needs == "alone") else "vote"

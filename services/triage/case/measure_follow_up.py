@@ -26,13 +26,26 @@ from shared.policy import Policy
 
 ASKING = (CaseState.FOLLOWING_UP, CaseState.CLOSED)
 """The states in which the end of a measure has check-ins. Before them, the follow-up of the case is still to come."""
+_FOLLOWED = frozenset(
+    {
+        CaseDecided,
+        EmergencyMeasureReviewed,
+        EmergencyMeasureTaken,
+        FollowUpBegun,
+        MeasureEnded,
+        MeasureExpired,
+        MeasureImported,
+        MeasureLapsed,
+    }
+)
+"""The facts of which anything follows here; most commands have none of them."""
 
 
 def follow_measures(
     case: Case | None, facts: Sequence[CaseFact], policy: Policy, now: datetime
 ) -> Iterator[MeasureFollowUpSet]:
     """What follows from these facts for the measures of the case, as it was before them. `now` is UTC-aware."""
-    if not facts:
+    if _FOLLOWED.isdisjoint(map(type, facts)):
         return
     state = CaseState(facts[-1].state)
     if case is None:

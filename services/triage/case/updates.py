@@ -1,11 +1,11 @@
 """The clock of updates: until its case is decided, no reporter waits for too long without hearing of it. Pure."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Set
 from datetime import datetime
 
 from services.triage.case.case import Case
 from services.triage.case.lifecycle import BEFORE_DECISION
-from shared.events import CaseFact, CaseState, DeadlineFact, DeadlineMet, DeadlineStarted, ReporterLost
+from shared.events import CaseState, DeadlineFact, DeadlineMet, DeadlineStarted, ReporterLost
 from shared.policy import Policy
 
 OWED = frozenset({*BEFORE_DECISION, CaseState.REFERRED, CaseState.APPEALED, CaseState.REOPENED})
@@ -13,27 +13,23 @@ OWED = frozenset({*BEFORE_DECISION, CaseState.REFERRED, CaseState.APPEALED, Case
 
 
 def follow_updates(
-    case: Case, facts: Sequence[CaseFact], policy: Policy, now: datetime, *, stands: bool
+    case: Case, state: str, told: Set[str], policy: Policy, now: datetime, *, stands: bool
 ) -> Iterator[DeadlineFact]:
     """Each thing that the reporter was told begins the next line of the clock, once nothing is asked or paused.
 
     Nobody can tell a reporter who has neither an address nor a receipt, or whose report is erased, so no clock runs.
-    `stands`: pausable clocks stand still after the facts of this step. A case from before this clock gets it with its
-    next step. Where nothing more is to be told, the clock is kept. That of a merged case stays as it is.
+    `told`: the names of the facts of this step; `state`: that of the case after them; `stands`: then pausable clocks
+    stand still. A case from before this clock gets it with its next step. Where nothing more is to be told, the clock
+    is kept. That of a merged case stays as it is.
     """
-    state = CaseState(facts[-1].state)
-    told = {fact.name for fact in facts}
-    is_lost = ReporterLost.name in told
-    is_owed = state in OWED and not is_lost
     if not case.reachable:
         return
-    open_ones = {deadline.name: deadline for deadline in case.deadlines if deadline.met_at is None}
-    for rule in policy.deadlines.values():
-        if rule.starts != "last_update":
-            continue
-        running = open_ones.get(rule.id)
+    is_lost = ReporterLost.name in told
+    is_owed = state in OWED and not is_lost
+    for rule in policy.starting("last_update"):
+        running = next((one for one in case.deadlines if one.name == rule.id and one.met_at is None), None)
         if running and rule.met_by.isdisjoint(told):
-            if not is_owed and (is_lost or state is not CaseState.MERGED):
+            if not is_owed and (is_lost or state != CaseState.MERGED):
                 yield DeadlineMet(previous=state, state=state, deadline=rule.id, due_at=running.due_at, met_at=now)
         elif is_owed and not stands and rule.met_by and rule.applies_to(case.lane or "standard"):
             clock = policy.deadline(rule.id, now, case.body)

@@ -154,6 +154,11 @@ class Proposal:
         """The last day on which it holds."""
         return last_day_of(self.until)
 
+    def vote_of(self, person: str) -> bool | None:
+        """Whether a person (a reference) is in favour, as the one who proposed it is; None without a vote."""
+        given = {vote.by: vote.in_favour for vote in self.votes}
+        return True if person == self.by else given.get(person)
+
 
 @dataclass(frozen=True, slots=True)
 class Objection:

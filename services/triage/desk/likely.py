@@ -26,6 +26,8 @@ FIRST_ASKED = Ask.name
 """Of a case that is looked into, the reporter is asked first, if Hearth can reach the reporter."""
 BY_STEP: Mapping[str, str] = {"update": Tell.name, "hear": Ask.name, "decide-proposed": Decide.name}
 """The command that does what must happen next, where that is neither of the above."""
+OTHERS_DO = frozenset({"await-votes", "await-verdict", "await-review"})
+"""Steps that other people take. Nothing but a case that nobody has stands open for the reader meanwhile."""
 GOES_ON = {Claim.name: Start.name}
 """The command that most people give next, by the one that they give before; the desk offers both as one."""
 
@@ -36,6 +38,8 @@ def most_likely(case: Case, permitted: Collection[str], next_step: str = "") -> 
     wanted = LIKELY.get(case.state, ())
     claims = wanted[:1] if case.assignee is None else ()
     due = BY_STEP.get(next_step)
+    if next_step in OTHERS_DO:
+        return next((name for name in claims if name in permitted), None)
     joins = [AcceptInvitation.name] if AcceptInvitation.applies(case) else []
     order = (*claims, *([due] if due else []), *([FIRST_ASKED] if asks else []), *wanted, *joins)
     return next((name for name in order if name in permitted), None)

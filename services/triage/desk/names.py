@@ -9,6 +9,7 @@ from services.triage.case.case import Case
 from services.triage.case.forms import FORMS
 from services.triage.case.hearing import ProposalStep, step_of_proposal
 from services.triage.case.values import Step
+from services.triage.case.voting import Tally
 from services.triage.desk.people import PeopleNames
 from shared.access.principal import Principal, Role
 from shared.events import FACTS, CaseFact, CaseState
@@ -85,9 +86,10 @@ class CaseNames:
         """The language of the reader."""
         return self._pages.language(request)
 
-    def step_of_proposal(self, case: Case, at: datetime) -> ProposalStep:
-        """What is next with the proposal of a case, if there is one, at a time (UTC-aware)."""
-        return step_of_proposal(case, self._policy, at) if case.proposal else "vote"
+    def step_of_proposal(self, case: Case, at: datetime, tally: Tally | None) -> ProposalStep:
+        """What is next with the proposal of a case, if there is one, at a time (UTC-aware). `tally`: its votes."""
+        ready = tally is not None and not tally.needs
+        return step_of_proposal(case, self._policy, at, ready=ready) if case.proposal else "vote"
 
     def step(self, request: Request, reader: Principal, step: Step) -> dict[str, object]:
         """A step of a history, as the timeline of a page takes it."""

@@ -1,15 +1,18 @@
 """What must happen next with a case, and the clock that says so. Pure, but for the words in the reader's language."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, get_args
 
 from fastapi import Request
 
 from services.triage.case.case import ENDED, Case
+from services.triage.case.commands.emergency import ReviewEmergency
 from services.triage.case.hearing import ProposalStep, awaited_until
+from services.triage.case.voting import Tally
 from services.triage.desk.names import CaseNames
+from shared.access.principal import Principal
 from shared.events import CaseState
 
 BY_CLOCK: Mapping[str, str] = {
@@ -37,10 +40,20 @@ BY_STATE: Mapping[CaseState, str] = {
     CaseState.MERGED: "nothing",
 }
 """What each state asks for; where it says nothing, the next clock does."""
+BY_OTHERS: Mapping[str, tuple[str, Callable[[Case, str], bool]]] = {
+    "vote": (
+        "await-votes",
+        lambda case, reader: case.proposal is not None and case.proposal.vote_of(reader) is not None,
+    ),
+    "decide-appeal": ("await-verdict", lambda case, reader: reader in case.deciders),
+    "review-measure": ("await-review", lambda case, reader: not ReviewEmergency.suits(case, reader, None)),
+}
+"""What another person has to do: how it is called, and for which readers (references)."""
 STEPS = frozenset(
     {
         *BY_CLOCK.values(),
         *BY_STATE.values(),
+        *(step for step, _ in BY_OTHERS.values()),
         "find-people",
         "answer-referral",
         "await-referral",
@@ -62,11 +75,17 @@ class NextStep:
     clock: str | None = None
 
 
-def next_step(case: Case, *, asked: bool = False, proposed: ProposalStep = "vote") -> NextStep:
+def next_step(case: Case, reader: str = "", *, asked: bool = False, proposed: ProposalStep = "vote") -> NextStep:
     """What must happen next with a case. `asked`: for the body that is asked to take the case over.
 
-    `proposed`: what is next with its proposal, if it has one.
+    `reader` (a reference): what this person cannot do, others do. `proposed`: what is next with its proposal, if any.
     """
+    found = _next_step(case, asked=asked, proposed=proposed)
+    others_do, is_for = BY_OTHERS.get(found.step, ("", None))
+    return replace(found, step=others_do) if is_for and is_for(case, reader) else found
+
+
+def _next_step(case: Case, *, asked: bool, proposed: ProposalStep) -> NextStep:
     if case.state in ENDED:
         return NextStep("nothing")
     speaking = (d for d in case.deadlines if d.is_running and (d.name not in QUIET or d.warned_at or d.breached_at))
@@ -99,14 +118,24 @@ def time_left(left: timedelta) -> tuple[str, int]:
 
 
 def next_step_of(
-    names: CaseNames, request: Request, case: Case, at: datetime, *, asked: bool = False
+    names: CaseNames,
+    request: Request,
+    reader: Principal,
+    case: Case,
+    at: datetime,
+    tally: Tally | None = None,
+    *,
+    asked: bool = False,
 ) -> dict[str, Any]:
-    """What must happen next in the reader's language: `text`, `late`, `due_at` and the name of the `clock`."""
-    found = next_step(case, asked=asked, proposed=names.step_of_proposal(case, at))
+    """What must happen next in the reader's language: `text`, `late`, `due_at`, the name of the `clock`, and its code.
+
+    `tally`: the votes of the proposal, if there is one.
+    """
+    found = next_step(case, reader.ref, asked=asked, proposed=names.step_of_proposal(case, at, tally))
     text, late = names.said(request, f"desk-next-{found.step}"), False
     if found.due_at is not None:
         late = found.due_at <= at
         unit, number = time_left(abs(found.due_at - at))
         text = names.said(request, f"desk-next-{'late' if late else 'within'}-{unit}", text, number)
     clock = names.code(request, "deadline", found.clock) if found.clock else None
-    return {"text": text, "late": late, "due_at": found.due_at, "clock": clock}
+    return {"step": found.step, "text": text, "late": late, "due_at": found.due_at, "clock": clock}

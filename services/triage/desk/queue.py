@@ -1,6 +1,5 @@
 """The queue: the cases that a principal may see, filtered, the most urgent first, a page at a time, and counted."""
 
-import asyncio
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
@@ -170,24 +169,23 @@ class Queue:
 
     async def counts(self, principal: Principal, wanted: QueueFilter) -> Counts:
         """How many cases the principal may see behind each tab, and for each choice of each filter."""
-        looks = await asyncio.gather(*(self.glimpses(principal, QueueFilter(tab, states=OPEN_STATES)) for tab in TABS))
-        tabs = {tab: Count(len(seen), more) for tab, (seen, more) in zip(TABS, looks, strict=True)}
-        behind = {tab: seen for tab, (seen, _) in zip(TABS, looks, strict=True)}
-        here, more = looks[TABS.index(wanted.tab)]
+        parts = [QueueFilter(tab, states=OPEN_STATES) for tab in TABS]
         if wanted.is_of_closed:
             # Of all that ever were, only those that fit are counted.
-            here, more = await self.glimpses(principal, replace(wanted, cursor=None))
+            parts.append(replace(wanted, cursor=None))
         elif wanted.assignee:
-            here, more = await self.glimpses(
-                principal, QueueFilter(wanted.tab, states=OPEN_STATES, assignee=wanted.assignee)
-            )
+            parts.append(QueueFilter(wanted.tab, states=OPEN_STATES, assignee=wanted.assignee))
+        looks = await self.glimpses(principal, parts)
+        tabs = {tab: Count(len(seen), more) for tab, (seen, more) in zip(TABS, looks, strict=False)}
+        behind = {tab: seen for tab, (seen, _) in zip(TABS, looks, strict=False)}
+        here, more = looks[-1] if len(looks) > len(TABS) else looks[TABS.index(wanted.tab)]
         return Counts(tabs, {name: _count_by(name, here, wanted) for name in CHOICES}, more, behind)
 
     async def loads(self, reader: Principal, people: Collection[str]) -> dict[str, Load]:
         """How many open cases each of these people (references) has, as far as the reader may see them."""
         at, having = self._clock(), tuple(map(assigned_to, people))
         query = replace(self._query(reader, QueueFilter(states=OPEN_STATES)), among=having, limit=MOST_LOOKED_AT)
-        found = await self._cases.glimpses(query) if having and query.bodies else []
+        found = (await self._cases.glimpses([query]))[0] if having and query.bodies else []
         if len(found) < MOST_LOOKED_AT:
             theirs: dict[str | None, list[Glimpse]] = {}
             for one in await self._seen_of(reader, found):
@@ -198,26 +196,35 @@ class Queue:
             filters = [QueueFilter(states=OPEN_STATES, assignee=person) for person in people]
             looks = []
             for first in range(0, len(filters), AT_ONCE):
-                some = filters[first : first + AT_ONCE]
-                looks += await asyncio.gather(*(self.glimpses(reader, wanted) for wanted in some))
+                looks += await self.glimpses(reader, filters[first : first + AT_ONCE])
         return {
             person: Load(Count(len(seen), more), sum(one.due < at for one in seen))
             for person, (seen, more) in zip(people, looks, strict=True)
         }
 
-    async def glimpses(self, principal: Principal, wanted: QueueFilter) -> tuple[Sequence[Glimpse], bool]:
-        """At most COUNTED of the cases that the principal may see there, and whether the principal may see more."""
-        query = self._query(principal, wanted)
-        seen: list[Glimpse] = []
+    async def glimpses(
+        self, principal: Principal, parts: Sequence[QueueFilter]
+    ) -> list[tuple[Sequence[Glimpse], bool]]:
+        """Of each part at most COUNTED of the cases that the principal may see there, and whether there are more."""
+        queries = [self._query(principal, part) for part in parts]
+        seen: list[list[Glimpse]] = [[] for _ in parts]
+        open_ones = [number for number, query in enumerate(queries) if query.bodies]
         limit = COUNTED + 1
         # Where cases are hidden it reads on: else a number below COUNTED with more would tell how many are hidden.
-        while query.bodies and limit <= MOST_LOOKED_AT:
-            found = await self._cases.glimpses(replace(query, limit=limit))
-            seen = await self._seen_of(principal, found)
-            if len(found) < limit or len(seen) > COUNTED:
-                break
+        while open_ones and limit <= MOST_LOOKED_AT:
+            looks = await self._cases.glimpses([replace(queries[number], limit=limit) for number in open_ones])
+            # Most cases are behind several tabs.
+            all_found = {one.id: one for found in looks for one in found}
+            visible = {one.id: one for one in await self._seen_of(principal, list(all_found.values()))}
+            for number, found in zip(open_ones, looks, strict=True):
+                seen[number] = [visible[one.id] for one in found if one.id in visible]
+            open_ones = [
+                number
+                for number, found in zip(open_ones, looks, strict=True)
+                if len(found) == limit and len(seen[number]) <= COUNTED
+            ]
             limit *= 2
-        return _counted(seen)
+        return [_counted(some) for some in seen]
 
     async def _seen_of(self, principal: Principal, found: Sequence[Glimpse]) -> list[Glimpse]:
         known, at = await self._sight.shut_out_of_each(found, principal.ref), self._clock()

@@ -29,7 +29,7 @@ def make_queue_router(
     router = gate.router(Callers.PEOPLE, include_in_schema=False)
     names = CaseNames(pages, desk.policy, people)
     bulk, load = Bulk(desk, queue, pages, names, gate), LoadView(desk, queue, pages, names)
-    found = SearchView(search, queue, pages, names, desk.policy)
+    found = SearchView(desk, search, queue, pages, names)
     view = QueueView(desk, queue, views, bulk, pages, names)
 
     # A sign-in leads back to where several cases were sent; they are ticked anew.

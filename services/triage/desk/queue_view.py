@@ -11,6 +11,7 @@ from fastapi import Request, Response
 
 from services.triage.actions import Desk
 from services.triage.case.case import Case
+from services.triage.case.voting import Tally
 from services.triage.desk.bulk import MOST, Bulk
 from services.triage.desk.choices import communities_for
 from services.triage.desk.faults import FIELD_MESSAGES
@@ -127,7 +128,7 @@ class QueueView:
         cases, after = await self._queue.page(principal, listed(wanted, cursor))
         counts = await self._queue.counts(principal, wanted)
         context = {
-            "cases": [self.row(request, case, own, at) for case in cases],
+            "cases": [self.row(request, principal, case, own, at, await self._desk.tally(case)) for case in cases],
             "grouped": await self._desk.grouped(principal, cases),
             "state_name": partial(self._names.state, request),
             "tabs": self._tabs(request, wanted, counts),
@@ -156,7 +157,15 @@ class QueueView:
         }
         return self._pages.render(request, "queue.html", context, 422 if sent else 200)
 
-    def row(self, request: Request, case: Case, own: Sequence[str], at: datetime) -> dict[str, Any]:
+    def row(
+        self,
+        request: Request,
+        reader: Principal,
+        case: Case,
+        own: Sequence[str],
+        at: datetime,
+        tally: Tally | None,
+    ) -> dict[str, Any]:
         """`asked`: the reader's body is asked to take the case over (`referral`) or to join it (`invitation`)."""
         asked = case.asked if set(case.bodies).isdisjoint(own) else None
         community, body = self._names.community(case.community), self._names.body(request, case.body)
@@ -165,7 +174,7 @@ class QueueView:
         return {
             "case": case,
             "href": f"{HOME}/cases/{case.code_name}",
-            "next": next_step_of(self._names, request, case, at, asked=asked is not None),
+            "next": next_step_of(self._names, request, reader, case, at, tally, asked=asked is not None),
             "places": places if len(own) > 1 or case.body not in own else [community],
             "late": case.is_overdue(at),
             "asked": ("invitation" if asked.joint else "referral") if asked else None,

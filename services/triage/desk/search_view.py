@@ -7,6 +7,7 @@ from urllib.parse import urlencode
 
 from fastapi import Request, Response
 
+from services.triage.actions import Desk
 from services.triage.case.case import Case
 from services.triage.desk.names import CaseNames
 from services.triage.desk.next_step import next_step_of
@@ -16,7 +17,6 @@ from services.triage.paths import HOME
 from services.triage.rooms import rooms_of
 from shared.access.principal import Principal
 from shared.input.texts import trim_line
-from shared.policy import Policy
 from shared.times import now
 from shared.web.pages import Pages
 
@@ -29,12 +29,13 @@ FIRST = 5
 class SearchView:
     """The page of the search."""
 
-    def __init__(self, search: Search, queue: Queue, pages: Pages, names: CaseNames, policy: Policy) -> None:
+    def __init__(self, desk: Desk, search: Search, queue: Queue, pages: Pages, names: CaseNames) -> None:
+        self._desk = desk
         self._search = search
         self._queue = queue
         self._pages = pages
         self._names = names
-        self._policy = policy
+        self._policy = desk.policy
 
     async def show(
         self, request: Request, principal: Principal, form: Mapping[str, Sequence[str]] | None = None
@@ -45,7 +46,7 @@ class SearchView:
         categories = self._names.options(request, "category", tuple(self._policy.categories))
         found = await self._search.find(principal, text, categories, words=words)
         first = [] if form else (await self._queue.page(principal, QueueFilter(states=OPEN_STATES, limit=FIRST)))[0]
-        row = partial(self._row, request)
+        row = partial(self._row, request, principal)
         links = [({"community": one}, self._names.community(one)) for one in found.communities]
         links += [({"category": one}, self._names.code(request, "category", one)) for one in found.categories]
         context = {
@@ -53,9 +54,9 @@ class SearchView:
             "words": words,
             "most": MOST_READ,
             "asked": form is not None,
-            "first": [row(case) for case in first],
-            "by_name": [row(case) for case in found.named],
-            "by_words": [{**row(case), "why": f"desk-found-{why}"} for case, why in found.worded],
+            "first": [await row(case) for case in first],
+            "by_name": [await row(case) for case in found.named],
+            "by_words": [{**await row(case), "why": f"desk-found-{why}"} for case, why in found.worded],
             "places": [(f"{HOME}?{urlencode(query)}", name) for query, name in links],
             "read": found.read,
             "away": found.away,
@@ -63,11 +64,12 @@ class SearchView:
         }
         return self._pages.render(request, "search.html", context)
 
-    def _row(self, request: Request, case: Case) -> dict[str, Any]:
+    async def _row(self, request: Request, reader: Principal, case: Case) -> dict[str, Any]:
+        tally = await self._desk.tally(case)
         return {
             "code_name": case.code_name,
             "href": f"{HOME}/cases/{case.code_name}",
-            "next": next_step_of(self._names, request, case, now())["text"],
+            "next": next_step_of(self._names, request, reader, case, now(), tally)["text"],
             "category": case.category,
             "why": None,
             "community": self._names.community(case.community),

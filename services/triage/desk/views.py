@@ -28,7 +28,7 @@ from services.triage.desk.follow_ups import follow_up_of
 from services.triage.desk.kept import kept_of
 from services.triage.desk.likely import goes_on, most_likely
 from services.triage.desk.names import CaseNames, done_in
-from services.triage.desk.next_step import next_step, next_step_of
+from services.triage.desk.next_step import next_step_of
 from services.triage.desk.parties import parties_of, respondents_of
 from services.triage.desk.people import PeopleNames
 from services.triage.desk.picker import picks_of
@@ -111,8 +111,9 @@ class CaseView:
         checks = checks_of(case, self._desk.policy)
         begun = begun_by(case, self._desk.policy, request.query_params.get("reply", ""))
         kept = {one["name"]: one for one in kept_of(drafts, {form.command for form in forms})}
-        step = next_step(case, proposed=names.step_of_proposal(case, at)).step
-        top = most_likely(case, {form.command for form in forms if not form.kind.own_place}, step)
+        tally = await self._desk.tally(case)
+        step = next_step_of(names, request, principal, case, at, tally, asked=asked)
+        top = most_likely(case, {form.command for form in forms if not form.kind.own_place}, step["step"])
 
         def shown(form: Form) -> dict[str, object]:
             of_playbook = {"replies": replies[form.command], "begun": begun.get(form.command, {})}
@@ -137,7 +138,7 @@ class CaseView:
             "tells_reporter": self._desk.tells_reporter(case, principal),
             "talk": talk_of(case, contents),
             "reasons": reasons_of(case, contents),
-            "proposal": proposal_of(names, request, principal, case, await self._desk.tally(case), contents),
+            "proposal": proposal_of(names, request, principal, case, tally, contents),
             "measures": measures_of(names, request, principal, case, contents, {form.command for form in forms}),
             "reviews": names.options(request, "review", REVIEWS),
             "conversations": names.options(request, "conversation", CONVERSATIONS),
@@ -153,7 +154,7 @@ class CaseView:
             "picks": picks,
             "respondents": respondents,
             "parties_known": parties_of(names, request, case, contents),
-            "next": next_step_of(names, request, case, at, asked=asked),
+            "next": step,
             "playbook": playbook_of(names, request, principal, checks, await self._ticks.of(case.id, checks)),
             "may_tick": self._may(principal, case, "case.tick", at) is not None,
             "checking": "checks" in request.query_params,

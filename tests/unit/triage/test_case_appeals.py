@@ -16,6 +16,8 @@ from services.triage.case.commands.waking import Wake
 from services.triage.case.evolve.fold import fold
 from services.triage.case.lifecycle import NotPermitted
 from services.triage.case.values import RefusedAppeal
+from services.triage.desk.likely import most_likely
+from services.triage.desk.next_step import next_step
 from shared.events import APPEAL_GROUNDS, Actor, AppealDecided, AppealLodged, AppealRefused, CaseState, DeadlineStarted
 from tests.support.people import responder
 from tests.unit.triage.test_case_decision import (
@@ -74,6 +76,10 @@ def test_a_verdict_leads_back_or_reopens_the_case(way: tuple[Command, ...], kind
 def test_nobody_who_proposed_seconded_or_decided_decides_on_the_appeal(by: Actor) -> None:
     case, _ = after(led(*DECIDED), appeal())
     assert refused(case, verdict("upheld", by)) == [("/verdict", "decided_before")]
+    assert [DecideAppeal.suits(case, who.ref, None) for who in (by, DOT)] == [False, True]
+    shown = [next_step(case, who.ref).step for who in (by, DOT)]
+    assert shown == ["await-verdict", "decide-appeal"]
+    assert [most_likely(case, {"decide_appeal"}, step) for step in shown] == [None, "decide_appeal"]
 
 
 def test_nobody_decides_twice_on_appeals_of_a_case() -> None:

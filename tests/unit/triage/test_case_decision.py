@@ -13,8 +13,11 @@ from services.triage.case.commands.decision import Decide, Object, ProposeDecisi
 from services.triage.case.commands.handling import Assign, Start
 from services.triage.case.commands.inquiry import Ask, ReceiveAnswer
 from services.triage.case.commands.recusal import NAMED, Confirm, Recuse, Withdraw
+from services.triage.case.hearing import step_of_proposal
 from services.triage.case.lifecycle import FieldsRefused, NotPermitted
 from services.triage.case.voting import count_votes
+from services.triage.desk.likely import most_likely
+from services.triage.desk.next_step import next_step
 from shared.access.principal import Leave, Role
 from shared.events import Actor, CaseDecided, CaseFact, CaseState, Event
 from shared.policy import load_policy
@@ -145,6 +148,24 @@ def test_a_person_has_one_vote_and_may_change_it() -> None:
     assert [(vote.by, vote.in_favour) for vote in case.proposal.votes] == [(BEN.ref, True)]
     assert after(case, agree(BEN)) == (case, [])
     assert needs(after(case, against(BEN))[0]) == ("second",)
+
+
+def test_a_vote_is_offered_to_those_who_have_not_given_it() -> None:
+    case = led(proposal("temporary_suspension"), against(BEN))
+    offered = {who: {one.name for one in (Second, Object) if one.suits(case, who.ref, None)} for who in (ANN, BEN, CAT)}
+    assert offered == {ANN: set(), BEN: {"second"}, CAT: {"second", "object"}}
+    steps = [next_step(case, who.ref).step for who in (ANN, BEN, CAT)]
+    assert steps == ["await-votes", "await-votes", "vote"]
+    assert [most_likely(case, {"second", "decide"}, step) for step in steps] == [None, None, "second"]
+
+
+def test_the_decision_is_next_once_a_proposal_has_its_votes() -> None:
+    case = led(proposal("temporary_suspension"), agree(BEN))
+    assert needs(case) == ()
+    ready = step_of_proposal(case, POLICY, AT, ready=True)
+    for who in (ANN, BEN, CAT):
+        found = next_step(case, who.ref, proposed=ready).step
+        assert (found, most_likely(case, {"second", "decide"}, found)) == ("decide-proposed", "decide")
 
 
 def test_votes_of_who_was_recused_after_voting_do_not_count() -> None:

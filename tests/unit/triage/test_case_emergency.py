@@ -16,6 +16,7 @@ from services.triage.case.commands.merging import Merge
 from services.triage.case.commands.table import COMMANDS, carry_out
 from services.triage.case.commands.waking import Wake
 from services.triage.case.lifecycle import NotPermitted, permitted_in
+from services.triage.desk.next_step import next_step
 from shared.access.actions import ACTIONS
 from shared.access.principal import PEOPLE as ROLES
 from shared.events import FACTS, Actor, CaseFact, CaseState, DeadlineStarted, EmergencyMeasureTaken, Event
@@ -91,7 +92,10 @@ def test_another_person_confirms_or_ends_it(finding: str, stands: bool) -> None:
 
 @pytest.mark.parametrize("by", [ANN, Actor(ANN.ref, "coordinator")])
 def test_nobody_reviews_what_they_have_done(by: Actor) -> None:
-    assert refused(acted(led()), review(by=by)) == [("/measure_id", "own_measure")]
+    case = acted(led())
+    assert refused(case, review(by=by)) == [("/measure_id", "own_measure")]
+    assert [ReviewEmergency.suits(case, who.ref, None) for who in (by, BEN)] == [False, True]
+    assert [next_step(case, who.ref).step for who in (by, BEN)] == ["await-review", "review-measure"]
 
 
 def test_what_nobody_reviews_in_time_lapses_by_a_fact_of_triage() -> None:

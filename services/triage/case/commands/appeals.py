@@ -12,6 +12,7 @@ from services.triage.case.case import RESPONDENT, Case
 from services.triage.case.commands.command import ChoiceField, Command, Words, WordsField
 from services.triage.case.measures import ended_by_appeal
 from services.triage.case.values import Appeal, Deadline
+from shared.access.principal import Role
 from shared.events import (
     APPEAL_GROUNDS,
     INACTION,
@@ -141,6 +142,11 @@ class DecideAppeal(Command):
     def applies(cls, case: Case) -> bool:
         """Where an appeal waits."""
         return case.appeal is not None
+
+    @classmethod
+    def suits(cls, case: Case, person: str, role: Role | None) -> bool:
+        """For people who took no part in the decision."""
+        return person not in case.deciders
 
     def leads(self, case: Case) -> CaseState:
         """The case is reopened, or goes on where it was."""

@@ -23,6 +23,7 @@ from services.triage.case.hearing import hears_reporter
 from services.triage.case.measures import ended_by_decision
 from services.triage.case.values import Proposal, end_of
 from services.triage.case.voting import count_votes, stands_against
+from shared.access.principal import Role
 from shared.events import (
     Actor,
     CaseDecided,
@@ -122,6 +123,11 @@ class Second(Command):
         """Where a decision is proposed."""
         return case.proposal is not None
 
+    @classmethod
+    def suits(cls, case: Case, person: str, role: Role | None) -> bool:
+        """For people who neither proposed it nor agree with it already."""
+        return case.proposal is not None and case.proposal.vote_of(person) is not True
+
     def faults(self, case: Case, policy: Policy, now: datetime) -> Iterable[FieldError]:
         """Nothing is proposed, or the person proposed it."""
         return vote_faults(case.proposal, self.by)
@@ -144,6 +150,12 @@ class Object(Command):
     def applies(cls, case: Case) -> bool:
         """Where a decision is proposed."""
         return case.proposal is not None
+
+    @classmethod
+    def suits(cls, case: Case, person: str, role: Role | None) -> bool:
+        """For people who neither proposed it nor object to it already."""
+        proposal = case.proposal
+        return proposal is not None and proposal.by != person and proposal.vote_of(person) is not False
 
     def faults(self, case: Case, policy: Policy, now: datetime) -> Iterable[FieldError]:
         """Nothing is proposed, or the person proposed it."""

@@ -20,6 +20,7 @@ from services.triage.case.commands.command import (
 )
 from services.triage.case.commands.decision import day_faults, respondent_faults
 from services.triage.case.measures import ended
+from shared.access.principal import Role
 from shared.events import Actor, CaseFact, CaseState, EmergencyMeasureReviewed, EmergencyMeasureTaken
 from shared.policy import MEASURE_REVIEW, Policy
 from shared.problems import FieldError
@@ -101,6 +102,11 @@ class ReviewEmergency(Command):
     def applies(cls, case: Case) -> bool:
         """Where a measure waits for its review."""
         return any(measure.review_by for measure in case.measures)
+
+    @classmethod
+    def suits(cls, case: Case, person: str, role: Role | None) -> bool:
+        """Where another person has taken the measure."""
+        return any(measure.review_by and measure.by != person for measure in case.measures)
 
     def faults(self, case: Case, policy: Policy, now: datetime) -> Iterable[FieldError]:
         """Nothing waits for it, or the person has taken the measure, in whatever role."""

@@ -141,6 +141,11 @@ class Confirm(Command):
         """Where a recusal waits for it."""
         return case.lapses_at is not None
 
+    @classmethod
+    def suits(cls, case: Case, person: str, role: Role | None) -> bool:
+        """Where another person has declared the recusal."""
+        return any(one.confirm_by is not None and one.by != person for one in case.recusals)
+
     def faults(self, case: Case, policy: Policy, now: datetime) -> Iterable[FieldError]:
         """Nothing waits for it, or the person who declared the recusal gives it, in whatever role.
 
