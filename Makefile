@@ -87,7 +87,7 @@ bench:  ## Benchmarks (ONLY=intake for one)
 	@python3 infra/prepare.py demo
 	@$(PYTHON) -m benchmarks $(ONLY)
 
-profile:  ## Where the time of each service goes
+profile:  ## What a report costs each process, MongoDB and Kafka, and where the time of each service goes
 	@python3 infra/prepare.py demo
 	@$(PYTHON) -m benchmarks.profile
 

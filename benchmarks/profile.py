@@ -1,6 +1,7 @@
-"""`make profile`: where the time of each service goes while reports come at a steady rate, by sampling.
+"""`make profile`: what reports cost that come at a steady rate, and where the time of each service goes.
 
-For each service there are two tables: by package (the code that ran) and by our own function (for which it ran). The
+First, what a report costs each process, and how much it asks of MongoDB and Kafka (benchmarks/costs.py). Then, by
+sampling, two tables for each service: by package (the code that ran) and by our own function (for which it ran). The
 samples are kept as `benchmarks/results/profile-<service>.txt`, one stack a line, as flame graph programs read them.
 """
 
@@ -13,12 +14,15 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.costs import costs_of, tables
 from benchmarks.results import FOLDER
 from benchmarks.rig import load
+from benchmarks.sustained import CONTACT_SHARE, WARM_UP, Carrying
 from infra.local.stack import Stack, StackSettings
 from infra.local.system import run_system
 
 RATE = 300
+COUNTED = 1_500
 SECONDS = 20
 SAMPLES = 200
 """A second."""
@@ -31,8 +35,11 @@ def main() -> int:
     sampler = Path(sys.executable).with_name("py-spy")
     FOLDER.mkdir(exist_ok=True)
     with Stack(StackSettings.private()) as stack, run_system(stack) as system:
-        url = f"{system.url('intake')}/v1/reports"
-        load(url, limit=300, rate=100, seconds=60)
+        carrying = Carrying(system)
+        carrying.carry(WARM_UP, rate=100)
+        carrying.carry(COUNTED, rate=RATE)
+        for table in tables(carrying.before, costs_of(system), COUNTED):
+            Console().print(table)
         files = {name: FOLDER / f"profile-{name}.txt" for name in system.processes}
         options = ["record", "--gil", "--format", "raw", "--rate", str(SAMPLES), "--duration", str(SECONDS)]
         sampling = [
@@ -41,7 +48,7 @@ def main() -> int:
             )
             for name, process in system.processes.items()
         ]
-        load(url, rate=RATE, seconds=SECONDS + 2, contact_share=1 / 3)
+        load(f"{system.url('intake')}/v1/reports", rate=RATE, seconds=SECONDS + 2, contact_share=CONTACT_SHARE)
         if max(process.wait() for process in sampling):
             print("Sampling needs root, or kernel.yama.ptrace_scope=0.", file=sys.stderr)
             return 1

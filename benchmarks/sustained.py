@@ -6,9 +6,10 @@ from contextlib import ExitStack
 from pymongo import MongoClient
 
 from benchmarks import floor
+from benchmarks.costs import costs_of
 from benchmarks.load import make_requests
 from benchmarks.results import Result
-from benchmarks.rig import Counts, bare_http, bare_program, cpu_seconds, load, resident_mb, wait_until
+from benchmarks.rig import Counts, bare_http, bare_program, load, resident_mb, wait_until
 from infra.local.stack import Stack, StackSettings
 from infra.local.system import System, create_topics_on, run_system
 from shared.kafka.topics import TOPICS
@@ -55,16 +56,14 @@ class Carrying:
     def __init__(self, system: System) -> None:
         self._counts = Counts(system)
         self._url = f"{system.url('intake')}/v1/reports"
-        self._processes = {
-            **{name: process.pid for name, process in system.processes.items()},
-            **{name: system.stack.process(name).pid for name in ("kafka", "mongod")},
-        }
+        self._system = system
         self._sent = self._accepted = self._contacts = 0
-        self._before: dict[str, float] = {}
+        self.before = costs_of(system)
+        """What it had cost when the reports carried last began."""
 
     def carry(self, count: int, **options: float) -> tuple[float, dict[str, float]]:
         """The rate in reports a second, from the first POST to the last event in the record and the last mail."""
-        self._before = self._used()
+        self.before = costs_of(self._system)
         began = time.monotonic()
         posted = load(self._url, limit=count, seconds=300, contact_share=CONTACT_SHARE, **options)
         self._sent += posted["sent"]
@@ -75,15 +74,12 @@ class Carrying:
 
     def costs(self, count: int) -> list[tuple[str, float]]:
         """The processor time of each process for a report of those carried last, in microseconds."""
-        used = self._used()
-        return [(name, (used[name] - before) / count * 1e6) for name, before in self._before.items()]
+        used = costs_of(self._system).processor
+        return [(name, (used[name] - before) / count * 1e6) for name, before in self.before.processor.items()]
 
     def lost(self) -> int:
         """Reports that were refused, or accepted and are not in the record."""
         return self._sent - self._counts.recorded()["reports"]
-
-    def _used(self) -> dict[str, float]:
-        return {name: cpu_seconds(pid) for name, pid in self._processes.items()}
 
     def _all_arrived(self) -> bool:
         recorded = self._counts.recorded()
