@@ -80,6 +80,7 @@ def tables(before: Costs, after: Costs, reports: int) -> Iterator[Table]:
     by_process = Table("process", "processor time, µs", "operations", "documents", "journal syncs", "messages")
     by_process.title = "A report"
     written = ("inserted", "updated", "deleted")
+    row: tuple[str, ...]
     for name in after.processor:
         used = f"{each(name, 'processor', 1e6):,.0f}"
         if name == PARTS["mongod"]:
