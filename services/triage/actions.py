@@ -8,7 +8,7 @@ from typing import Protocol
 
 import orjson
 
-from services.triage.case.attendance import People, handlers
+from services.triage.case.attendance import People, able
 from services.triage.case.case import Case
 from services.triage.case.commands.command import Command, takes
 from services.triage.case.commands.sorting import way_of
@@ -234,8 +234,7 @@ class Desk:
 
     async def able(self, case: Case) -> list[str]:
         """The people (references) who can get the case, each once. Raises Unavailable."""
-        found = handlers(case, await self.people_of(case), self.policy, self._clock())
-        return list(dict.fromkeys(person.ref for person in found))
+        return [person.ref for person in able(case, await self.people_of(case), self.policy, self._clock())]
 
     async def staff_of(self, bodies: Collection[str]) -> list[Principal]:
         """Those who have, had or will have a role in these handling bodies. Raises Unavailable."""

@@ -2,6 +2,7 @@
 
 from typing import ClassVar
 
+from shared.events import cases, decisions, measures
 from shared.events.cases import CaseFact, CaseState
 
 INACTION = "inaction"
@@ -86,3 +87,18 @@ class CaseReopened(CaseFact):
 
     previous_outcome: str | None = None
     reason_id: str
+
+
+TAKES_PART = frozenset(
+    fact.name
+    for fact in (
+        decisions.DecisionProposed,
+        decisions.DecisionSeconded,
+        decisions.DecisionObjected,
+        cases.CaseDecided,
+        measures.EmergencyMeasureTaken,
+        measures.EmergencyMeasureReviewed,
+        AppealDecided,
+    )
+)
+"""The facts of which the people decide on no appeal that comes after them, however they voted."""

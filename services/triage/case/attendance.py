@@ -15,7 +15,6 @@ from shared.events import (
     CaseAttended,
     CaseFact,
     CasePassedOn,
-    CaseState,
     CaseTriaged,
     CaseUnattended,
     DeadlineSet,
@@ -131,6 +130,12 @@ def handlers(case: Case, people: People, policy: Policy, now: datetime) -> Itera
         yield from (one for one in people.staff.get(body, ()) if is_permitted(one, "case.start", about, now))
 
 
+def able(case: Case, people: People, policy: Policy, now: datetime) -> list[Principal]:
+    """The people who can get the case, each once: they may handle it, and have a part in what it needs now."""
+    found = {one.ref: one for one in handlers(case, people, policy, now) if one.ref not in case.apart}
+    return list(found.values())
+
+
 def served_by(case: Case, person: str, people: People, now: datetime) -> tuple[str, ...]:
     """The bodies of the case that this person (a reference) serves, first the one that has it. `now` is UTC-aware."""
     return tuple(
@@ -184,13 +189,12 @@ def _attend(case: Case, people: People, recused: frozenset[str], policy: Policy,
     assert case.body is not None  # noqa: S101  # only a case that has a body is judged
     state, own = case.state, case.own_body or case.body
     before = _given_to(case)
-    apart = case.deciders if state is CaseState.APPEALED else frozenset[str]()
     able: list[str] = []
     # Else the people of a body that joined could shut out those of the body that leads, and have the case.
     have_joined = {one.to_body for one in case.referrals if one.joint and one.ended == "accepted"}
     stand_ins = (body for body in policy.stand_ins(own) if body not in have_joined)
     for body in dict.fromkeys((own, *stand_ins, case.body)):
-        there = attendance(_about(body, case.community, people, policy, recused), people, policy, now, apart)
+        there = attendance(_about(body, case.community, people, policy, recused), people, policy, now, case.apart)
         if there.can_keep if body in before else there.can_take:
             if body != case.body:
                 return [_passed_on(case, body)]

@@ -31,21 +31,18 @@ from services.triage.case.values import (
 )
 from shared.events import (
     INACTION,
-    AppealDecided,
+    TAKES_PART,
     AppealLodged,
     CaseAssigned,
     CaseDecided,
     CasePaused,
     CaseResumed,
     CaseState,
-    DecisionProposed,
-    DecisionSeconded,
     MeasureImported,
 )
 
 ENDED = frozenset({CaseState.CLOSED, CaseState.MERGED})
 """States in which nothing is owed on a case."""
-_DECIDING = frozenset(fact.name for fact in (DecisionProposed, DecisionSeconded, CaseDecided, AppealDecided))
 _DECIDED = (CaseDecided.name, MeasureImported.name)
 """The facts that bring a decision; that of a measure from before Hearth counts from the day it was brought in."""
 URGENT_LANES = ("emergency", "child_protection")
@@ -206,17 +203,22 @@ class Case:
 
     @property
     def deciders(self) -> frozenset[str]:
-        """The people (references) who do not decide on an appeal: they proposed, seconded or made a decision before.
+        """The people (references) who do not decide on an appeal: they took part before it in what it can concern.
 
         Where the appeal is against inaction, those are also all who were given the case before it: nobody gets out of
         that by putting the case back.
         """
-        before = {step.actor for step in self.history if step.fact in _DECIDING}
+        lodged = max((step.seq for step in self.history if self.appeal and step.fact == AppealLodged.name), default=0)
+        before = self.history[:lodged] if lodged else self.history
+        part = {step.actor for step in before if step.fact in TAKES_PART}
         if self.appeal is not None and self.appeal.ground == INACTION:
-            lodged = max(step.seq for step in self.history if step.fact == AppealLodged.name)
-            given = (step for step in self.history if step.fact == CaseAssigned.name and step.seq < lodged)
-            before |= {step.detail for step in given if step.detail}
-        return frozenset(before)
+            part |= {step.detail for step in before if step.fact == CaseAssigned.name and step.detail}
+        return frozenset(part)
+
+    @property
+    def apart(self) -> frozenset[str]:
+        """The people (references) who may handle the case, and have no part in what it needs now."""
+        return self.deciders if self.state is CaseState.APPEALED else frozenset()
 
     def paused_for(self, reason: str, now: datetime) -> timedelta:
         """For how many whole days it was paused for a reason since it was opened, or reopened last."""

@@ -200,9 +200,9 @@ class Taken(CommandRefused):
     """Another person has the case."""
 
 
-def cannot_have(field: str) -> FieldError:
-    """The fault of a person in this field who is recused from the case, or may not handle it."""
-    return FieldError(f"/{field}", "cannot_have", "This person cannot have this case.")
+def cannot_have(field: str = "") -> FieldError:
+    """The fault of a person in this field who cannot have the case; without a field, of the person who asks for it."""
+    return FieldError(f"/{field}" if field else "", "cannot_have", "This person cannot have this case.")
 
 
 def permitted_in(state: CaseState | None) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ from typing import Any
 from fastapi import Request
 
 from services.triage.actions import Desk
-from services.triage.case.attendance import People, handlers
+from services.triage.case.attendance import People, able
 from services.triage.case.case import Case
 from services.triage.case.commands.command import ReferenceField
 from services.triage.case.forms import Form
@@ -16,7 +16,6 @@ from services.triage.desk.queue import Count, Load, Queue
 from shared.access.principal import Leave, Principal, has_ended, serves
 from shared.i18n.messages import write_day
 from shared.input.languages import reads
-from shared.policy import Policy
 
 LEAVE_TOLD = timedelta(days=30)
 """How long before a leave begins it is told."""
@@ -39,11 +38,11 @@ async def picks_of(
         return {}
     people = await desk.people_of(case)
     found = {
-        name: _able(case, people, desk.policy, at) if gets_case else _serving(case, people, at, reader)
+        name: able(case, people, desk.policy, at) if gets_case else _serving(case, people, at, reader)
         for name, gets_case in wanted.items()
     }
-    able = {person.ref for name, group in found.items() if wanted[name] for person in group}
-    loads = await queue.loads(reader, able)
+    handlers = {person.ref for name, group in found.items() if wanted[name] for person in group}
+    loads = await queue.loads(reader, handlers)
     return {
         name: picks(names, request, reader, group, loads if wanted[name] else {}, at, case.language)
         for name, group in found.items()
@@ -99,11 +98,6 @@ def _away(names: CaseNames, request: Request, person: Principal, at: datetime) -
     if leave.begins_at <= at:
         return names.said(request, "desk-pick-away")
     return names.said(request, "desk-pick-away-from", write_day(names.language(request), leave.begins_at))
-
-
-def _able(case: Case, people: People, policy: Policy, at: datetime) -> list[Principal]:
-    """Who can have the case. Of the others the list does not tell why they are not in it."""
-    return list({person.ref: person for person in handlers(case, people, policy, at)}.values())
 
 
 def _serving(case: Case, people: People, at: datetime, reader: Principal) -> list[Principal]:

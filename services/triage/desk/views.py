@@ -236,7 +236,10 @@ class CaseView:
             "fresh": ACTIONS[form.action].fresh,
             "chosen": form.kind.chosen(case),
             # What nobody has is claimed.
-            "oneself": form.kind.button and means_reader and case.assignee not in (None, principal.ref),
+            "oneself": form.kind.button
+            and means_reader
+            and case.assignee not in (None, principal.ref)
+            and principal.ref not in case.apart,
             "then": then if then and self._may(principal, case, FORMS[then].action, at) else None,
             "primary": form.kind is Claim or (mine and case.state is not CaseState.AWAITING_INFORMATION),
             "options": {

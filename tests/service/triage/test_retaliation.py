@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
@@ -10,6 +11,7 @@ from shared.access.principal import Principal
 from shared.access.roster import Staff
 from shared.events import CaseLinked, Event, ReportParties
 from shared.ids import case_id_of, new_id
+from shared.times import now
 from tests.support.people import bearer, responder
 from tests.support.triage_rig import ALICE, POLICY, Rig, from_intake, make_rig, reported
 
@@ -72,6 +74,23 @@ async def test_the_new_case_is_linked_and_shut_to_the_people_who_decided(rig: Ri
     linked = [event for event in rig.cases.events if isinstance(event.fact, CaseLinked)]
     assert [event.case_id for event in linked] == [case.id]
     assert not any(case.id in event.fact.model_dump_json() for event in linked)
+
+
+async def test_the_new_case_is_shut_to_who_voted_against_or_reviewed_an_emergency_measure(rig: Rig) -> None:
+    first = await rig.open()
+    holds = {"until": (now() + timedelta(days=2)).date().isoformat(), "scope": "pages", "why": "At once."}
+    for who, command, values in (
+        (ALICE, "claim", None), (ALICE, "start", None),
+        (ALICE, "act_in_emergency", {"measure": "restriction", **holds}),
+        (ALICE, "propose_decision", {"outcome": "warning", "why": "Heard."}),
+        (OTHERS[0], "object", {"why": "Too hard."}),
+    ):  # fmt: skip
+        assert (await rig.order(first, command, values, who)).status_code == 200
+    measure = rig.cases.stored[first.id].case.measures[0].id
+    review = {"measure_id": measure, "review": "confirmed", "why": "Needed."}
+    assert (await rig.order(first, "review_emergency", review, OTHERS[1])).status_code == 200
+    case = await opened(rig, rig.cases.stored[first.id].case)
+    assert set(case.recused) == {ALICE.ref, OTHERS[0].ref, OTHERS[1].ref}
 
 
 @pytest.mark.parametrize("rig", [0, 1], indirect=True)

@@ -16,6 +16,7 @@ from shared.events import (
     CaseAssigned,
     CaseClosed,
     CaseDecided,
+    DecisionObjected,
     DecisionProposed,
     DecisionSeconded,
     EmergencyMeasureReviewed,
@@ -87,15 +88,37 @@ def seconded(actor: Actor, hour: int) -> Told:
     return DecisionSeconded(proposal_id="p", outcome="warning", **SAME), actor, START + hour * HOUR
 
 
+def objected(actor: Actor, hour: int) -> Told:
+    fact = DecisionObjected(proposal_id="p", outcome="warning", reason_id="o", **SAME)
+    return fact, actor, START + hour * HOUR
+
+
 def assigned(actor: Actor, hour: int) -> Told:
     return CaseAssigned(assignee=actor.ref, **SAME), actor, START + hour * HOUR
 
 
+TAKEN: Told = (
+    EmergencyMeasureTaken(
+        measure_id="m", outcome="restriction", scope="community", until=LAST_DAY, reason_id="w",
+        review_by=START + DAY, **SAME,
+    ),
+    FIRST,
+    START + HOUR,
+)  # fmt: skip
 APPEALS: dict[str, tuple[list[Told], float | None]] = {
     "another person decided it": ([decided(FIRST, 1), lodged(2), answered(SECOND, 2, 3)], 100),
     "the person who decided the case": ([decided(FIRST, 1), lodged(2), answered(FIRST, 2, 3)], 0),
     "a person who had seconded": (
         [proposed(FIRST, 1), seconded(SECOND, 2), decided(FIRST, 3), lodged(4), answered(SECOND, 4, 5)], 0,
+    ),
+    "a person who had objected": (
+        [proposed(FIRST, 1), objected(SECOND, 2), decided(FIRST, 3), lodged(4), answered(SECOND, 4, 5)], 0,
+    ),
+    "a person who had taken an emergency measure": (
+        [(TAKEN[0], SECOND, TAKEN[2]), decided(FIRST, 2), lodged(3), answered(SECOND, 3, 4)], 0,
+    ),
+    "a person who took an emergency measure after it was lodged": (
+        [decided(FIRST, 0), lodged(0), (TAKEN[0], SECOND, TAKEN[2]), answered(SECOND, 0, 4)], 100,
     ),
     "a person who had decided an earlier appeal": (
         [decided(FIRST, 1), lodged(2), answered(SECOND, 2, 3), lodged(4), answered(SECOND, 4, 5)], 0,
@@ -138,14 +161,6 @@ def ended(fact: type[Fact], at: datetime, measure: str = "r", **given: Any) -> T
 
 
 BAN = decided(FIRST, 1, until=LAST_DAY, scope="community")
-TAKEN: Told = (
-    EmergencyMeasureTaken(
-        measure_id="m", outcome="restriction", scope="community", until=LAST_DAY, reason_id="w",
-        review_by=START + DAY, **SAME,
-    ),
-    FIRST,
-    START + HOUR,
-)  # fmt: skip
 MEASURES: dict[str, tuple[list[Told], datetime, float | None]] = {
     "it ended with its last day": ([BAN, ended(MeasureExpired, ITS_END)], START + 20 * DAY, 100),
     "triage told an hour later": ([BAN, ended(MeasureExpired, ITS_END + HOUR)], START + 20 * DAY, 100),

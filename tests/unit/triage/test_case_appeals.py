@@ -1,15 +1,16 @@
 """Direct parties appeal, also against inaction; people who did not decide before decide on it."""
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import date, timedelta
 
 import pytest
 
-from services.triage.case.attendance import People, attend
+from services.triage.case.attendance import People, able, attend
 from services.triage.case.case import Case
 from services.triage.case.commands.appeals import VERDICTS, DecideAppeal, LodgeAppeal, ReceiveAppeal, Reopen
 from services.triage.case.commands.command import Command, Words
-from services.triage.case.commands.handling import Assign, Close, Release, Start
+from services.triage.case.commands.emergency import ActInEmergency, ReviewEmergency
+from services.triage.case.commands.handling import Assign, Claim, Close, Release, Start
 from services.triage.case.commands.inquiry import Ask, ReceiveAnswer
 from services.triage.case.commands.table import decide
 from services.triage.case.commands.waking import Wake
@@ -28,10 +29,13 @@ from tests.unit.triage.test_case_decision import (
     CAT,
     CORA,
     DOT,
+    EVE,
+    FAY,
     PEOPLE,
     POLICY,
     STAFF,
     after,
+    against,
     agree,
     decision,
     led,
@@ -40,6 +44,7 @@ from tests.unit.triage.test_case_decision import (
 )
 
 DAY = timedelta(days=1)
+ID = "1" * 8 + "-1111-1111-1111-" + "1" * 12
 DECIDED = (proposal("restriction"), agree(BEN), decision("restriction", CAT))
 
 
@@ -80,6 +85,41 @@ def test_nobody_who_proposed_seconded_or_decided_decides_on_the_appeal(by: Actor
     shown = [next_step(case, who.ref).step for who in (by, DOT)]
     assert shown == ["await-verdict", "decide-appeal"]
     assert [most_likely(case, {"decide_appeal"}, step) for step in shown] == [None, "decide_appeal"]
+
+
+def measure(by: Actor) -> ActInEmergency:
+    return ActInEmergency("restriction", date(2026, 12, 1), "pages", why=Words(ID), by=by)
+
+
+def test_nobody_who_voted_or_acted_in_an_emergency_before_decides_on_the_appeal_or_gets_it() -> None:
+    votes = (proposal("restriction"), agree(BEN), against(CAT), decision("restriction"))
+    case = led(measure(EVE), ReviewEmergency(ID, "confirmed", Words("r1"), FAY), *votes, Release(Words("back"), ANN))
+    case, _ = after(case, appeal())
+    took_part = [one.ref for one in (ANN, BEN, CAT, EVE, FAY)]
+    assert case.deciders == frozenset(took_part)
+    for who in (ANN, BEN, CAT, EVE, FAY):
+        assert refused(case, verdict("overturned", who)) == [("/verdict", "decided_before")]
+        assert refused(case, Assign(who.ref)) == [("/assignee", "cannot_have")]
+        assert refused(case, Claim(who)) == [("", "cannot_have")]
+    assert [who.ref for who in STAFF if Claim.suits(case, who.ref, None)] == [DOT.ref]
+    assert [who.ref for who in able(case, PEOPLE, POLICY, AT)] == [DOT.ref]
+    assert after(case, Claim(DOT))[0].assignee == DOT.ref
+    assert after(case, verdict("overturned", DOT))[0].state is CaseState.REOPENED
+
+
+def test_who_protects_a_person_while_an_appeal_waits_may_still_decide_on_it() -> None:
+    case, _ = after(led(*DECIDED), appeal())
+    case, _ = after(case, measure(DOT))
+    assert after(case, verdict("upheld", DOT))[0].appeal is None
+
+
+def test_an_appeal_goes_to_the_stand_in_where_all_of_the_body_voted_or_acted() -> None:
+    own = next(iter(POLICY.stand_ins(BODY)))
+    people = People({BODY: STAFF[:4], own: [responder("a4a4", own)]})
+    case = led(measure(DOT), proposal("restriction"), agree(BEN), against(CAT), decision("restriction"))
+    assert attend(case, people, POLICY, AT) == []
+    (passed_on,) = attend(after(case, appeal())[0], people, POLICY, AT)
+    assert (passed_on.name, getattr(passed_on, "body", None)) == ("case.passed_on", own)
 
 
 def test_nobody_decides_twice_on_appeals_of_a_case() -> None:

@@ -1,6 +1,7 @@
 """A direct party appeals against a decision or the lack of one, others decide on it, and a case is reopened. Pure.
 
-Who decides on an appeal did not propose, second or make a decision before (Enforcement Guidelines 3.3).
+Who decides on an appeal took no part in what it is about (Enforcement Guidelines 3.3): did not propose a decision, vote
+on one or make one, and took or reviewed no emergency measure.
 """
 
 from collections.abc import Iterable

@@ -34,8 +34,8 @@ class Assign(Command):
     assignee: Annotated[str, ReferenceField(oneself=(Role.RESPONDER,), gets_case=True)]
 
     def faults(self, case: Case, policy: Policy, now: datetime) -> Iterable[FieldError]:
-        """A person who is recused from the case cannot have it."""
-        if self.assignee in case.recused:
+        """A person who is recused from the case cannot have it, nor one who took part in what is appealed."""
+        if self.assignee in case.recused or self.assignee in case.apart:
             yield cannot_have("assignee")
 
     def decide(self, case: Case, state: CaseState, policy: Policy, now: datetime) -> list[CaseFact]:
@@ -58,8 +58,13 @@ class Claim(Command):
 
     @classmethod
     def suits(cls, case: Case, person: str, role: Role | None) -> bool:
-        """Where nobody has the case."""
-        return case.assignee is None
+        """Where nobody has the case, for people who have a part in what it needs."""
+        return case.assignee is None and person not in case.apart
+
+    def faults(self, case: Case, policy: Policy, now: datetime) -> Iterable[FieldError]:
+        """A person who took part in what is appealed does not get the appeal."""
+        if self.by.ref in case.apart:
+            yield cannot_have()
 
     def decide(self, case: Case, state: CaseState, policy: Policy, now: datetime) -> list[CaseFact]:
         """The assignment. Raises Taken where another person has the case."""

@@ -11,6 +11,7 @@ from services.triage.case.commands.recusal import DECIDED_BEFORE, NAMED, OTHER
 from services.triage.case.values import Flood, Systemic
 from shared.events import (
     RETALIATION,
+    TAKES_PART,
     WITHOUT_RECEIPT,
     BreachCount,
     CaseAssigned,
@@ -158,7 +159,7 @@ class Open(Command):
 
 
 def _judges_of(first: Case) -> list[str]:
-    """The people (references) who had this case at any time, decided in it or took a measure in it."""
-    given = (step.detail for step in first.history if step.fact == CaseAssigned.name)
-    acted = {measure.by for measure in first.measures}
-    return sorted({*first.deciders, *acted, *(person for person in given if person)})
+    """The people (references) who had this case at any time, took part in a decision, or took or reviewed a measure."""
+    given = {step.detail for step in first.history if step.fact == CaseAssigned.name and step.detail}
+    took_part = {step.actor for step in first.history if step.fact in TAKES_PART}
+    return sorted({*given, *took_part, *(measure.by for measure in first.measures)})
