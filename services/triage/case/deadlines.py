@@ -30,7 +30,7 @@ def judge(case: Case | None, facts: Sequence[CaseFact], policy: Policy, now: dat
     """The facts about deadlines that follow from the facts of one step at `now` (UTC-aware).
 
     Where the case is reopened, its clocks start anew. A pausable clock stands still while the case awaits information
-    or is paused.
+    or is paused; it goes on from the end of the pause, also where triage or a person notes that end later.
     A deadline that was missed before is not paused. Nothing keeps or pauses a deadline that the policy no longer has.
     """
     if not facts:
@@ -44,17 +44,18 @@ def judge(case: Case | None, facts: Sequence[CaseFact], policy: Policy, now: dat
     if state == CaseState.REOPENED != case.state:
         yield from _restarted(case, policy, now)
     stood = case.state is WAITING or case.pause is not None
-    stands = state == WAITING or _is_paused(case, facts)
+    stands = state == WAITING or _is_paused(case, facts, now)
+    goes_on = min(now, case.pause.until) if case.pause and case.state is not WAITING else now
     yield from _reviews(case, facts, policy, now)
     for deadline in case.deadlines:
         if deadline.met_at is not None or deadline.name == MEASURE_REVIEW:
             continue
         rule = policy.deadlines.get(deadline.name)
         if deadline.remaining_seconds is not None and stood and not stands:
-            due_at = deadline.due_if_running(now)
+            due_at = deadline.due_if_running(goes_on)
             yield DeadlineResumed(previous=state, state=state, deadline=deadline.name, due_at=due_at)
         if rule and not rule.met_by.isdisjoint(names):
-            due_at = deadline.due_if_running(now)
+            due_at = deadline.due_if_running(goes_on)
             yield DeadlineMet(previous=state, state=state, deadline=deadline.name, due_at=due_at, met_at=now)
         elif rule and rule.pausable and stands and not stood and not deadline.is_overdue(now):
             left = (deadline.due_at - now) // timedelta(seconds=1)
@@ -91,9 +92,9 @@ def _reviews(case: Case, facts: Sequence[CaseFact], policy: Policy, now: datetim
         yield DeadlineMet(previous=state, state=state, deadline=MEASURE_REVIEW, due_at=clock.due_at, met_at=now)
 
 
-def _is_paused(case: Case, facts: Sequence[CaseFact]) -> bool:
+def _is_paused(case: Case, facts: Sequence[CaseFact], now: datetime) -> bool:
     told = [_PAUSES[fact.name] for fact in facts if fact.name in _PAUSES]
-    return told[-1] if told else case.pause is not None
+    return told[-1] if told else case.pause is not None and case.pause.until > now
 
 
 def _restarted(case: Case, policy: Policy, now: datetime) -> Iterator[DeadlineFact]:

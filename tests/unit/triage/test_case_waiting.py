@@ -6,6 +6,7 @@ import pytest
 
 from services.triage.case.case import Case
 from services.triage.case.commands.command import Command, Words
+from services.triage.case.commands.decision import Decide
 from services.triage.case.commands.handling import Assign, Claim, Start
 from services.triage.case.commands.inquiry import Ask, ReceiveAnswer
 from services.triage.case.commands.sorting import SetFlags
@@ -100,6 +101,24 @@ def test_a_pause_that_is_over_resumes_by_itself() -> None:
     assert told(case, Wake(), BEGIN) == ["case.resumed", "deadline.resumed decision"]
     on = after(Wake(), case=case, at=BEGIN)
     assert (on.pause, decision(on).due_at) == (None, BEGIN + 28 * DAY)
+
+
+def test_an_outage_at_the_end_of_a_pause_gives_the_clocks_no_more_time() -> None:
+    case = after(*MINE, AUTHORITY)
+    late = BEGIN + 10 * DAY
+    assert decision(after(Wake(), case=case, at=late)).due_at == BEGIN + 28 * DAY
+    # A person may be quicker than the watch.
+    by_person = after(Resume(BEN), case=case, at=late)
+    assert decision(by_person).due_at == BEGIN + 28 * DAY
+    met = decision(after(Decide("advice", Words("r-1")), case=case, at=BEGIN + 29 * DAY))
+    assert met.due_at == BEGIN + 28 * DAY < met.met_at
+
+
+def test_a_pause_that_ended_keeps_no_clock_from_an_answer_that_came_later() -> None:
+    case = after(*MINE, Ask(Words("q-1")), AUTHORITY)
+    answered_at = BEGIN + 3 * DAY
+    answered = after(ReceiveAnswer("q-1", "a-1"), case=case, at=answered_at)
+    assert decision(after(Wake(), case=answered, at=BEGIN + 10 * DAY)).due_at == answered_at + 28 * DAY
 
 
 def test_people_go_on_before_that() -> None:
