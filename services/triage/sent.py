@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
 from shared.problems import Problem
-from shared.sign_in.drafts import Draft
+from shared.sign_in.drafts import ENTRY, Draft
 from shared.times import parse_rfc3339
 
 ValueT = TypeVar("ValueT")
@@ -24,13 +24,21 @@ class SentForm(Generic[ValueT]):
 
 
 def waits_in(draft: Draft) -> dict[str, Any]:
-    """What a page says of a draft: the `name` of its form, its `path`, and when it was kept (UTC-aware), if known."""
+    """What a page says of a draft: the `name` of its form, its `path`, and when it was kept (UTC-aware), if known.
+
+    `entry`: which one of several forms it is. `id`: what tells the drafts of a page apart.
+    """
     at = parse_rfc3339(draft.at) if draft.at else None
-    return {"name": draft.path.rpartition("/")[2], "path": draft.path, "at": at}
+    name = draft.path.rpartition("/")[2]
+    tag = f"{name}-{draft.entry}" if draft.entry else name
+    return {"name": name, "path": draft.path, "at": at, "entry": draft.entry, "id": tag}
 
 
 THEN = "then"
 """The name of a button that gives another command as well."""
+REPLY = "reply"
+"""The name of a button that puts words of the playbook into the form, and sends nothing."""
+_BESIDE = frozenset({THEN, REPLY, ENTRY})
 
 
 def then_of(fields: Mapping[str, Sequence[str]]) -> str:
@@ -43,5 +51,5 @@ def parts_of(fields: Mapping[str, Sequence[str]]) -> tuple[dict[str, Sequence[st
 
     Which button sent it is none of its values (see `then_of`).
     """
-    form = {name: value for name, value in fields.items() if name != THEN}
+    form = {name: value for name, value in fields.items() if name not in _BESIDE}
     return form, form.pop("version", [""])[-1], form.pop("key", [""])[-1]

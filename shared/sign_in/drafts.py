@@ -4,8 +4,9 @@ While a person types, a script has the words kept now and then. Where the person
 of the form stands in the sign-in page, and no browser but the one that sent the form can use it. After the sign-in it
 waits under the new session. Where the person is refused, for a leave, for a training that is missing, or because what
 it was about is hidden from them now, it waits under their session. What waits goes on to the next session at the same
-browser. There is one draft for each address to which a form is sent, until the form is sent with success. Only a form
-is kept that a page there gives back (shared.web.gate.GIVEN_BACK).
+browser. There is one draft for each address to which a form is sent, until the form is sent with success; and where
+a page has the form several times, one for each entry that it is about. Only a form is kept that a page there gives
+back (shared.web.gate.GIVEN_BACK).
 """
 
 import hmac
@@ -36,6 +37,8 @@ REFUSED_LIFE = timedelta(days=14)
 """How long any other draft waits. The browser must keep its cookie for so long, too."""
 LONGEST_DRAFT = 200_000
 """Characters of a sealed draft; every form within its limits has less."""
+ENTRY = "entry"
+"""The field of a form that stands several times on its page: it names the field that says which entry it is about."""
 _NONCE = 12
 
 
@@ -51,6 +54,11 @@ class Draft:
     fields: Mapping[str, Sequence[str]]
     at: str = ""
     typed: bool = False
+
+    @property
+    def entry(self) -> str:
+        """Which entry of its page the form is about; empty where the page has the form once."""
+        return entry_in(self.fields)
 
 
 class Drafts:
@@ -75,9 +83,9 @@ class Drafts:
         except (InvalidTag, ValueError, TypeError):
             return None
 
-    def slot(self, path: str, secret: str) -> str:
-        """Where the draft for this path stands among those of one session."""
-        return hmac.digest(self._key, f"slot {secret} {path}".encode(), "sha256").hex()[:32]
+    def slot(self, path: str, entry: str, secret: str) -> str:
+        """Where the draft for this path, about this entry, stands among those of one session."""
+        return hmac.digest(self._key, f"slot {secret} {path} {entry}".rstrip().encode(), "sha256").hex()[:32]
 
     def about(self, page: str) -> str:
         """What stands for a page beside the drafts of its forms: it tells nothing, and only we can make it."""
@@ -124,15 +132,17 @@ class FormDrafts:
         sealed = self.drafts.seal(draft, secret)
         if sealed:
             kept = KeptDraft(sealed, self.drafts.about(page_of(draft.path)), until)
-            await self.sessions.store.keep_draft(hash_of(secret), self.drafts.slot(draft.path, secret), kept)
+            slot = self.drafts.slot(draft.path, draft.entry, secret)
+            await self.sessions.store.keep_draft(hash_of(secret), slot, kept)
         return bool(sealed)
 
     async def hold(self, request: Request) -> bool:
-        """Have the draft of the form at this address wait on, for a person who is refused. False if there is none."""
-        secret, found = self.cookies.read_session(request), await self._at(request)
-        if not is_secret(secret) or found is None:
+        """Have what waits for this address wait on, for a person who is refused. False if there is nothing."""
+        secret, found = self.cookies.read_session(request), await self._at(request, request.scope["path"])
+        if not is_secret(secret):
             return False
-        return await self._put(found, secret, self.sessions.clock() + REFUSED_LIFE)
+        held = [await self._put(one, secret, self.sessions.clock() + REFUSED_LIFE) for one in found]
+        return any(held)
 
     async def take_along(self, request: Request, sealed: str, session: Session, secret: str) -> str | None:
         """Have the drafts that waited at this browser wait under a session, and the one that came with its sign-in.
@@ -151,9 +161,9 @@ class FormDrafts:
         return next((draft.path for draft, _ in waited if not draft.typed), None)
 
     async def find(self, request: Request) -> Mapping[str, Sequence[str]] | None:
-        """The fields of the form that the person of this session had sent to this address before."""
-        found = await self._at(request)
-        return found.fields if found else None
+        """The fields of the form that the person of this session had last sent to this address before."""
+        found = await self._at(request, request.scope["path"])
+        return found[0].fields if found else None
 
     async def about(self, request: Request, person: str, page: str) -> list[Draft]:
         """What waits for the person of this session in the forms of a page, the newest first. It raises nothing."""
@@ -167,22 +177,23 @@ class FormDrafts:
         """Forget what anybody has typed into the forms of a page. Raises Unavailable."""
         await self.sessions.store.drop_drafts_about(self.drafts.about(page))
 
-    async def drop(self, request: Request, path: str | None = None) -> None:
+    async def drop(self, request: Request, path: str | None = None, entry: str = "") -> None:
         """Forget the draft for `path`, or of the form that was sent to this address with success. It raises nothing."""
+        at, about = (path, entry) if path else (request.scope["path"], entry_in(request.scope.get(FIELDS, {})))
         secret = self.cookies.read_session(request)
         # While the store is away the form is sent all the same, and its draft ends by itself.
         with suppress(Unavailable):
             if is_secret(secret):
-                at, store = path or request.scope["path"], self.sessions.store
-                await store.drop_draft(hash_of(secret), self.drafts.slot(at, secret))
-                if await self._at(request, at):
+                store = self.sessions.store
+                await store.drop_draft(hash_of(secret), self.drafts.slot(at, about, secret))
+                if any(one.entry == about for one in await self._at(request, at)):
                     # A draft of an earlier version has the empty slot.
                     await store.drop_draft(hash_of(secret), "")
 
-    async def _at(self, request: Request, path: str | None = None) -> Draft | None:
-        """The draft of the form at this address, or for `path`, under the session of this browser."""
-        at = path or request.scope["path"]
-        return next((draft for draft, _ in await self._waiting(request) if draft.path == at), None)
+    async def _at(self, request: Request, path: str) -> list[Draft]:
+        """The drafts for `path` under the session of this browser, the newest first."""
+        found = [draft for draft, _ in await self._waiting(request) if draft.path == path]
+        return sorted(found, key=lambda one: one.at, reverse=True)
 
     async def _waiting(self, request: Request, about: str | None = None) -> list[tuple[Draft, datetime]]:
         """The drafts under the session of this browser, ended or not, and until when each waits (UTC-aware)."""
@@ -197,6 +208,12 @@ class FormDrafts:
 def page_of(path: str) -> str:
     """The page that has the form for this path."""
     return path.rpartition("/")[0]
+
+
+def entry_in(fields: Mapping[str, Sequence[str]]) -> str:
+    """Which entry of its page a form with these fields is about; empty where the page has the form once."""
+    named = fields.get(ENTRY, [""])[-1]
+    return fields.get(named, [""])[-1] if named else ""
 
 
 def _draft_in(request: Request) -> Draft | None:

@@ -225,7 +225,7 @@ async def come_back(
     draft = drafts.open(hidden_fields(page)["draft"], client.cookies[FORM_COOKIE])
     assert draft
     kept = KeptDraft(drafts.seal(draft, secret), drafts.about(page_of(draft.path)), now() + DRAFT_LIFE)
-    await store.keep_draft(hash_of(secret), drafts.slot(draft.path, secret), kept)
+    await store.keep_draft(hash_of(secret), drafts.slot(draft.path, draft.entry, secret), kept)
 
 
 async def nobody_signs_in(proof: Proof) -> OwnNames:

@@ -11,7 +11,7 @@ from services.triage.case.forms import FORMS
 from services.triage.paths import DRAFTS, HOME
 from shared.events import ReporterLost
 from shared.problems import NotFound, Problem
-from shared.sign_in.drafts import FormDrafts
+from shared.sign_in.drafts import FormDrafts, entry_in
 from shared.web.forms import read_form
 from shared.web.gate import Callers, Gate, does, principal_of
 
@@ -40,10 +40,10 @@ def make_draft_router(
         if name not in given_back.get(room, ()):
             raise NotFound
         if form.pop("discard", None):
-            await drafts.drop(request, path)
+            await drafts.drop(request, path, entry_in(form))
             return RedirectResponse(page, 303)
         who = principal_of(request)
-        if room == CASES and _is_erased(await desk.find_by_code_name(who, code_name)):
+        if room == CASES and is_erased(await desk.find_by_code_name(who, code_name)):
             raise NotFound
         if not await drafts.keep_typed(request, who.ref, path, form):
             raise Problem(422, "draft-not-kept", "This draft is too long, or was typed by another person.")
@@ -52,6 +52,6 @@ def make_draft_router(
     return router
 
 
-def _is_erased(case: Case) -> bool:
+def is_erased(case: Case) -> bool:
     """Whether the report is erased, and with it what was typed about it: a page may stand open since before."""
     return any(step.fact == ReporterLost.name for step in case.history)

@@ -1,5 +1,6 @@
 """The pages of cases, for responders and coordinators. Everything works without JavaScript."""
 
+from collections.abc import Sequence
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, Request, Response
@@ -7,21 +8,23 @@ from starlette.responses import RedirectResponse
 
 from services.triage.actions import Desk
 from services.triage.case.case import Case
+from services.triage.case.commands.command import WordsField
 from services.triage.case.forms import FORMS, resource_of
+from services.triage.desk.draft_pages import is_erased
 from services.triage.desk.kept import values_of
 from services.triage.desk.likely import goes_on
 from services.triage.desk.names import CaseNames
-from services.triage.desk.playbooks import checks_of
+from services.triage.desk.playbooks import checks_of, with_reply
 from services.triage.desk.queue import Queue, QueueFilter, Tab
 from services.triage.desk.ticks import Tick, Ticks
 from services.triage.desk.views import CaseView
 from services.triage.paths import HOME
 from services.triage.requests import CommandRequest, CommandResult, VersionConflict
-from services.triage.sent import SentForm, parts_of, then_of
+from services.triage.sent import REPLY, SentForm, parts_of, then_of
 from shared.access.authorization import demand
 from shared.access.principal import Principal
 from shared.ids import derive
-from shared.problems import NotFound, Problem, Unavailable
+from shared.problems import FieldError, FieldsWrong, NotFound, Problem, Unavailable
 from shared.sign_in.drafts import FormDrafts
 from shared.times import now
 from shared.web.forms import read_form
@@ -76,6 +79,8 @@ def make_page_router(
         if command not in FORMS:
             raise NotFound
         fields = await read_form(request)
+        if REPLY in fields:
+            return await _begin(request, principal, case, command, dict(fields))
         form, seen, key = parts_of(fields)
         values = values_of(command, form)
         version = version_in(seen, "case")
@@ -98,6 +103,20 @@ def make_page_router(
         if not await _still_sees(principal, case.id):
             return RedirectResponse(f"{HOME}?{done}", 303)
         return RedirectResponse(f"{HOME}/cases/{case.code_name}?{done}", 303)
+
+    async def _begin(
+        request: Request, principal: Principal, case: Case, command: str, fields: dict[str, Sequence[str]]
+    ) -> Response:
+        """Put words of the playbook behind what was typed, and keep both as the draft of the form."""
+        begun = with_reply(case, desk.policy, command, fields.pop(REPLY)[-1], fields)
+        wrong = Problem(410, "report-erased", "This report has been erased.")
+        if not is_erased(case):
+            if await drafts.keep_typed(request, principal.ref, request.url.path, begun):
+                return RedirectResponse(f"{HOME}/cases/{case.code_name}#do-{command}", 303)
+            words = next((field.name for field in FORMS[command].fields if isinstance(field, WordsField)), "")
+            wrong = FieldsWrong((FieldError(f"/{words}", "string_too_long", "This is too long."),))
+        values = values_of(command, parts_of(fields)[0])
+        return await case_view.show(request, principal, case, SentForm(command, values, wrong))
 
     async def _go_on(principal: Principal, case: Case, then: str, result: CommandResult, cause: str) -> str | None:
         """Give the command that is to follow, as far as the case and the person's rights permit it."""

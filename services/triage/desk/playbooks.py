@@ -1,6 +1,6 @@
 """What the page of a case shows of its playbook: what to check, who has, and words that can begin a text."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from hashlib import sha256
 from typing import Any
 
@@ -50,10 +50,12 @@ def replies_of(case: Case, policy: Policy, commands: Iterable[str], language: st
     return found
 
 
-def begun_by(case: Case, policy: Policy, chosen: str) -> dict[str, dict[str, Any]]:
-    """What the reply with this id puts into its form: by command and field, in the language of the reporter."""
-    reply = next((one for one in policy.playbooks.replies(case.category) if one.id == chosen), None)
-    if reply is None:
-        return {}
-    field = next(field.name for field in FORMS[reply.command].fields if isinstance(field, WordsField))
-    return {reply.command: {field: worded(reply.text, case.language)}}
+def with_reply(
+    case: Case, policy: Policy, command: str, chosen: str, form: Mapping[str, Sequence[str]]
+) -> dict[str, Sequence[str]]:
+    """The fields of a form with the words of the reply `chosen` behind what was typed, in the reporter's language."""
+    replies = (one for one in policy.playbooks.replies(case.category) if (one.id, one.command) == (chosen, command))
+    field = next((field.name for field in FORMS[command].fields if isinstance(field, WordsField)), "")
+    typed = form.get(field, [""])[-1].rstrip()
+    said = [worded(reply.text, case.language) for reply in replies]
+    return {**form, **({field: ["\n\n".join([*([typed] if typed else []), *said])]} if said else {})}

@@ -1,6 +1,6 @@
 """What the page of a case shows of its decision: a proposal with its votes, measures and appeals."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from typing import Any
 
 from fastapi import Request
@@ -10,6 +10,7 @@ from services.triage.case.commands.emergency import EndMeasure, ReviewEmergency
 from services.triage.case.commands.returns import NoteReturn
 from services.triage.case.extent import Extent
 from services.triage.case.hearing import awaited_until
+from services.triage.case.values import Measure
 from services.triage.case.voting import Tally
 from services.triage.desk.contents import words_in
 from services.triage.desk.names import CaseNames
@@ -102,16 +103,21 @@ def measures_of(
             "emergency": measure.emergency,
             "review_by": measure.review_by,
             "reason": said.get(measure.reason_id),
-            "review": ReviewEmergency.name in permitted and measure.review_by is not None and measure.by != reader.ref,
             "return_at": measure.return_at if measure.stands and not measure.conversation else None,
             "return_due": measure.stands and measure.return_due_at is not None and not measure.conversation,
             "conversation": names.code(request, "conversation", measure.conversation) if measure.conversation else None,
             "conversation_why": said.get(measure.conversation_id or ""),
-            "note": NoteReturn.name in permitted and measure.return_at is not None and not measure.conversation,
-            "end": EndMeasure.name in permitted and measure.stands and measure.until is not None,
+            "offers": [command for command, fits in _fitting(measure, reader) if command in permitted and fits],
         }
         for measure in case.measures
     ]
+
+
+def _fitting(measure: Measure, reader: Principal) -> Iterator[tuple[str, bool]]:
+    """The commands about a measure, and whether it is one for them."""
+    yield NoteReturn.name, measure.return_at is not None and not measure.conversation
+    yield ReviewEmergency.name, measure.review_by is not None and measure.by != reader.ref
+    yield EndMeasure.name, measure.stands and measure.until is not None
 
 
 def appeals_of(

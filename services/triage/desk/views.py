@@ -25,14 +25,14 @@ from services.triage.desk.contents import notes_of, reasons_of, talk_of, told_of
 from services.triage.desk.deadlines import deadline_of
 from services.triage.desk.faults import errors_of, unsent_of
 from services.triage.desk.follow_ups import follow_up_of
-from services.triage.desk.kept import kept_of
+from services.triage.desk.kept import EntryForms, entries_of, kept_of
 from services.triage.desk.likely import goes_on, most_likely
 from services.triage.desk.names import CaseNames, done_in
 from services.triage.desk.next_step import next_step_of
 from services.triage.desk.parties import parties_of, respondents_of
 from services.triage.desk.people import PeopleNames
 from services.triage.desk.picker import picks_of
-from services.triage.desk.playbooks import begun_by, checks_of, playbook_of, replies_of
+from services.triage.desk.playbooks import checks_of, playbook_of, replies_of
 from services.triage.desk.proposals import appeals_of, measures_of, proposal_of
 from services.triage.desk.queue import Queue
 from services.triage.desk.recusals import recusal_of
@@ -107,18 +107,22 @@ class CaseView:
             if _is_of_use(form, mentions, respondents)
         ]
         names = self._names
-        replies = replies_of(case, self._desk.policy, {form.command for form in forms}, names.language(request))
+        may_give = {form.command for form in forms}
+        replies = replies_of(case, self._desk.policy, may_give, names.language(request))
         checks = checks_of(case, self._desk.policy)
-        begun = begun_by(case, self._desk.policy, request.query_params.get("reply", ""))
-        kept = {one["name"]: one for one in kept_of(drafts, {form.command for form in forms})}
+        talk, errors = talk_of(case, contents), errors_of(names, request, sent)
+        measures = measures_of(names, request, principal, case, contents, may_give)
+        own_bodies = self._queue.bodies(principal)
+        referrals = referrals_of(names, request, principal, case, contents, reason, own_bodies)
+        waiting = kept_of(drafts, may_give, entries_of(talk, measures, referrals, may_give))
+        kept = {one["name"]: one for one in waiting if not one["entry"]}
         tally = await self._desk.tally(case)
         step = next_step_of(names, request, principal, case, at, tally, asked=asked)
         top = most_likely(case, {form.command for form in forms if not form.kind.own_place}, step["step"])
 
         def shown(form: Form) -> dict[str, object]:
-            of_playbook = {"replies": replies[form.command], "begun": begun.get(form.command, {})}
-            waits = {"draft": kept.get(form.command)}
-            return self._form(request, principal, case, form, at) | of_playbook | waits
+            waits = {"replies": replies[form.command], "draft": kept.get(form.command)}
+            return self._form(request, principal, case, form, at) | waits
 
         problem = sent.problem if sent else None
         steps = problem.steps if isinstance(problem, VersionConflict) else ()
@@ -136,18 +140,19 @@ class CaseView:
             "away": away,
             "may_read": self._may(principal, case, "case.read_content", at) is not None,
             "tells_reporter": self._desk.tells_reporter(case, principal),
-            "talk": talk_of(case, contents),
+            "talk": talk,
             "reasons": reasons_of(case, contents),
             "proposal": proposal_of(names, request, principal, case, tally, contents),
-            "measures": measures_of(names, request, principal, case, contents, {form.command for form in forms}),
+            "measures": measures,
+            "entry": EntryForms(waiting, sent, errors).of,
             "reviews": names.options(request, "review", REVIEWS),
             "conversations": names.options(request, "conversation", CONVERSATIONS),
             "appeals": appeals_of(names, request, principal, case, contents),
             "asked": asked,
-            "referrals": referrals_of(names, request, principal, case, contents, reason, self._queue.bodies(principal)),
+            "referrals": referrals,
             "joined": [names.body(request, body) for body in case.joined],
             "follow_up": follow_up_of(
-                names, request, principal, case, contents, may_check=CheckAgreement.name in {f.command for f in forms}
+                names, request, principal, case, contents, may_check=CheckAgreement.name in may_give
             ),
             "peer_support": self._desk.policy.peer_support.at("desk", case.community, case.language),
             "mentions": mentions,
@@ -187,7 +192,7 @@ class CaseView:
                 case,
                 beside,
                 await self._desk.similar(principal, case),
-                may_link=Link.name in {form.command for form in forms},
+                may_link=Link.name in may_give,
             ),
             "fresh_until": fresh_until(principal, at),
             "again": f"{HOME}/sign-in?{urlencode({'fresh': 1, 'next': f'{HOME}/cases/{case.code_name}'})}",
@@ -199,11 +204,11 @@ class CaseView:
             "problem": problem,
             "changes": [names.step(request, principal, step) for step in steps],
             "sent": sent,
-            "errors": errors_of(names, request, sent),
+            "errors": errors,
             "unsent": unsent_of(sent, forms),
             "done": done_in(request) if sent is None else None,
             "following": following,
-            "drafts": list(kept.values()),
+            "drafts": waiting,
         }
         response = self._pages.render(request, "case.html", context, problem.status if problem else 200)
         if problem and problem.retry_after:

@@ -687,8 +687,8 @@ async def test_words_that_hurt_to_read_are_folded_and_a_reply_begins_a_text(rig:
     page = unescape(await page_of(rig, case))
     assert "Show the words of the report." in page.partition("I will find you.")[0]
     assert "Is a person in danger now?" in page
-    begun = unescape((await rig.http.get(f"/desk/cases/{case.code_name}?reply=which-edits")).text)
-    form = begun.partition('id="ask-question"')[2].partition("</textarea>")[0]
+    await send(rig, case, "ask", page, question="", reply="which-edits")
+    form = unescape(await page_of(rig, case)).partition('id="ask-question"')[2].partition("</textarea>")[0]
     assert "De quelles modifications" in form, "the reporter is asked in the reporter's language"
     assert "De quelles modifications" not in page
 

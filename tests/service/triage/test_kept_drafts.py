@@ -148,3 +148,84 @@ async def test_the_drafts_of_a_case_go_with_its_report(rig: Rig) -> None:
     assert len(rig.sessions.drafts) == 1
     assert "Your draft" not in await page_of(rig, case)
     assert "Your draft" in await page_of(rig, other)
+
+
+def form_of(page: str, path: str, entry: str = "") -> str:
+    """The form on a page for this address, of several the one about this entry."""
+    forms = (part.partition("</form>")[0] for part in page.split("<form ")[1:])
+    return next(one for one in forms if f'action="{path}"' in one and (not entry or f'value="{entry}"' in one))
+
+
+async def test_two_forms_of_one_command_each_keep_what_was_typed(rig: Rig) -> None:
+    case = await in_work(rig)
+    await rig.order(case, "ask", {"question": "Which day?"})
+    (asked,) = rig.cases.stored[case.id].case.questions
+    await rig.order(case, "take_answer", {"question": asked.id, "answer_given": "A Monday."})
+    await rig.order(case, "ask", {"question": "Which page?"})
+    first, second = (one.id for one in rig.cases.stored[case.id].case.questions)
+    path = f"/desk/cases/{case.code_name}/take_answer"
+    typed = {first: "It was Monday.", second: "The talk page."}
+    for question, words in typed.items():
+        hidden = hidden_fields(form_of(await page_of(rig, case), path, question))
+        assert (hidden["entry"], hidden["question"]) == ("question", question)
+        kept = await rig.http.post("/desk/drafts", data={**hidden, "draft_of": path, "answer_given": words})
+        assert kept.status_code == 204
+    assert len(rig.sessions.drafts) == 2
+    page = await page_of(rig, case)
+    for question, words in typed.items():
+        assert f"{words}</textarea>" in form_of(page, path, question)
+        assert f'href="#do-take_answer-{question}"' in page
+        assert f'id="do-take_answer-{question}" open' in page
+    sent = {**hidden_fields(form_of(page, path, first)), "answer_given": typed[first]}
+    assert (await rig.http.post(path, data=sent)).status_code == 303
+    page = await page_of(rig, case)
+    assert page.count("Your draft is not sent yet") == 1
+    assert "The talk page.</textarea>" in form_of(page, path, second)
+    gone = hidden_fields(form_of(page, "/desk/drafts", second))
+    assert (await rig.http.post("/desk/drafts", data=gone)).status_code == 303
+    assert rig.sessions.drafts == {}
+
+
+async def test_words_about_an_entry_that_has_no_form_any_more_stand_on_the_page(rig: Rig) -> None:
+    case = await in_work(rig)
+    await rig.order(case, "ask", {"question": "Which day?"})
+    about = {"entry": "question", "question": "0" * 32}
+    await keep(rig, case, "take_answer", answer_given="It was Monday.", **about)
+    assert "It was Monday." in await page_of(rig, case)
+
+
+async def test_a_reply_of_the_playbook_stands_behind_what_was_typed(rig: Rig) -> None:
+    case = await in_work(rig)
+    path = f"/desk/cases/{case.code_name}/ask"
+    seq = rig.cases.stored[case.id].case.seq
+    for words in (WORDS, ""):
+        form = form_of(await page_of(rig, case), path)
+        assert 'name="reply" value="which-edits"' in form
+        sent = {**hidden_fields(form), "question": words, "reply": "which-edits"}
+        begun = await rig.http.post(path, data=sent)
+        assert (begun.status_code, begun.headers["location"]) == (303, f"/desk/cases/{case.code_name}#do-ask")
+        field = unescape(form_of(await page_of(rig, case), path)).partition('id="ask-question"')[2]
+        text = field.partition("</textarea>")[0].partition(">")[2].strip()
+        assert text.startswith(f"{WORDS}\n\nWhich edits" if words else "Which edits")
+    assert rig.cases.stored[case.id].case.seq == seq
+    assert not rig.vault.statements
+
+
+async def test_a_reply_that_the_policy_does_not_know_sends_nothing(rig: Rig) -> None:
+    case = await in_work(rig)
+    path = f"/desk/cases/{case.code_name}/ask"
+    form = hidden_fields(form_of(await page_of(rig, case), path))
+    begun = await rig.http.post(path, data={**form, "question": WORDS, "reply": "no-such"})
+    assert begun.status_code == 303
+    assert not rig.cases.stored[case.id].case.questions
+    assert "or &lt;later&gt;?</textarea>" in await page_of(rig, case)
+
+
+async def test_words_too_long_to_be_kept_stay_in_the_form_when_a_reply_is_chosen(rig: Rig) -> None:
+    case = await in_work(rig)
+    path = f"/desk/cases/{case.code_name}/ask"
+    form = hidden_fields(form_of(await page_of(rig, case), path))
+    words = "x" * LONGEST_DRAFT
+    told = await rig.http.post(path, data={**form, "question": words, "reply": "which-edits"})
+    assert told.status_code == 422
+    assert f"{words}</textarea>" in told.text
