@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from services.triage.case.case import ASLEEP, BEHIND, ENDED, NEVER, URGENT_LANES, Case, urgency
-from services.triage.case.facets import facets_of
+from services.triage.case.facets import WITH_FACETS, facets_of
 from services.triage.case.in_force import fields_of
 from services.triage.case.standing import Whereabouts
 from services.triage.case.timers.table import wakes_at
@@ -42,7 +42,7 @@ CASE_INDEXES = (
         name="facets",
         partialFilterExpression={"facets": {"$gt": ""}},
     ),
-    # Closed cases have no facets, and are looked for by a place or a category.
+    # Few closed cases have facets, and all are looked for by a place or a category.
     *(
         IndexModel(
             [("body", 1), (field, 1), ("lane_rank", 1), ("due", 1), ("_id", 1)],
@@ -272,8 +272,8 @@ def _groups(query: CaseQuery) -> list[Document]:
     """The cases of some bodies each, so few that MongoDB sorts none of them; then what they joined or are asked for."""
     states = list({state.value for state in query.states or CaseState})
     of_states: Document = {"state": {"$in": states}}
-    if (query.facets or query.among) and set(states).issuperset(_OPEN["state"]["$in"]):
-        # Only open cases have facets, and without the states one index leads to them in order.
+    if (query.facets or query.among) and set(states).issuperset(WITH_FACETS):
+        # No others have facets, and without the states one index leads to them in order.
         states, of_states = [""], {}
     narrowed = {"lane": query.lane, "community": query.community, "category": query.category}
     narrow: Document = {name: value for name, value in narrowed.items() if value is not None}

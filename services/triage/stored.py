@@ -49,7 +49,7 @@ class CaseQuery:
     `viewer`: the person (a reference) who sees the queue; what the person has snoozed comes last.
     `facets`: those of services.triage.case.facets that a case must have, the rarest first; `among`: facets of which it
     must have one, if there are any; `lane`: in this lane; `due_before`: with a deadline that is due before this time
-    (UTC-aware). With facets, only open cases are found; closed ones are narrowed by `community` and `category`.
+    (UTC-aware). With facets, few closed cases are found; all of those are narrowed by `community` and `category`.
 
     Those that these bodies have joined, or are asked to take over or to join, are among them.
 

@@ -13,16 +13,19 @@ from services.triage.case.attendance import People
 from services.triage.case.case import Case
 from services.triage.case.code_names import code_name_of
 from services.triage.case.commands.command import Command, Words
+from services.triage.case.commands.decision import Decide
 from services.triage.case.commands.emergency import ActInEmergency, EndMeasure
-from services.triage.case.commands.handling import Assign, Claim, Start
+from services.triage.case.commands.handling import Assign, Claim, Close, Start
 from services.triage.case.commands.importing import ImportMeasure
 from services.triage.case.commands.joint import AcceptInvitation, EndJoint, InviteBody
 from services.triage.case.commands.notes import WriteNote
 from services.triage.case.commands.opening import Open
+from services.triage.case.commands.parties import ReceiveReply
 from services.triage.case.commands.recusal import Recuse, Withdraw
 from services.triage.case.commands.table import events_of
 from services.triage.case.commands.waiting import Snooze
 from services.triage.case.evolve.fold import fold
+from services.triage.case.facets import WITH_FACETS
 from services.triage.case.in_force import ANYWHERE, of_body, of_community, of_scope, place_of
 from services.triage.case.standing import Whereabouts
 from services.triage.case.values import Grouped
@@ -33,7 +36,7 @@ from services.triage.reports import DigestEraser, ReportFollower
 from services.triage.stored import CaseChange, CaseQuery, CaseStore, StoredCase
 from shared.access.principal import Role
 from shared.aggregates import change_together
-from shared.events import CaseState, Event, ReportReceived
+from shared.events import Actor, CaseState, Event, ReportReceived
 from shared.ids import new_id
 from shared.mongo import Database
 from shared.problems import Malformed, Unavailable
@@ -430,6 +433,33 @@ class TestCases:
         assert await cases.queue(wanted(BODIES, facets=("waiting",))) == []
         looks = await cases.glimpses([wanted(BODIES, limit=2), wanted(BODIES, facets=("waiting",)), wanted(BODIES)])
         assert [len(found) for found in looks] == [2, 0, 3]
+
+    async def test_a_closed_case_has_its_facets_until_a_person_reads_an_answer(self, cases: CaseStore) -> None:
+        change, steps = opening(reported()), (Claim(ALICE.actor(Role.RESPONDER)), Start())
+        await cases.save([change])
+        for command in (*steps, Decide("advice", Words("r-1", "So.")), Close()):
+            await cases.save([commanded(await loaded(cases, change.case), command)])
+        mine, answers = (f"assignee:{ALICE.ref}",), ("answered", "community:enwiki")
+        queries = [wanted(BODIES, WITH_FACETS, facets=mine), wanted(BODIES, WITH_FACETS, facets=answers)]
+        queries += [wanted(BODIES, WITH_FACETS, among=mine), wanted(BODIES, (CaseState.CLOSED,), facets=answers)]
+        assert await cases.glimpses(queries) == [[]] * 4
+        stored = await loaded(cases, change.case)
+        by = Actor("respondent", "respondent")
+        reply = events_of(
+            stored.case,
+            ReceiveReply("7" * 32, "r-1"),
+            POLICY,
+            now(),
+            case_id=stored.case.id,
+            actor=by,
+            cause="c",
+            trace=None,
+        )
+        await cases.save([CaseChange(fold(reply, stored.case) or stored.case, stored, reply, ["c"])])
+        assert [[one.id for one in await cases.queue(query)] for query in queries] == [[change.case.id]] * 4
+        assert await cases.queue(wanted(BODIES, OPEN_STATES, facets=answers)) == []
+        await cases.save([commanded(await loaded(cases, change.case), WriteNote(Words("n-1", "Read."), "body"))])
+        assert [await cases.queue(query) for query in queries] == [[]] * 4
 
     async def test_a_joint_case_is_in_the_queues_of_all_its_bodies_once(self, cases: CaseStore) -> None:
         change, (first, second) = opening(reported()), ("stewards", "u4c")

@@ -113,6 +113,10 @@ def _appeal(messages: Messages, links: Links, language: str, deliveries: Sequenc
     return _cases(messages, links, language, deliveries, "mail-appeal-subject", "mail-appeal-text")
 
 
+def _answer(messages: Messages, links: Links, language: str, deliveries: Sequence[Delivery]) -> Notice:
+    return _cases(messages, links, language, deliveries, "mail-answer-subject", "mail-answer-text")
+
+
 def _due_soon(messages: Messages, links: Links, language: str, deliveries: Sequence[Delivery]) -> Notice:
     return _cases(messages, links, language, deliveries, "mail-due-soon-subject", "mail-due-soon-text")
 
@@ -201,6 +205,7 @@ NOTICES: Mapping[str, Compose] = {
     "referral": partial(_asked, "referral"),
     "invitation": partial(_asked, "invitation"),
     "appeal": _appeal,
+    "answer": _answer,
     "due_soon": _due_soon,
     "overdue": _overdue,
     "waits_too_long": _waits_too_long,

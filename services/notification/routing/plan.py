@@ -57,7 +57,7 @@ def plan(
         raise Malformed("unknown_case", "the case was never opened")
     planned = []
     for route in rows:
-        if route.party and route.party != getattr(event.fact, "party", None):
+        if not route.fits(event.fact):
             continue
         recipient = AUDIENCES[route.recipient].find(about, policy)
         if recipient is not None:

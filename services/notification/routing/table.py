@@ -8,10 +8,10 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from services.notification.routing.audiences import AUDIENCES
-from shared.events import FACTS
+from shared.events import FACTS, Fact
 
 ROUTING = Path(__file__).parents[1] / "routing.toml"
-_FACTS = frozenset(fact.name for fact in FACTS.values())
+_BY_NAME = {fact.name: fact for fact in FACTS.values()}
 
 
 class Route(BaseModel):
@@ -26,7 +26,11 @@ class Route(BaseModel):
     urgency: Literal["now", "gathered"]
     now_in: tuple[str, ...] = ()
     at_most: Literal["hourly"] | None = None
-    party: Literal["reporter", "respondent"] | None = None
+    only: Mapping[str, tuple[str, ...]] = {}
+
+    def fits(self, fact: Fact) -> bool:
+        """Whether the row is for this fact: each field that `only` names has one of the values there."""
+        return all(getattr(fact, field) in values for field, values in self.only.items())
 
     def window(self, recipient: str, lane: str | None) -> str | None:
         """The name of the window in which the notice shares mails to the recipient; None: it goes by itself, at once.
@@ -76,10 +80,12 @@ def _rows(text: str) -> list[Any]:
 
 
 def _mistake(route: Route, above: Sequence[Route], notices: Collection[str], channels: Collection[str]) -> str | None:
-    names = {"fact": _FACTS, "recipient": AUDIENCES, "notice": notices, "channel": channels}
+    names = {"fact": _BY_NAME, "recipient": AUDIENCES, "notice": notices, "channel": channels}
     for column, known in names.items():
         if getattr(route, column) not in known:
             return f"there is no {column} “{getattr(route, column)}”"
+    if missing := sorted(set(route.only) - _BY_NAME[route.fact].model_fields.keys()):
+        return f"the fact has no “{missing[0]}”"
     audience = AUDIENCES[route.recipient]
     if route.fact not in audience.named_by:
         return f"with this fact notification does not know who the {route.recipient} is, and would tell nobody"

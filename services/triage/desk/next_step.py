@@ -9,6 +9,7 @@ from fastapi import Request
 
 from services.triage.case.case import ENDED, Case
 from services.triage.case.commands.emergency import ReviewEmergency
+from services.triage.case.facets import is_answered
 from services.triage.case.hearing import ProposalStep, awaited_until
 from services.triage.case.voting import Tally
 from services.triage.desk.names import CaseNames
@@ -49,12 +50,15 @@ BY_OTHERS: Mapping[str, tuple[str, Callable[[Case, str], bool]]] = {
     "review-measure": ("await-review", lambda case, reader: not ReviewEmergency.suits(case, reader, None)),
 }
 """What another person has to do: how it is called, and for which readers (references)."""
+AFTERWARDS = frozenset({CaseState.DECIDED, CaseState.FOLLOWING_UP})
+"""States in which nobody expects words any more, so they go before whatever the state asks for."""
 STEPS = frozenset(
     {
         *BY_CLOCK.values(),
         *BY_STATE.values(),
         *(step for step, _ in BY_OTHERS.values()),
         "find-people",
+        "read-answer",
         "answer-referral",
         "await-referral",
         *get_args(ProposalStep),
@@ -87,7 +91,7 @@ def next_step(case: Case, reader: str = "", *, asked: bool = False, proposed: Pr
 
 def _next_step(case: Case, *, asked: bool, proposed: ProposalStep) -> NextStep:
     if case.state in ENDED:
-        return NextStep("nothing")
+        return NextStep("read-answer" if case.state is CaseState.CLOSED and is_answered(case) else "nothing")
     speaking = (d for d in case.deadlines if d.is_running and (d.name not in QUIET or d.warned_at or d.breached_at))
     clock = min(speaking, key=lambda d: d.due_at, default=None)
     due_at, name = (clock.due_at, clock.name) if clock else (None, None)
@@ -103,6 +107,8 @@ def _next_step(case: Case, *, asked: bool, proposed: ProposalStep) -> NextStep:
         return NextStep(proposed, awaited_until(case))
     if case.proposal and not (proposed == "decide-proposed" and case.state is CaseState.AWAITING_INFORMATION):
         return NextStep(proposed, due_at, name)
+    if case.state in AFTERWARDS and is_answered(case):
+        return NextStep("read-answer", due_at, name)
     if case.state is CaseState.FOLLOWING_UP:
         return NextStep("await-check-in", min((c.due_at for c in case.check_ins if not c.kept_at), default=None))
     step = BY_STATE.get(case.state) or BY_CLOCK.get(name or "", "go-on")

@@ -9,7 +9,15 @@ from typing import Annotated, Literal, NamedTuple, get_args
 from pydantic import Field
 
 from services.triage.case.case import ENDED, Case
-from services.triage.case.facets import ANSWERED, UNASSIGNED, WAITING, assigned_to, in_category, in_community
+from services.triage.case.facets import (
+    ANSWERED,
+    UNASSIGNED,
+    WAITING,
+    WITH_FACETS,
+    assigned_to,
+    in_category,
+    in_community,
+)
 from services.triage.case.forms import resource_of
 from services.triage.case.outline import outline_of
 from services.triage.sight import Sight
@@ -63,8 +71,23 @@ class QueueFilter:
 
     @property
     def is_of_closed(self) -> bool:
-        """Whether it asks for closed cases, which no tab but `all` has, and nobody any more."""
+        """Whether it asks for all closed cases: the other tabs, and people, have only those that are answered."""
         return self.states == (CaseState.CLOSED,) and self.tab == "all" and not self.assignee
+
+    @property
+    def meant(self) -> tuple[CaseState, ...]:
+        """The states of the cases that it asks for; none for all of them.
+
+        Where it asks for open cases, what a person has and what is answered is there also where it is closed.
+        """
+        narrows = self.tab != "all" or self.assignee or self.community or self.category
+        states = self.states or (OPEN_STATES if narrows else ())
+        has_closed = self.tab in ("mine", "answered") or self.assignee
+        return (*states, CaseState.CLOSED) if has_closed and set(states) >= set(OPEN_STATES) else states
+
+    def means(self, state: CaseState) -> bool:
+        """Whether it asks for cases in this state."""
+        return not self.meant or state in self.meant
 
     def query(self, reader: Principal, bodies: tuple[str, ...], at: datetime) -> CaseQuery:
         """What a store is asked for; `bodies`: those of these that the reader may see cases of."""
@@ -82,10 +105,11 @@ class QueueFilter:
         facets += [tab(reader)] if tab else []
         facets += [in_community(self.community)] if self.community else []
         facets += [in_category(self.category)] if self.category else []
-        states = self.states or (OPEN_STATES if facets or self.tab == "overdue" else ())
+        # With all of these states, one index leads to the facets in order. The queue leaves out what is not meant.
+        is_open = set(self.meant) >= set(OPEN_STATES)
         return CaseQuery(
             bodies,
-            states,
+            WITH_FACETS if facets and is_open else self.meant,
             viewer=reader.ref,
             facets=tuple(facets),
             lane=self.lane or None,
@@ -101,7 +125,7 @@ class Count(NamedTuple):
 
 
 class Load(NamedTuple):
-    """How many open cases a person has, and how many of these are overdue."""
+    """How many cases a person has that are open, or answered after their end, and how many of these are overdue."""
 
     open: Count = Count(0)
     overdue: int = 0
@@ -154,7 +178,7 @@ class Queue:
             return await self._cases.queue(replace(query, after=after, limit=most)) if query.bodies else []
 
         async def see(found: Sequence[Case]) -> list[Case]:
-            return await self.seen(principal, found)
+            return [case for case in await self.seen(principal, found) if wanted.means(case.state)]
 
         def place(case: Case) -> QueuePlace:
             return QueuePlace(*case.place_for(principal.ref))
@@ -182,9 +206,9 @@ class Queue:
         return Counts(tabs, {name: _count_by(name, here, wanted) for name in CHOICES}, more, behind)
 
     async def loads(self, reader: Principal, people: Collection[str]) -> dict[str, Load]:
-        """How many open cases each of these people (references) has, as far as the reader may see them."""
+        """How many cases each of these people (references) has to do with, as far as the reader may see them."""
         at, having = self._clock(), tuple(map(assigned_to, people))
-        query = replace(self._query(reader, QueueFilter(states=OPEN_STATES)), among=having, limit=MOST_LOOKED_AT)
+        query = replace(self._query(reader, QueueFilter(states=WITH_FACETS)), among=having, limit=MOST_LOOKED_AT)
         found = (await self._cases.glimpses([query]))[0] if having and query.bodies else []
         if len(found) < MOST_LOOKED_AT:
             theirs: dict[str | None, list[Glimpse]] = {}
@@ -217,7 +241,9 @@ class Queue:
             all_found = {one.id: one for found in looks for one in found}
             visible = {one.id: one for one in await self._seen_of(principal, list(all_found.values()))}
             for number, found in zip(open_ones, looks, strict=True):
-                seen[number] = [visible[one.id] for one in found if one.id in visible]
+                seen[number] = [
+                    visible[one.id] for one in found if one.id in visible and parts[number].means(one.state)
+                ]
             open_ones = [
                 number
                 for number, found in zip(open_ones, looks, strict=True)

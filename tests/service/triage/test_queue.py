@@ -75,6 +75,32 @@ async def test_tabs_hold_what_is_mine_free_waiting_answered_and_overdue(rig: Rig
     assert [item["id"] for item in found.json()["items"]] == [told.id]
 
 
+async def test_a_closed_case_stands_there_until_a_person_reads_what_was_written_in_it(rig: Rig) -> None:
+    told, other = await rig.open(), await rig.open()
+    for case in (told, other):
+        reasons = {"outcome": "advice", "reason": "So."}
+        for command, body in (("assign", {}), ("start", {}), ("ask", {"question": "When?"}), ("start", {})):
+            await rig.order(case, command, body)
+        await rig.order(case, "decide", reasons)
+        await rig.order(case, "close")
+    question = rig.cases.stored[told.id].case.questions[0].id
+    assert await tabs_for(rig) == {}
+    await rig.intake.take([answered(told.report_id, question)])
+    assert await tabs_for(rig) == {"mine": 1, "answered": 1}
+    assert (await counts_for(rig, query="&tab=answered"))["choices"]["community"] == {"enwiki": 1}
+    await sign_in(rig.http, rig.sessions, "/desk", ALICE)
+    for query in ("?tab=answered", "?tab=mine", f"?assignee={ALICE.ref}", "?tab=answered&community=enwiki"):
+        page = await page_of(rig, query)
+        assert "Read what was written" in page, query
+        assert told.code_name in page
+        assert other.code_name not in page
+    for query in ("?tab=waiting", "?community=enwiki", "?community=enwiki&category=harassment.insults"):
+        assert told.code_name not in (await page_of(rig, query)).partition("<tbody")[2], query
+    assert await tabs_for(rig, BOB) == {}
+    await rig.order(told, "note", {"note": "I called.", "visibility": "body"})
+    assert await tabs_for(rig) == {}
+
+
 async def test_nobody_can_tell_from_a_number_that_there_is_a_case_that_names_them(rig: Rig) -> None:
     received = reported(parties_apart=True)
     await rig.parties.follow([naming(received, *NAMED.pseudonyms)])

@@ -25,12 +25,15 @@ from services.notification.routing.table import Route, Routes, read_routes
 from shared.events import (
     AppealDecided,
     BodyInvited,
+    CheckInKept,
     DeadlineEscalated,
     Event,
+    InformationReceived,
     InvitationAccepted,
     NotificationFailed,
     NotificationSent,
     NotificationSuppressed,
+    RespondentReplied,
     encode,
 )
 from shared.policy import load_policy
@@ -110,6 +113,24 @@ def test_the_reporter_is_told_of_the_verdict_on_their_own_appeal_alone(party: st
     step = {"previous": "appealed", "state": "decided", "appeal_id": "a1", "verdict": "upheld", "reason_id": "v1"}
     verdict = story.event(AppealDecided.model_validate({**step, "party": party}), "verdict", "hearth/triage", 9)
     assert len(planned(verdict, story)) == mails
+
+
+@pytest.mark.parametrize(("state", "mails"), [("investigating", 0), ("following_up", 1), ("closed", 1), ("merged", 1)])
+def test_a_body_is_told_of_what_is_written_where_nobody_waits_for_it(state: str, mails: int) -> None:
+    story, said = Story(contactable=False), {"previous": state, "state": state}
+    answer = InformationReceived(**said, question_id="q", answer_id="a")
+    reply = RespondentReplied(**said, party="7" * 32, reply_id="r")
+    for name, fact in (("answer", answer), ("reply", reply)):
+        event = story.event(fact, name, "hearth/triage", 9)
+        told = plan(event, summary_of(story.opened(), story.triaged()), ROUTES, POLICY, now())
+        assert [(d.recipient, d.notice) for _, d in told] == [("body:enwiki_arbcom", "answer")] * mails
+
+
+@pytest.mark.parametrize(("answer", "mails"), [("answered", 1), ("declined", 0), ("no_answer", 0)])
+def test_a_body_is_told_of_a_check_in_that_says_something(answer: str, mails: int) -> None:
+    story = Story(contactable=False)
+    kept = CheckInKept(previous="closed", state="closed", number=1, due_at=now(), answer=answer)
+    assert len(planned(story.event(kept, "kept", "hearth/triage", 9), story)) == mails
 
 
 def test_planning_twice_gives_the_same_delivery() -> None:
@@ -199,6 +220,12 @@ def test_a_row_that_could_never_deliver_stops_the_start(row: tuple[str, ...], co
 def test_a_file_that_is_no_table_of_routes_stops_the_start(text: str) -> None:
     with pytest.raises(ValueError, match=r"^routing\.toml"):
         read(text)
+
+
+def test_a_row_names_only_fields_that_its_fact_has() -> None:
+    row = ROW.format("case.decided", "reporter", "news", "email", "now") + 'only = { weather = ["fine"] }\n'
+    with pytest.raises(ValueError, match="the fact has no “weather”"):
+        read(row)
 
 
 def test_the_same_notice_twice_to_one_recipient_stops_the_start() -> None:

@@ -5,12 +5,16 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 
 from services.triage.case.case import Case
+from services.triage.case.commands.check_ins import ReceiveCheckIn
 from services.triage.case.commands.command import Command, Words
 from services.triage.case.commands.decision import Decide
+from services.triage.case.commands.follow_up import FollowUp
 from services.triage.case.commands.handling import Assign, Claim, Close, Start
 from services.triage.case.commands.inquiry import Ask, ReceiveAnswer
+from services.triage.case.commands.notes import WriteNote
 from services.triage.case.commands.parties import ReceiveReply
 from services.triage.case.commands.waiting import Pause
+from services.triage.case.commands.waking import Wake
 from services.triage.case.facets import ANSWERED, UNASSIGNED, WAITING, facets_of
 from services.triage.desk.next_step import STEPS, next_step, time_left
 from services.triage.desk.views import HERE
@@ -55,6 +59,33 @@ def test_the_next_step_follows_from_the_state_and_the_next_clock(case: Case, wan
 def test_after_an_answer_the_decision_is_next() -> None:
     case = after(ReceiveAnswer("q-1", "a-1"), by=REPORTER, case=after(*BEGUN, ASK))
     assert (next_step(case).step, next_step(case).clock) == ("decide", "decision")
+
+
+@pytest.mark.parametrize(
+    "wrote",
+    [(ReceiveAnswer("q-1", "a-1"), REPORTER), (ReceiveReply("7" * 32, "r-1"), RESPONDENT)],
+    ids=["answer", "reply"],
+)
+def test_what_is_written_to_a_closed_case_is_read_until_a_person_notes_it(wrote: tuple[Command, Actor]) -> None:
+    closed = after(*BEGUN, ASK, Start(), DECIDE, Close())
+    written = after(wrote[0], by=wrote[1], case=closed)
+    assert next_step(written).step == "read-answer"
+    assert facets_of(written) == [
+        f"assignee:{ALICE.ref}", ANSWERED, "community:enwiki", "category:harassment.insults"
+    ]  # fmt: skip
+    noted = after(WriteNote(Words("n-1", "Called."), "body"), case=written)
+    assert (next_step(noted).step, facets_of(noted)) == ("nothing", [])
+
+
+def test_a_reporter_who_only_wants_to_be_asked_no_more_wrote_nothing() -> None:
+    followed = after(*BEGUN, DECIDE, FollowUp("yes"))
+    one = followed.check_ins[0]
+    followed, _ = step(followed, Wake(), one.due_at)
+    stopped = after(ReceiveCheckIn(one.number, one.due_at, "declined", True, "a-1"), by=REPORTER, case=followed)
+    assert ANSWERED not in facets_of(stopped)
+    assert facets_of(after(Close(), case=stopped)) == []
+    told = after(ReceiveCheckIn(one.number, one.due_at, "answered", False, "a-2"), by=REPORTER, case=followed)
+    assert (ANSWERED in facets_of(told), next_step(told).step) == (True, "read-answer")
 
 
 def test_every_step_has_its_message() -> None:
