@@ -244,11 +244,15 @@ class MentionCleared(CaseFact):
     """Words of the report that seemed to mention a person on the roster do not; the state stays.
 
     `mention` is the id that the mention has within this report only. It says nothing about who it might have been.
+    `clearing`: why they do not, a common word or another person; None in an older fact, which has no reason.
     """
 
     name: ClassVar[str] = "case.mention_cleared"
+    version: ClassVar[str] = "1.1"
+    shows: ClassVar[str | None] = "clearing"
 
     mention: str
+    clearing: str | None = None
 
 
 # Nothing writes it any more; records from before have it.

@@ -113,7 +113,7 @@ FORMS = {
     "Ask the reporter": ("Send the question", ["Was it on Monday?"], "ask"),
     "Decide": ("Record the decision", [None, "The edits show it."], "decide"),
     "Recuse yourself or another person": ("Recuse", [None, None], "recuse"),
-    "Say that a word here is nobody’s name": ("It is nobody’s name", [None], "clear"),
+    "Say that a word here is nobody’s name": ("It is nobody’s name", [None, None], "clear"),
     "Take the recusal back": ("Take back", [None], "withdraw"),
 }  # fmt: skip
 """The forms of the case page: their buttons, what a person gives (None: the first choice), and their commands."""

@@ -18,6 +18,7 @@ from services.triage.case.commands.emergency import REVIEWS
 from services.triage.case.commands.follow_up import KEPT
 from services.triage.case.commands.follow_up import PARTIES as AGREEING
 from services.triage.case.commands.linking import RELATIONS
+from services.triage.case.commands.naming import CLEARINGS
 from services.triage.case.commands.notes import VISIBILITIES
 from services.triage.case.commands.parties import DISCLOSURES, ROLES
 from services.triage.case.commands.recusal import GROUNDS, WITHDRAWALS
@@ -50,6 +51,7 @@ SHOWN: dict[str, Collection[str]] = {
     "answer": ANSWERS,
     "appeal_ground": APPEAL_GROUNDS,
     "category": POLICY.categories,
+    "clearing": CLEARINGS,
     "consent": ("yes", "no"),
     "conversation": CONVERSATIONS,
     "deadline": POLICY.deadlines,

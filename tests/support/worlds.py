@@ -132,7 +132,7 @@ async def make_triage() -> World:
         "access_token": [triage_rig.PROOF.access_token], "id_token": [triage_rig.PROOF.id_token],
         "role": ["responder", "operator"], "bodies": [["u4c"], ["none"]], "communities": [["enwiki"]],
         "expires_at": ["2999-01-01T00:00:00Z"], "until": [None], "module": ["A"],
-        "case_id": [case.id], "measure_id": [case.measures[0].id], "scope": ["pages"],
+        "case_id": [case.id], "measure_id": [case.measures[0].id], "clearing": ["common_word"], "scope": ["pages"],
         "command": [
             "assign", "refer", "accept_referral", "decline_referral", "invite_body", "accept_invitation",
             "decline_invitation", "end_joint", "start", "split", "ask", "take_answer",

@@ -511,9 +511,13 @@ async def test_the_desk_offers_to_clear_words_that_mention_somebody_and_tells_no
     rig.vault.sections[case.report_id] = {"mentions": {"items": [{"id": mention, "words": "will"}]}}
     page = await page_of(rig, case)
     assert f'<option value="{mention}">will</option>' in page
-    assert (await send(rig, case, "clear", page, mention=mention)).status_code == 303
-    assert (await send(rig, case, "clear", mention="will")).status_code == 422
-    assert [e.fact.mention for e in rig.cases.events if isinstance(e.fact, MentionCleared)] == [mention]
+    assert (await send(rig, case, "clear", page, mention=mention)).status_code == 422
+    given = {"mention": mention, "clearing": "common_word"}
+    assert (await send(rig, case, "clear", page, **given)).status_code == 303
+    assert (await send(rig, case, "clear", mention="will", clearing="other_person")).status_code == 422
+    told = [event.fact for event in rig.cases.events if isinstance(event.fact, MentionCleared)]
+    assert [(fact.mention, fact.clearing) for fact in told] == [(mention, "common_word")]
+    assert "They are common words" in await page_of(rig, case)
 
 
 async def test_handlers_see_who_was_named_and_confirm_it_by_the_token(rig: Rig) -> None:
