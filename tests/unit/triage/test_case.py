@@ -23,7 +23,7 @@ from services.triage.case.commands.linking import Link, Unlink
 from services.triage.case.commands.naming import Clear
 from services.triage.case.commands.notes import WriteNote
 from services.triage.case.commands.opening import Open
-from services.triage.case.commands.recusal import NAMED, Confirm, Recuse, Withdraw
+from services.triage.case.commands.recusal import BY_TWO, Confirm, Recuse, Withdraw
 from services.triage.case.commands.sorting import way_of
 from services.triage.case.commands.table import COMMANDS, _commands, decide
 from services.triage.case.commands.waiting import Resume
@@ -381,7 +381,7 @@ class Life(RuleBasedStateMachine):
         assert tuple(recusal.person for recusal in case.recusals) == case.recused
         for recusal in case.recusals:
             own = recusal.person == recusal.by
-            assert recusal.confirm_by is None or recusal.ground == NAMED or not (own or recusal.role == "coordinator")
+            assert recusal.confirm_by is None or recusal.ground in BY_TWO or not (own or recusal.role == "coordinator")
 
     @invariant()
     def a_case_is_referred_exactly_while_a_referral_waits(self) -> None:

@@ -69,6 +69,17 @@ def test_a_second_person_or_a_coordinator_confirms_it_for_good(command: Command)
     assert (case.recused, events) == ((BEN.ref,), [])
 
 
+@pytest.mark.parametrize(("by", "other"), [(ANN, CAT), (ANN, CORA), (CORA, ANN)])
+def test_what_a_party_asks_for_takes_two_people_whatever_their_roles(by: Actor, other: Actor) -> None:
+    case, _ = after(opened(), Recuse("asked_by_party", BEN.ref, by))
+    assert (case.recused, case.lapses_at) == ((BEN.ref,), AT + DAY)
+    assert after(case, Wake(), AT + DAY)[0].recused == ()
+    for role in ("responder", "coordinator"):
+        assert refused(case, Confirm(BEN.ref, Actor(by.ref, role))) == "own_recusal"
+    case, events = after(case, Confirm(BEN.ref, other))
+    assert (names_of(events), case.lapses_at) == (["case.recusal_confirmed"], None)
+
+
 def test_one_person_alone_confirms_nothing_in_no_role() -> None:
     case = declared()
     for role in ("responder", "coordinator"):

@@ -3,6 +3,8 @@
 To recuse a person who objects to an outcome takes two people always: nobody alone takes an objection away. So it does
 between the bodies of a joint case; and one of the body that leads says so of each of its own people.
 
+What a party asks for (ASKED) others decide, so it takes two people always, whatever their roles.
+
 Where the case is about the person, the ground is NAMED, it always takes two people, and the events have a token of the
 case instead of a reference: who is named in a case must not be read in the record.
 """
@@ -32,9 +34,13 @@ NAMED = "named"
 """The ground of a person that the case is about."""
 DECIDED_BEFORE = "prior_knowledge"
 """The ground of a person who decided in an earlier case that this one follows."""
+ASKED = "asked_by_party"
+"""The ground of a person of whom a party asks that they do not handle the case."""
 OTHER = "other"
-GROUNDS = (NAMED, "involved", "related", "same_employer", DECIDED_BEFORE, OTHER)
+GROUNDS = (NAMED, "involved", "related", "same_employer", DECIDED_BEFORE, ASKED, OTHER)
 """Why a person is recused: the conflicts that handling bodies' manuals name."""
+BY_TWO = (NAMED, ASKED)
+"""The grounds on which nobody, not even a coordinator, recuses another person alone."""
 WITHDRAWALS = ("mistaken", "unfounded", "resolved")
 """Why a recusal is taken back."""
 CONFIRM_WITHIN = timedelta(hours=24)
@@ -109,7 +115,7 @@ class Recuse(Command):
         """Whether another person has to confirm it."""
         if self.person == self.by.ref:
             return False
-        if self.ground == NAMED or self.by.role != Role.COORDINATOR or case.objects(self.person):
+        if self.ground in BY_TWO or self.by.role != Role.COORDINATOR or case.objects(self.person):
             return True
         joined = (_refs(self.people, body) for body in case.joined)
         theirs = {one for refs in joined if self.person in refs for one in refs}
