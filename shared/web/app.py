@@ -80,8 +80,8 @@ def make_app(
         telemetry=silent,
     )
     app.state.inside = make_inside(lifecycle)
-    for router in routers:
-        app.include_router(router)
+    # An included router would look for the route of each request twice, and in each router by itself.
+    app.router.routes.extend(routes_of(routers))
     for kind in (RequestValidationError, HTTPException, Exception):
         app.add_exception_handler(kind, _pass_on)
     return app

@@ -29,7 +29,5 @@ async def refresh_rosters(app: FastAPI) -> None:
 
 
 def _rosters_of(app: FastAPI) -> list[Roster]:
-    routers = [getattr(route, "original_router", None) for route in getattr(app, "routes", ())]
-    routes = [route for router in routers if router for route in router.routes]
-    gates = {route.behind for route in routes if isinstance(route, GatedRoute)}
+    gates = {route.behind for route in app.routes if isinstance(route, GatedRoute)}
     return [gate.roster for gate in gates if gate.roster]

@@ -4,7 +4,7 @@ A name follows from the reference. Of people on the roster with the same two wor
 each who came later a number as well: who comes onto the roster changes the name of nobody.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from datetime import UTC, datetime
 
 from services.triage.case.code_names import pair_of
@@ -28,9 +28,12 @@ def names_of(refs: Iterable[str]) -> dict[str, str]:
     """A name for each reference; no two of them have the same, and none depends on those behind it."""
     taken: dict[str, str] = {}
     for ref in refs:
-        name = next(name for digits in DIGITS if (name := person_name(ref, digits)) not in taken)
-        taken[name] = ref
+        taken[_name_beside(ref, taken)] = ref
     return {ref: name for name, ref in taken.items()}
+
+
+def _name_beside(ref: str, taken: Container[str]) -> str:
+    return next(name for digits in DIGITS if (name := person_name(ref, digits)) not in taken)
 
 
 class PeopleNames:
@@ -40,13 +43,15 @@ class PeopleNames:
         """`everybody` gives the people on the roster by their references; nobody ever leaves it."""
         self._everybody = everybody
         self._names: Mapping[str, str] = {}
+        self._taken: frozenset[str] = frozenset()
 
     def of(self, ref: str) -> str:
         """What pages and programs call this person; a person on no roster has a name as well."""
         people = self._everybody()
         if len(people) != len(self._names):
             self._names = names_of(sorted(people, key=lambda one: (people[one].since or _BEFORE, one)))
-        return self._names.get(ref) or names_of([*self._names, ref])[ref]
+            self._taken = frozenset(self._names.values())
+        return self._names.get(ref) or _name_beside(ref, self._taken)
 
     def in_answer(self, answer: object) -> dict[str, str]:
         """The names of all people in an answer to a program, by the references in it."""
