@@ -117,6 +117,10 @@ def _answer(messages: Messages, links: Links, language: str, deliveries: Sequenc
     return _cases(messages, links, language, deliveries, "mail-answer-subject", "mail-answer-text")
 
 
+def _measure(messages: Messages, links: Links, language: str, deliveries: Sequence[Delivery]) -> Notice:
+    return _cases(messages, links, language, deliveries, "mail-measure-subject", "mail-measure-text")
+
+
 def _due_soon(messages: Messages, links: Links, language: str, deliveries: Sequence[Delivery]) -> Notice:
     return _cases(messages, links, language, deliveries, "mail-due-soon-subject", "mail-due-soon-text")
 
@@ -206,6 +210,7 @@ NOTICES: Mapping[str, Compose] = {
     "invitation": partial(_asked, "invitation"),
     "appeal": _appeal,
     "answer": _answer,
+    "measure": _measure,
     "due_soon": _due_soon,
     "overdue": _overdue,
     "waits_too_long": _waits_too_long,

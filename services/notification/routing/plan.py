@@ -13,13 +13,14 @@ from shared.events import (
     CaseReferred,
     CaseTriaged,
     DeadlineFact,
+    EmergencyMeasureTaken,
     Event,
     LaneRaised,
     ReportReceived,
     parties_of,
 )
 from shared.ids import derive
-from shared.policy import Deadline, Policy, ReportFacts
+from shared.policy import MEASURE_REVIEW, Deadline, Policy, ReportFacts
 from shared.problems import Malformed
 
 
@@ -49,6 +50,8 @@ def plan(
             deadlines = tuple(Deadline(deadline.name, deadline.due_at) for deadline in fact.deadlines)
         case CaseReferred() | BodyInvited() as fact:
             deadlines = (Deadline("referral_acceptance", fact.accept_by),)
+        case EmergencyMeasureTaken() as fact:
+            deadlines = (Deadline(MEASURE_REVIEW, fact.review_by),)
         case DeadlineFact() as fact:
             deadlines = (Deadline(fact.deadline, fact.due_at),)
         case _:

@@ -91,7 +91,7 @@ def next_step(case: Case, reader: str = "", *, asked: bool = False, proposed: Pr
 
 def _next_step(case: Case, *, asked: bool, proposed: ProposalStep) -> NextStep:
     if case.state in ENDED:
-        return NextStep("read-answer" if case.state is CaseState.CLOSED and is_answered(case) else "nothing")
+        return _in_the_end(case)
     speaking = (d for d in case.deadlines if d.is_running and (d.name not in QUIET or d.warned_at or d.breached_at))
     clock = min(speaking, key=lambda d: d.due_at, default=None)
     due_at, name = (clock.due_at, clock.name) if clock else (None, None)
@@ -113,6 +113,16 @@ def _next_step(case: Case, *, asked: bool, proposed: ProposalStep) -> NextStep:
         return NextStep("await-check-in", min((c.due_at for c in case.check_ins if not c.kept_at), default=None))
     step = BY_STATE.get(case.state) or BY_CLOCK.get(name or "", "go-on")
     return NextStep(step, due_at, name)
+
+
+def _in_the_end(case: Case) -> NextStep:
+    """What must still happen with a case that has ended."""
+    if case.state is CaseState.MERGED:
+        return NextStep("nothing")
+    review = next((d for d in case.deadlines if d.name in FIRST and d.is_running), None)
+    if review:
+        return NextStep(BY_CLOCK[review.name], review.due_at, review.name)
+    return NextStep("read-answer" if is_answered(case) else "nothing")
 
 
 def time_left(left: timedelta) -> tuple[str, int]:

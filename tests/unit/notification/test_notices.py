@@ -1,7 +1,7 @@
 """What mails say, and what they never say."""
 
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from html import escape
 from pathlib import Path
 
@@ -14,7 +14,14 @@ from services.notification.notices.notice import Link, Listing, Notice, Paragrap
 from services.notification.notices.table import MOST_LINES, Links, write_notice
 from services.notification.routing.audiences import AUDIENCES
 from services.notification.routing.plan import plan
-from shared.events import DeadlineBreached, DeadlineEscalated, DeadlineFact, DeadlineWarned, Event
+from shared.events import (
+    DeadlineBreached,
+    DeadlineEscalated,
+    DeadlineFact,
+    DeadlineWarned,
+    EmergencyMeasureTaken,
+    Event,
+)
 from shared.i18n.messages import SHARED_MESSAGES, Messages
 from shared.policy import Deadline, load_policy
 from shared.times import now
@@ -44,6 +51,19 @@ def test_an_acknowledgement_says_what_comes_next_by_when_and_where() -> None:
     assert "First response by Dec 1, 2026, 10:30 UTC" in plain
     assert "Decision by Dec 22, 2026, 10:30 UTC" in plain
     assert "https://report.example/follow-up" in plain
+
+
+def test_a_body_is_told_at_once_that_a_person_acted_alone_and_not_how() -> None:
+    story = Story(received_at=datetime(2026, 11, 24, 10, 30, tzinfo=UTC))
+    said = {"previous": "assigned", "state": "assigned", "measure_id": "m", "reason_id": "m"}
+    what = {"outcome": "restriction", "scope": "community", "until": date(2026, 12, 9)}
+    fact = EmergencyMeasureTaken.model_validate(
+        {**said, **what, "review_by": datetime(2026, 11, 25, 10, 30, tzinfo=UTC)}
+    )
+    plain = write_plain(written((story.event(fact, "taken", "hearth/triage", 5), story)))
+    assert "Another person of yours has to review it" in plain
+    assert "Review by Nov 25, 2026, 10:30 UTC" in plain
+    assert "restriction" not in plain
 
 
 def test_plain_text_and_html_say_the_same() -> None:

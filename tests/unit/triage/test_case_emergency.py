@@ -16,6 +16,7 @@ from services.triage.case.commands.merging import Merge
 from services.triage.case.commands.table import COMMANDS, carry_out
 from services.triage.case.commands.waking import Wake
 from services.triage.case.lifecycle import NotPermitted, permitted_in
+from services.triage.case.timers.table import wakes_at
 from services.triage.desk.next_step import next_step
 from shared.access.actions import ACTIONS
 from shared.access.principal import PEOPLE as ROLES
@@ -243,6 +244,29 @@ def test_no_fact_that_triage_writes_itself_is_a_sanction() -> None:
             assert {m.id for m in after_all.measures if m.stands} <= {m.id for m in case.measures if m.stands}
     assert told >= {"measure.expired", "measure.lapsed", "deadline.breached", "case.information_received"}
     assert told.isdisjoint(IMPOSING)
+
+
+def test_handlers_are_warned_of_a_review_also_where_the_case_is_closed() -> None:
+    appealed, _ = after(led(decision("warning"), Close()), LodgeAppeal("reporter", "facts", Words("a"), CORA))
+    closed, _ = after(acted(appealed), DecideAppeal("upheld", Words("v"), DOT))
+    assert closed.state is CaseState.CLOSED
+    for case in (acted(led()), closed):
+        assert wakes_at(case) == AT + DAY - timedelta(hours=6)
+        warned, events = done(case, Wake(), AT + DAY - timedelta(hours=6))
+        assert names_of(events) == ["deadline.warned"]
+        assert (next_step(warned).step, next_step(warned).due_at) == ("review-measure", AT + DAY)
+        missed, events = done(warned, Wake(), AT + DAY)
+        assert names_of(events) == ["deadline.breached"]
+        lapsed, events = done(missed, Wake(), AT + DAY)
+        assert names_of(events) == ["measure.lapsed", "deadline.met"]
+        assert next_step(lapsed).step != "review-measure"
+
+
+def test_a_case_is_not_closed_while_a_measure_waits_for_its_review() -> None:
+    case = acted(led(decision("advice")))
+    assert refused(case, Close()) == [("", "review_waits")]
+    assert not Close.applies(case)
+    assert done(done(case, review())[0], Close())[0].state is CaseState.CLOSED
 
 
 def test_only_people_impose_anything() -> None:

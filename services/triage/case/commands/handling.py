@@ -166,6 +166,16 @@ class Close(Command):
 
     name = "close"
 
+    @classmethod
+    def applies(cls, case: Case) -> bool:
+        """Where no measure waits for its review: nobody looks for it in a closed case, and it would lapse."""
+        return not any(measure.review_by for measure in case.measures)
+
+    def faults(self, case: Case, policy: Policy, now: datetime) -> Iterable[FieldError]:
+        """A measure waits for its review."""
+        if not self.applies(case):
+            yield FieldError("", "review_waits", "A measure waits for its review; review it first, or let it lapse.")
+
     def decide(self, case: Case, state: CaseState, policy: Policy, now: datetime) -> list[CaseFact]:
         """The end."""
         return [CaseClosed(previous=case.state, state=state)]

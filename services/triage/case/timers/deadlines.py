@@ -7,14 +7,17 @@ from services.triage.case.case import ENDED, Case
 from services.triage.case.timers.timer import Timer
 from services.triage.case.values import Deadline
 from shared.events import CaseFact, DeadlineBreached, DeadlineEscalated, DeadlineWarned
-from shared.policy import Policy
+from shared.policy import MEASURE_REVIEW, Policy
 
 
 def _next(case: Case) -> datetime | None:
-    """When the next deadline has something to tell. On a case that has ended nothing is owed."""
-    if case.state in ENDED:
-        return None
-    return min((at for d in case.deadlines if (at := _next_of(d))), default=None)
+    """When the next deadline has something to tell."""
+    return min((at for d in _owed(case) if (at := _next_of(d))), default=None)
+
+
+def _owed(case: Case) -> Iterator[Deadline]:
+    """The deadlines that are still to be kept. On a case that has ended that is the review of a measure alone."""
+    return (d for d in case.deadlines if case.state not in ENDED or d.name == MEASURE_REVIEW)
 
 
 def _next_of(deadline: Deadline) -> datetime | None:
@@ -26,7 +29,7 @@ def _next_of(deadline: Deadline) -> datetime | None:
 
 
 def _told(case: Case, policy: Policy, now: datetime) -> list[CaseFact]:
-    return [fact for d in case.deadlines if (at := _next_of(d)) and at <= now for fact in _of(case, d, policy, now)]
+    return [fact for d in _owed(case) if (at := _next_of(d)) and at <= now for fact in _of(case, d, policy, now)]
 
 
 def _of(case: Case, deadline: Deadline, policy: Policy, now: datetime) -> Iterator[CaseFact]:
