@@ -1,15 +1,17 @@
 """One command on several cases: each case takes it or not by itself, and the page says which did, and why not."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 from fastapi import Request, Response
 
 from services.triage.actions import Desk
+from services.triage.case.case import Case
 from services.triage.case.commands.handling import Assign
 from services.triage.case.commands.linking import RELATIONS, Link
-from services.triage.case.forms import FORMS
+from services.triage.case.forms import FORMS, read
 from services.triage.desk.faults import FIELD_MESSAGES
 from services.triage.desk.names import CaseNames
 from services.triage.desk.picker import picks
@@ -18,9 +20,9 @@ from services.triage.requests import CommandRequest
 from services.triage.rooms import rooms_of
 from shared.access.authorization import Refused
 from shared.access.conditions import HIDING
-from shared.access.principal import Principal, serves
+from shared.access.principal import Principal, Role, serves
 from shared.ids import new_id
-from shared.problems import FieldsWrong, Problem, Unavailable
+from shared.problems import FieldError, FieldsWrong, Problem, Unavailable
 from shared.times import now
 from shared.web.gate import NOT_FOUND, Gate
 from shared.web.idempotency import cause_of, checked_key, version_in
@@ -28,6 +30,7 @@ from shared.web.pages import Pages
 
 COMMANDS = (Assign.name, Link.name)
 """What can be done to several cases at once."""
+TYPED = frozenset(field.name for command in COMMANDS for field in FORMS[command].fields)
 MOST = 50
 """So many cases of one form are dealt with."""
 _WHY = {
@@ -48,6 +51,17 @@ class Outcome:
     why: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class SentBulk:
+    """A form for several cases as it was sent. `ticked`: by the id of a case, what its box says of it."""
+
+    command: str
+    ticked: Mapping[str, str]
+    values: Mapping[str, str]
+    key: str | None
+    faults: Sequence[FieldError] = ()
+
+
 class Bulk:
     """The form below the queue, and what became of it."""
 
@@ -59,8 +73,11 @@ class Bulk:
         self._pages = pages
         self._names = names
 
-    async def form(self, request: Request, principal: Principal) -> dict[str, Any]:
-        """What the form offers: the people of the reader's handling bodies, and the relations between cases."""
+    async def form(self, request: Request, principal: Principal, sent: SentBulk | None = None) -> dict[str, Any]:
+        """What the form offers: the people of the reader's handling bodies, and the relations between cases.
+
+        With it what was `sent` and cannot be carried out, and what is wrong, by the field.
+        """
         at, own = now(), self._queue.bodies(principal)
         people = await self._desk.staff_of(own)
         serving = {one.ref: one for one in people if any(serves(one, body, at) for body in own)}
@@ -69,35 +86,65 @@ class Bulk:
             "people": picks(self._names, request, principal, serving.values(), loads, at),
             "relations": self._names.options(request, "relation", RELATIONS),
             "key": new_id(),
+            "ticked": sent.ticked if sent else {},
+            "typed": sent.values if sent else {},
+            "errors": {one.pointer[1:]: self._told(request, one) for one in sent.faults} if sent else {},
         }
 
-    async def give(
-        self, request: Request, principal: Principal, form: Mapping[str, Sequence[str]], back: str
-    ) -> Response:
+    async def read(self, principal: Principal, form: Mapping[str, Sequence[str]]) -> SentBulk:
+        """A form as it was sent, and what is wrong with it before any case is looked at.
+
+        Raises Problem 422 for a command that is none for several cases.
+        """
+        command = form.get("command", [""])[-1]
+        if command not in COMMANDS:
+            raise FieldsWrong((FieldError("/command", "unknown_choice", "This cannot be done to several cases."),))
+        typed = {name: values[-1] for name, values in form.items() if name in TYPED}
+        ticked = {one.partition(":")[0]: one for one in form.get("case", ())}
+        values = {field.name: typed.get(field.name, "") for field in FORMS[command].fields}
+        _, faults = read(FORMS[command], values, self._desk.policy, principal, Role.RESPONDER)
+        other = values.get("other", "").strip().lower()
+        if other and not await self._stands(principal, other):
+            faults.append(FieldError("/other", "unknown_case", "There is no such case."))
+        if not ticked:
+            faults.append(FieldError("/case", "nothing_ticked", "Tick at least one case."))
+        return SentBulk(command, ticked, typed, checked_key(form.get("key", [""])[-1] or None), faults)
+
+    async def ticked(self, principal: Principal, sent: SentBulk, shown: Sequence[Case]) -> list[Case]:
+        """The cases that were ticked and are not among those that are shown, as far as the reader may see them."""
+        found = []
+        for case_id in list(sent.ticked.keys() - {case.id for case in shown})[:MOST]:
+            with suppress(Problem):
+                found.append(await self._desk.find(principal, case_id))
+        return found
+
+    async def _stands(self, principal: Principal, named: str) -> bool:
+        """Whether the reader may see a case with this code name or id."""
+        for find in (self._desk.find_by_code_name, self._desk.find):
+            with suppress(Problem):
+                return bool(await find(principal, named))
+        return False
+
+    async def give(self, request: Request, principal: Principal, sent: SentBulk, back: str) -> Response:
         """Give the command of a form to each case that was ticked in it. `back`: which part of the queue was shown.
 
         Raises Problem 403 and 404 where a single case was ticked, and the reader may not see it.
         """
-        command = form.get("command", [""])[-1]
-        fields = FORMS[command].fields if command in COMMANDS else ()
-        values = {field.name: form[field.name][-1] for field in fields if field.name in form}
-        key = checked_key(form.get("key", [""])[-1] or None)
-        all_ticked = list(dict.fromkeys(form.get("case", ())))
-        ticked = all_ticked[:MOST]
+        ticked, fields = list(sent.ticked.values())[:MOST], FORMS[sent.command].fields
+        values = {field.name: sent.values[field.name] for field in fields if field.name in sent.values}
         outcomes = [
-            await self._give(request, principal, command, values, key, one, alone=len(ticked) == 1)
-            for one in (ticked if command in COMMANDS else ())
+            await self._give(request, principal, sent.command, values, sent.key, one, alone=len(ticked) == 1)
+            for one in ticked
         ]
         context = {
             "outcomes": sorted(outcomes, key=lambda one: one.why is None),
-            "command": command if command in COMMANDS else None,
             "done": sum(one.why is None for one in outcomes),
-            "dropped": len(all_ticked) - len(ticked),
+            "dropped": len(sent.ticked) - len(ticked),
             "most": MOST,
             "back": back,
             "rooms": rooms_of(principal),
         }
-        return self._pages.render(request, "bulk.html", context, 200 if outcomes else 422)
+        return self._pages.render(request, "bulk.html", context)
 
     async def _give(
         self,
@@ -129,6 +176,9 @@ class Bulk:
             return Outcome(case_id, code_name, self._names.said(request, "desk-unavailable"))
         return Outcome(case_id, code_name)
 
+    def _told(self, request: Request, fault: FieldError) -> str:
+        return self._names.said(request, FIELD_MESSAGES.get(fault.code, "field-required"), 0)
+
     def _record(self, problem: Problem, principal: Principal) -> None:
         if isinstance(problem, Refused) and problem.reason not in HIDING:
             self._gate.keep(problem, principal)
@@ -138,5 +188,5 @@ class Bulk:
     def _why(self, request: Request, problem: Problem) -> str:
         fault = next(iter(problem.errors), None) if isinstance(problem, FieldsWrong) else None
         if fault:
-            return self._names.said(request, FIELD_MESSAGES.get(fault.code, "field-required"), 0)
+            return self._told(request, fault)
         return self._names.said(request, _WHY.get(problem.code, "desk-bulk-not-yours"))

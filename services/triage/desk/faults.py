@@ -66,6 +66,7 @@ FIELD_MESSAGES = {
     "objects": "desk-objects",
     "too_many_views": "desk-views-full",
     "not_withheld": "desk-not-withheld",
+    "nothing_ticked": "desk-bulk-nothing",
 }
 
 

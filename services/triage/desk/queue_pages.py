@@ -41,8 +41,11 @@ def make_queue_router(
     @router.post(f"{HOME}/bulk", **does("case.assign"))
     async def give_to_several(request: Request) -> Response:
         who, form = principal_of(request), await read_form(request)
-        shown = filter_of(dict(parse_qsl(form.get("back", [""])[-1])), queue.bodies(who), desk.policy)
-        return await bulk.give(request, who, form, urlencode(address_of(shown)))
+        shown, sent = dict(parse_qsl(form.get("back", [""])[-1])), await bulk.read(who, form)
+        if sent.faults:
+            return await view.show(request, who, shown, bulk=sent)
+        wanted = filter_of(shown, queue.bodies(who), desk.policy)
+        return await bulk.give(request, who, sent, urlencode(address_of(wanted)))
 
     @router.post(VIEWS, **does("view.keep"))
     async def save_view(request: Request) -> Response:

@@ -12,7 +12,7 @@ from fastapi import Request, Response
 from services.triage.actions import Desk
 from services.triage.case.case import Case
 from services.triage.case.voting import Tally
-from services.triage.desk.bulk import MOST, Bulk
+from services.triage.desk.bulk import MOST, Bulk, SentBulk
 from services.triage.desk.choices import communities_for
 from services.triage.desk.faults import FIELD_MESSAGES
 from services.triage.desk.names import CaseNames, done_in
@@ -116,16 +116,22 @@ class QueueView:
         self._policy = desk.policy
 
     async def show(
-        self, request: Request, principal: Principal, given: Mapping[str, str], sent: SentView | None = None
+        self,
+        request: Request,
+        principal: Principal,
+        given: Mapping[str, str],
+        sent: SentView | None = None,
+        bulk: SentBulk | None = None,
     ) -> Response:
         """The queue, filtered; a filter that does not exist is left out. Without a state only open cases are shown.
 
-        `sent`: a view that could not be saved.
+        `sent`: a view that could not be saved. `bulk`: a form for several cases that cannot be carried out.
         """
         at, own = now(), self._queue.bodies(principal)
         wanted = filter_of(given, own, self._policy)
         cursor = given.get("cursor") or None
         cases, after = await self._queue.page(principal, listed(wanted, cursor))
+        cases = [*(await self._bulk.ticked(principal, bulk, cases) if bulk else ()), *cases]
         counts = await self._queue.counts(principal, wanted)
         context = {
             "cases": [self.row(request, principal, case, own, at, await self._desk.tally(case)) for case in cases],
@@ -144,8 +150,9 @@ class QueueView:
             "filters": self._filters(request, principal, wanted, counts, own),
             "assignee": wanted.assignee,
             "filtered": bool(address_of(wanted) or cursor),
-            "bulk": await self._bulk.form(request, principal) if self._acts(cases, own, principal, at) else None,
+            "bulk": await self._bulk.form(request, principal, bulk) if self._acts(cases, own, principal, at) else None,
             "back": urlencode(address_of(wanted)),
+            "back_here": urlencode(address_of(wanted, cursor=cursor or "")),
             "live": f"{HOME}/live?{urlencode(address_of(wanted, cursor=cursor or '', since=rfc3339(at)))}",
             "again": f"{HOME}?{urlencode(address_of(wanted, cursor=cursor or ''))}",
             "done": done_in(request),
@@ -155,7 +162,7 @@ class QueueView:
             "read": self._names.languages(principal.languages),
             "rooms": rooms_of(principal),
         }
-        return self._pages.render(request, "queue.html", context, 422 if sent else 200)
+        return self._pages.render(request, "queue.html", context, 422 if sent or bulk else 200)
 
     def row(
         self,

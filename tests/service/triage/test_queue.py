@@ -225,6 +225,37 @@ async def test_a_form_for_several_cases_reaches_none_of_other_people(rig: Rig) -
     assert rig.cases.stored[foreign.id].case.assignee is None
 
 
+@pytest.mark.parametrize(
+    ("values", "faulty"),
+    [
+        ({"command": "assign", "assignee": "", "other": "half-typed"}, ["assignee"]),
+        ({"command": "link", "other": "half-typed", "relation": "same_people"}, ["other"]),
+        ({"command": "link", "other": "", "relation": ""}, ["other", "relation"]),
+    ],
+    ids=["no-person", "no-such-case", "nothing-chosen"],
+)
+async def test_a_faulty_form_for_several_cases_comes_back_whole_and_does_nothing(
+    rig: Rig, values: dict[str, str], faulty: list[str]
+) -> None:
+    await sign_in(rig.http, rig.sessions, "/desk", ALICE)
+    first, gone, left = [await rig.open() for _ in range(3)]
+    page = await page_of(rig, "?tab=unassigned")
+    ticks = [f"{case.id}:{case.seq}" for case in (first, gone)]
+    # A ticked case has left this part of the queue meanwhile.
+    await rig.order(gone, "claim", None, COLLEAGUE)
+    hidden = {"form_token": hidden_fields(page)["form_token"], "back": "tab=unassigned"}
+    answer = await rig.http.post("/desk/bulk", data={**hidden, "case": ticks, **values})
+    told = unescape(answer.text)
+    assert answer.status_code == 422
+    assert re.findall(r'href="#bulk-(\w+)"', told) == faulty
+    assert re.findall(r'id="bulk-(\w+)-error"', told) == sorted(faulty)
+    assert set(re.findall(r'name="case" value="([^"]+)" checked', told)) == set(ticks)
+    assert f'value="{left.id}:{left.seq}">' in told
+    assert all(f'value="{typed}"' in told for name, typed in values.items() if name == "other" and typed)
+    assert ('value="same_people" selected' in told) == (values.get("relation") == "same_people")
+    assert rig.cases.stored[first.id].case.seq == first.seq
+
+
 async def test_nothing_is_done_where_no_case_is_ticked_or_the_command_is_no_such(rig: Rig) -> None:
     await sign_in(rig.http, rig.sessions, "/desk", ALICE)
     case = await rig.open()
