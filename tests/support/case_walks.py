@@ -1,12 +1,12 @@
 """A case on its way: people and services try every command on it, through the real actions over memory.
 
 What is tried is made up from the tables: each command of TRANSITIONS, and for each of its fields values that fit its
-kind and values that do not. Nothing here knows a single command of people.
+kind and values that do not. Only BEFORE knows commands of people by name: what has to come before some of them.
 """
 
 import dataclasses
 from collections import Counter
-from collections.abc import Collection, Coroutine, Iterator, Mapping
+from collections.abc import Collection, Coroutine, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -28,6 +28,7 @@ from services.triage.case.commands.command import (
 )
 from services.triage.case.forms import FORMS, Form, resource_of
 from services.triage.case.lifecycle import TRANSITIONS, permitted_in, states_of
+from services.triage.case.timers.table import wakes_at
 from services.triage.case.tokens import Tokens
 from services.triage.patterns.actions import Patterns
 from services.triage.reports import ReportFollower
@@ -59,8 +60,9 @@ _BODIES = tuple(body for body in POLICY.bodies if body not in _LAST)
 
 
 def _people() -> Iterator[Principal]:
-    """Four who may handle nearly everything, coordinators, and people who lack one thing each."""
-    yield from (responder(name, *_BODIES) for name in ("a1a1", "b1b1", "c1c1", "d1d1"))
+    """Three who may handle nearly everything, one more in each body, coordinators, and people who lack one thing."""
+    yield from (responder(name, *_BODIES) for name in ("a1a1", "b1b1", "c1c1"))
+    yield from (responder(f"b0d{number:x}", body) for number, body in enumerate(_BODIES))
     yield from (responder(name, *_LAST) for name in ("e1e1", "f1f1"))
     yield from (coordinator("c0ac", *_BODIES), coordinator("c0ad", *_BODIES, *_LAST))
     yield replace(responder("0001", *_BODIES), confidential_until=None)
@@ -103,22 +105,19 @@ def at_once(work: Coroutine[Any, Any, T]) -> T:
 
 @dataclass(frozen=True, slots=True)
 class Try:
-    """A command as a person sent it, and what it came to: a result, or the code of a problem."""
+    """A command as a person sent it, and what it came to: a result, or the code of a problem, and fields at fault."""
 
     who: Principal
     request: CommandRequest
     came_to: CommandResult | str
     status: int
+    at_fault: frozenset[str] = frozenset()
 
 
 @dataclass
 class Walk:
-    """One case, with everything that was tried on it. `clock` stands still between the steps.
+    """One case, with everything that was tried on it. `clock` stands still between the steps."""
 
-    `wish`: the command that is given as soon as it can be, so that every command has its walks; empty: none.
-    """
-
-    wish: str = ""
     clock: datetime = AT
     cases: MemoryCases = field(default_factory=MemoryCases)
     vault: MemoryVault = field(default_factory=MemoryVault)
@@ -149,10 +148,17 @@ class Walk:
         """All events of the case, in the order in which they were stored."""
         return [event for event in self.cases.events if event.case_id == CASE]
 
-    def open(self, **report: object) -> None:
-        """The case of this report, and another one beside it."""
+    @property
+    def carried_out(self) -> Counter[str]:
+        """How often each command was carried out, and left its trace."""
+        causes = {event.cause for event in self.cases.events}
+        done = (tried.request for tried in self.tried if tried.status == 200)
+        return Counter(request.command for request in done if request.cause in causes)
+
+    def open(self, *, alike: bool = True, **report: object) -> None:
+        """The case of this report, and another one beside it: of a report of the same kind, or of any."""
         self.tell(reported(REPORT, AT, **report))
-        self.tell(reported("r2", AT))
+        self.tell(reported("r2", AT, **({**report, "subjects": ()} if alike else {})))
 
     def tell(self, event: Event) -> None:
         """What intake reports for the first time."""
@@ -181,18 +187,22 @@ class Walk:
         self.tried.append(tried)
         return tried
 
-    def carry_out(self, who: Principal, request: CommandRequest) -> Try:
+    def carry_out(self, who: Principal, request: CommandRequest, case_id: str = CASE) -> Try:
         """A request as it comes in, for the first time or again."""
         try:
-            return Try(who, request, at_once(self.desk.carry_out(who, CASE, request)), 200)
+            return Try(who, request, at_once(self.desk.carry_out(who, case_id, request)), 200)
         except Problem as problem:
-            return Try(who, request, problem.code, problem.status)
+            at_fault = frozenset(error.pointer.removeprefix("/") for error in problem.errors)
+            return Try(who, request, problem.code, problem.status, at_fault)
 
     def able(self, form: Form) -> list[str]:
         """The people (references) that the table of access lets give it to the case now, after a fresh sign-in."""
-        resource = resource_of(self.case, POLICY, self.tokens.shut_out(self.case, PEOPLE))
-        people = (self.signed_in(who) for who in PEOPLE.values())
-        return [who.ref for who in people if isinstance(allow(who, form.action, resource, self.clock), Permit)]
+        case, asked = self.case, form.kind.by_asked
+        resource = resource_of(case, POLICY, self.tokens.shut_out(case, PEOPLE), asked=asked)
+        bodies = {case.asked.to_body} if asked and case.asked else set(case.bodies)
+        people = {who.ref: who for body in bodies for who in STAFF[body]}
+        allowed = ((ref, allow(self.signed_in(who), form.action, resource, self.clock)) for ref, who in people.items())
+        return [ref for ref, answer in allowed if isinstance(answer, Permit)]
 
     def signed_in(self, who: Principal) -> Principal:
         """The person, just now."""
@@ -219,8 +229,49 @@ _MADE_UP = st.sampled_from(
 _WORDS = st.sampled_from([f"The {CANARY} stood in the reeds.", f"{CANARY}\n\u202eand more"])
 _OWN = st.sampled_from([*PEOPLE])
 _STEPS_AHEAD = 16
-_PATIENCE = 4
+_PATIENCE = 6
 _DAYS = (-3, 0, 1, 29, 400)
+_FITTING_DAYS = (1, 29)
+
+Step = tuple[str, Mapping[str, Sequence[object]]]
+"""A command, and for some of its fields the values of which one is to be given."""
+
+_OUTCOMES = POLICY.outcomes.values()
+_PROPOSE: Step = ("propose_decision", {"outcome": [one.code for one in _OUTCOMES if one.needs != "alone"]})
+_SECOND: Step = ("second", {})
+_VOTES = (_PROPOSE, _SECOND, _SECOND, _SECOND)
+_RESPONDENT: Step = ("add_party", {"party_role": ["respondent"]})
+_ACT: Step = ("act_in_emergency", {})
+_SHUT_OUT: Step = ("recuse", {"person": [*PEOPLE]})
+_TALKED = [code for code in POLICY.emergency_outcomes if POLICY.after_measure(code).talk]
+BEFORE: Mapping[str, Sequence[Step]] = {
+    "second": [_PROPOSE],
+    "object": [_PROPOSE],
+    "decide": _VOTES,
+    "appeal": [*_VOTES, ("decide", {})],
+    "decide_appeal": [*_VOTES, ("decide", {}), ("appeal", {})],
+    "reopen": [*_VOTES, ("decide", {})],
+    "review_emergency": [_ACT],
+    "end_measure": [_ACT],
+    "note_return": [("act_in_emergency", {"measure": _TALKED})],
+    "confirm": [_SHUT_OUT],
+    "withdraw": [_SHUT_OUT],
+    "disclose": [_RESPONDENT],
+    "unlink": [("link", {})],
+    "unmerge": [("merge", {})],
+    "unwatch": [("watch", {})],
+    "resume": [("pause", {})],
+    "take_answer": [("ask", {})],
+    "accept_invitation": [("invite_body", {})],
+    "decline_invitation": [("invite_body", {})],
+    "end_joint": [("invite_body", {}), ("accept_invitation", {})],
+    "check_in": [("follow_up", {"consent": ["yes"]})],
+    "check_agreement": [("agree", {})],
+}
+"""What has to be done before a command can be given, where the state of the case alone does not say so.
+
+Also what is to be done before it, so that it is given where most depends on it: what is decided, others voted on.
+"""
 
 
 def draw_command(walk: Walk, data: st.DataObject) -> Try:
@@ -230,19 +281,45 @@ def draw_command(walk: Walk, data: st.DataObject) -> Try:
     # What is seldom possible is taken up while it is, and so is what few states permit.
     seldom = [name for name in offered if "applies" in vars(FORMS[name].kind)]
     few = [name for name in offered if len(TRANSITIONS[name]) < 4]
-    done = {tried.request.command for tried in walk.tried if tried.status == 200}
-    new = [name for name in offered if name not in done]
-    if walk.wish in new:
-        return _give(walk, FORMS[walk.wish], data)
     odds = data.draw(_ODDS)
-    chosen = seldom if odds < 3 else few if odds < 5 else moving if odds < 7 else [*FORMS] if odds == 7 else new
-    names = chosen or offered or [*FORMS]
-    return _give(walk, FORMS[data.draw(st.sampled_from(names))], data)
+    chosen = seldom if odds < 3 else few if odds < 5 else moving if odds < 7 else [*FORMS] if odds == 7 else offered
+    done, names = walk.carried_out, chosen or offered or [*FORMS]
+    # What was seldom done goes first, or a walk would go to and fro between two people.
+    rarest = [name for name in names if done[name] == min(done[one] for one in names)]
+    return _give(walk, FORMS[data.draw(st.sampled_from(rarest))], data)
 
 
-def lead(walk: Walk, to: CaseState, data: st.DataObject) -> None:
+def fulfil(walk: Walk, wish: str, data: st.DataObject) -> Iterator[None]:
+    """Have a command carried out, and before it what has to come before it; a yield after each step of the walk."""
+    for _ in range(2):
+        for command, values in (*BEFORE.get(wish, ()), (wish, {})):
+            yield from _insist(walk, command, values, data)
+        if walk.carried_out[wish]:
+            return
+
+
+def _insist(walk: Walk, command: str, values: Mapping[str, Sequence[object]], data: st.DataObject) -> Iterator[None]:
+    """Have it carried out once more, as far as that can be: in a state that permits it, and once its time has come."""
+    before, tried = walk.carried_out[command], None
+    for _ in range(_PATIENCE):
+        case, states = walk.case, [state for state in TRANSITIONS[command] if state]
+        if case.state not in states:
+            for _ in lead(walk, min(states, key=lambda to: _distance(case.state, to)), data):
+                yield
+        elif FORMS[command].kind.applies(case):
+            tried = _give_fitting(walk, FORMS[command], values, tried, data)
+            yield
+            if walk.carried_out[command] > before:
+                return
+        elif wakes := wakes_at(case):
+            walk.wait(wakes - walk.clock)
+            yield
+
+
+def lead(walk: Walk, to: CaseState, data: st.DataObject) -> Iterator[None]:
     """Bring the case closer to a state, as far as a few commands do. What is refused too often is passed over."""
     refused: Counter[tuple[CaseState, str]] = Counter()
+    last: dict[str, Try] = {}
     for _ in range(_STEPS_AHEAD):
         here = walk.case.state
         if here is to:
@@ -256,9 +333,11 @@ def lead(walk: Walk, to: CaseState, data: st.DataObject) -> None:
         nearest = [name for name, distance in far.items() if distance == min(far.values())]
         if not nearest:
             return
-        name = data.draw(st.sampled_from(nearest))
-        _give(walk, FORMS[name], data)
+        done = walk.carried_out
+        name = data.draw(st.sampled_from([one for one in nearest if done[one] == min(done[two] for two in nearest)]))
+        last[name] = _give_fitting(walk, FORMS[name], {}, last.get(name), data)
         refused[here, name] += walk.case.state is here
+        yield
 
 
 @cache
@@ -287,6 +366,31 @@ def _give(walk: Walk, form: Form, data: st.DataObject) -> Try:
     return walk.send(who, form.command, values, behind=behind)
 
 
+def _give_fitting(
+    walk: Walk, form: Form, values: Mapping[str, Sequence[object]], before: Try | None, data: st.DataObject
+) -> Try:
+    """A person who may gives a command with values that fit; what was at fault in the try before is another one now."""
+    case = walk.case
+    able = walk.able(form)
+    suited = [ref for ref in able if form.kind.suits(case, ref, Role.RESPONDER)]
+    who = walk.signed_in(PEOPLE[data.draw(st.sampled_from(suited or able or [*PEOPLE]))])
+    at_fault = before.at_fault if before else frozenset[str]()
+    last = before.request.values if before else {}
+    given: dict[str, object] = {}
+    for one in form.fields:
+        if one.name in values:
+            given[one.name] = data.draw(st.sampled_from(values[one.name]))
+        elif at_fault and one.name not in at_fault:
+            given[one.name] = last[one.name]
+        elif one.optional and (not at_fault or last[one.name] is not None):
+            given[one.name] = None
+        elif isinstance(one, DayField):
+            given[one.name] = _day(walk, data, _FITTING_DAYS)
+        else:
+            given[one.name] = _fitting(replace(one, optional=False), walk, data)
+    return walk.send(who, form.command, given)
+
+
 def _fitting(one: Field, walk: Walk, data: st.DataObject) -> object:
     """A value that a field of this kind takes: what it offers, what the case holds, or words."""
     if one.optional and not isinstance(one, ChoicesField | PartiesField) and data.draw(_ODDS) < 5:
@@ -299,19 +403,28 @@ def _fitting(one: Field, walk: Walk, data: st.DataObject) -> object:
         case ChoicesField():
             return data.draw(st.lists(st.sampled_from(one.options(POLICY)), unique=True, max_size=3))
         case ChoiceField():
-            return data.draw(st.sampled_from(one.options(POLICY)))
+            options = one.options(POLICY)
+            # What is proposed is what others decide on.
+            held = [walk.case.proposal.outcome] if walk.case.proposal else []
+            return data.draw(st.sampled_from([code for code in held if code in options] * 9 + [*options]))
         case CaseField():
             names = [walk.other.code_name, walk.other.id, walk.other.code_name, walk.case.code_name]
             return data.draw(st.sampled_from(names))
         case DayField():
-            return (walk.clock + timedelta(days=data.draw(st.sampled_from(_DAYS)))).date().isoformat()
+            return _day(walk, data, _DAYS)
         case _:
             return _known(one, walk, data)
 
 
+def _day(walk: Walk, data: st.DataObject, days: Sequence[int]) -> str:
+    return (walk.clock + timedelta(days=data.draw(st.sampled_from(days)))).date().isoformat()
+
+
 def _known(one: Field, walk: Walk, data: st.DataObject) -> object:
     """A person, a token or an id: from the case, where it holds one that the field takes."""
-    held = [text for text in dict.fromkeys(_texts(walk.case)) if one.fault_of(text, POLICY) is None]
+    meant = getattr(walk.case, f"{one.name.removesuffix('_id')}s", ())
+    texts = dict.fromkeys(_texts([getattr(entry, "id", entry) for entry in meant] or walk.case))
+    held = [text for text in texts if one.fault_of(text, POLICY) is None]
     if held and not (isinstance(one, ReferenceField) and one.gets_case) and data.draw(_ODDS) < 6:
         return data.draw(st.sampled_from(held))
     if not isinstance(one, ReferenceField):
@@ -323,7 +436,7 @@ def _known(one: Field, walk: Walk, data: st.DataObject) -> object:
 def _texts(value: object) -> Iterator[str]:
     if isinstance(value, str):
         yield value
-    elif isinstance(value, tuple):
+    elif isinstance(value, tuple | list):
         for part in value:
             yield from _texts(part)
     elif dataclasses.is_dataclass(value):

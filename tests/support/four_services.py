@@ -14,6 +14,7 @@ from services.notification.routing.plan import plan
 from services.notification.routing.summary import CaseSummary, follow
 from services.triage.case.case import Case
 from services.triage.case.timers.table import wakes_at
+from services.triage.patterns.arrivals import Arrivals
 from services.triage.reports import ReportFollower
 from services.triage.stored import Staffing
 from services.triage.watch import CaseWatch
@@ -24,6 +25,7 @@ from shared.parties import Parties
 from shared.times import now
 from tests.fakes.memory_entries import MemoryEntries
 from tests.fakes.memory_lookers import MemoryLookers
+from tests.fakes.memory_marks import MemoryMarks
 from tests.fakes.memory_parties import MemoryParties
 from tests.fakes.memory_registries import MemoryRegistries
 from tests.fakes.memory_sessions import MemorySessions
@@ -152,8 +154,10 @@ async def four_services(staffing: Staffing) -> AsyncIterator[FourServices]:
             )  # fmt: skip
             desk_transport = httpx.ASGITransport(app, raise_app_exceptions=False)
             async with httpx.AsyncClient(transport=desk_transport, base_url="https://desk.example") as desk:
-                follower = ReportFollower(cases, POLICY, Parties(parties, patience=0.0), staffing, TOKENS)
-                watch = CaseWatch(cases, Parties(parties, patience=0.0), staffing, POLICY, TOKENS, every=60)
+                arrivals = Arrivals(MemoryMarks(parties), POLICY)
+                known_parties = Parties(parties, patience=0.0)
+                follower = ReportFollower(cases, POLICY, known_parties, staffing, TOKENS, arrivals=arrivals)
+                watch = CaseWatch(cases, known_parties, staffing, POLICY, TOKENS, every=60)
                 yield FourServices(
                     travel, app, intake, cases, sessions, entries, parties, follower, watch, reporter, desk
                 )  # fmt: skip

@@ -65,6 +65,17 @@ def words_of(incident: Mapping[str, Any]) -> list[str]:
     return found
 
 
+def names_of(step: Mapping[str, Any]) -> Sequence[str]:
+    """The cases that a step is about, one after the other: `case` names one, and `cases` the first and the last number.
+
+    Of `cases = [2, 12]` they are `number 2` to `number 12`; without either, it is `the case`.
+    """
+    if "cases" not in step:
+        return [step.get("case", "the case")]
+    first, last = step["cases"]
+    return [f"number {number}" for number in range(first, last + 1)]
+
+
 class Cast:
     """The people of an incident by name. A body that it does not name has its two people as in every other test."""
 
@@ -101,12 +112,15 @@ class Telling:
         for step in incident["step"]:
             if "after" in step:
                 await self.services.pass_time(span_of(step["after"]))
-            for verb, act in self._verbs().items():
-                if verb in step:
-                    await act(step, step.get("case", "the case"))
-                    await self.services.deliver()
-            if "state" in step:
-                _hold(step["told"], self.case(step.get("case", "the case")).state, step["state"])
+            for one in names_of(step):
+                for verb, act in self._verbs().items():
+                    if verb in step:
+                        await act(step, one)
+                        await self.services.deliver()
+                if "state" in step:
+                    _hold(step["told"], self.case(one).state, step["state"])
+                if "every" in step:
+                    await self.services.pass_time(span_of(step["every"]))
         for end in incident["end"]:
             await self._ends(end, end.get("case", "the case"))
         told = f"{self.services.events!r}{self.services.mails!r}"
@@ -120,10 +134,13 @@ class Telling:
         return {
             "report": self._report, "gives": self._give, "answers": self._answer, "checks_in": self._check_in,
             "appeals": self._appeal, "goes": self._goes, "sees": self._sees, "hidden_from": self._hidden_from,
+            "queue": self._queue, "marked": self._marked,
         }  # fmt: skip
 
     async def _report(self, step: Mapping[str, Any], name: str) -> None:
         given = dict(step["report"])
+        if senders := given.pop("in_turn", None):
+            given["reporter"] = {"email": senders[len(self.ids) % len(senders)]}
         send = {"form": self._by_form, "program": self._by_program}[given.pop("how")]
         known = set(self.services.intake.store.reports)
         self.receipts[name] = await send(given)
@@ -217,6 +234,23 @@ class Telling:
             one = await self.services.desk.get(f"/v1/cases/{case.id}", headers=headers)
             queue = await self.services.desk.get("/v1/cases", headers=headers)
             _hold(f"{step['told']} {who}", (one.status_code, case.code_name in queue.text), (404, False))
+
+    async def _queue(self, step: Mapping[str, Any], name: str) -> None:
+        """The queue of a person has these cases and no other ones, in this order."""
+        headers = bearer(self.cast[step["who"]])
+        answer = await self.services.desk.get("/v1/cases?limit=200", headers=headers)
+        names = {case_id: one for one, case_id in self.ids.items()}
+        parts = ({"case" if isinstance(part, str) else "cases": part} for part in step["queue"])
+        wanted = [one for part in parts for one in names_of(part)]
+        _hold(step["told"], [names[one["id"]] for one in answer.json()["items"]], wanted)
+
+    async def _marked(self, step: Mapping[str, Any], name: str) -> None:
+        """What the desk says of a case that is one of many: `false` that it is none."""
+        path = f"/desk/cases/{self.case(name).code_name}"
+        page = (await self.services.desk.get(path, headers=bearer(self.cast[step["who"]]))).text
+        for words in step["marked"] or []:
+            _hold(f"{step['told']} {name}", words if words in page else "", words)
+        _hold(f"{step['told']} {name}", "This is one of many reports" in page, bool(step["marked"]))
 
     async def _ends(self, end: Mapping[str, Any], name: str) -> None:
         case = self.case(name)
