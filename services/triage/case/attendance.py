@@ -182,6 +182,8 @@ def attend(case: Case, people: People, policy: Policy, now: datetime) -> list[Ca
 def but_for_waiting(case: Case) -> Case:
     """The case without the recusals that nobody has confirmed yet."""
     waiting = {recusal.person for recusal in case.recusals if recusal.confirm_by is not None}
+    if not waiting:
+        return case
     return replace(case, recused=tuple(person for person in case.recused if person not in waiting))
 
 

@@ -83,5 +83,6 @@ def _step(event: Event, fact: CaseFact) -> Step:
         previous=CaseState(fact.previous) if fact.previous else None,
         state=CaseState(fact.state),
         detail=getattr(fact, fact.shows) if fact.shows else None,
-        other_case=getattr(fact, "other_case", None),
+        # What asks a model for an attribute that it does not have waits for the exception.
+        other_case=vars(fact).get("other_case"),
     )
