@@ -28,7 +28,7 @@ from shared.access.authorization import allow
 from shared.access.conditions import Permit
 from shared.access.principal import NOBODY, Grant, Principal, Resource, Role
 from shared.access.roster import Roster
-from shared.runtime import server_options
+from shared.runtime import keep_loaded, server_options
 from shared.settings import Settings
 from shared.sign_in.cookies import Cookies
 from shared.sign_in.sessions import Sessions
@@ -66,8 +66,7 @@ ELSEWHERE = Resource("enwiki_arbcom", "another", frozenset({"aa" * 16}), frozens
 def run() -> list[Result]:
     """Measure both."""
     logging.disable(logging.INFO)
-    gc.collect()
-    gc.freeze()
+    keep_loaded()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         return [*runner.run(looks()), *runner.run(shares())]
 

@@ -29,6 +29,7 @@ from shared.events import encode
 from shared.mongo import RELAXED, Database, connect
 from shared.parties import Parties
 from shared.policy import load_policy
+from shared.runtime import keep_loaded
 from tests.support.stores import mongo_cases, mongo_parties
 from tests.support.triage_rig import TOKENS, Everywhere, reported
 
@@ -60,6 +61,7 @@ def run() -> list[Result]:
             runner.run(fill(database, CASES))
             results += runner.run(ask_for_pages(system.url("triage"), database, tokens, system.processes["triage"].pid))
             results += runner.run(measure_sight(system.url("triage"), database, tokens))
+        keep_loaded()
         results += runner.run(measure_waking(database))
     return results
 

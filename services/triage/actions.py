@@ -230,7 +230,7 @@ class Desk:
 
     async def people_of(self, case: Case) -> People:
         """Who could handle the case. Raises Unavailable."""
-        return self._tokens.people(case, await self._staffing.staff(), await self._sight.names_of(case))
+        return self._tokens.people(case, People(await self._staffing.staff()), await self._sight.names_of(case))
 
     async def able(self, case: Case) -> list[str]:
         """The people (references) who can get the case, each once. Raises Unavailable."""

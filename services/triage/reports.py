@@ -125,7 +125,7 @@ class ReportFollower:
         for event in events:
             if (first_id := firsts.get(_case_id(event))) and isinstance(event.fact, ReportReceived):
                 await self._open_after(event, event.fact, first_id, People(staff, named[_case_id(event)]))
-        at, people = self._clock(), dict[frozenset[str], People]()
+        at, everybody = self._clock(), People(staff)
         by_case: dict[str, list[Event]] = {}
         for event in events:
             by_case.setdefault(_case_id(event), []).append(event)
@@ -139,7 +139,7 @@ class ReportFollower:
                 names = await self._sight.names_of(stored.case)
             for event in by_case[case_id]:
                 if not work.knows(event.id):
-                    there = people.setdefault(names, People(staff, names))
+                    there = everybody.beside(names)
                     self._fold(work, case_id, event, there, at, floods.get(case_id, ()), patterns.get(case_id, ()))
             return work.change()
 
@@ -166,7 +166,7 @@ class ReportFollower:
             if first and opening.relation == SPLIT:
                 # Nothing in the events of the one case leads to those of the other without the key of the tokens.
                 told |= {"cause": derive("linked", opening.own_ref), "trace": None}
-                theirs = self._tokens.people(first.case, people.staff, await self._sight.names_of(first.case))
+                theirs = self._tokens.people(first.case, people, await self._sight.names_of(first.case))
                 after, events = carry_out_other(first.case, case, opening, self._policy, theirs, at, **told)
                 changes.append(CaseChange(after, first, events, [told["cause"]]))
             return changes
@@ -224,7 +224,7 @@ class ReportFollower:
             case other:
                 raise Malformed("unexpected_type", f"{other.name} is not for triage")
         if work.case is not None:
-            people = self._tokens.people(work.case, people.staff, people.parties)
+            people = self._tokens.people(work.case, people, people.parties)
         elif not isinstance(command, Open):
             raise Malformed("unknown_case", f"{event.fact.name} in a case that was never opened")
         try:

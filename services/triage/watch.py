@@ -45,6 +45,8 @@ RESTS = 3
 """After a full batch, the watch rests for so many times as long as the batch took: everything else goes first."""
 SETTLES = timedelta(seconds=30)
 """How long a change of a case may go on that began with older names."""
+_NAMES = frozenset[str]()
+"""What stands beside a case that names nobody."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,9 +227,9 @@ class CaseWatch:
         changed += await follow(
             (case for case in batch if case.absorbed), self._cases, self._tokens, self._policy, self._clock
         )
-        due = [
-            c.id for c in batch if _is_known(c, named) and attend(c, self._people(c, staff, named), self._policy, at)
-        ]
+        everybody = People(staff)
+        known = [(c, self._tokens.people(c, everybody, named.get(c.id, _NAMES))) for c in batch if _is_known(c, named)]
+        due = [case.id for case, people in known if attend(case, people, self._policy, at)]
         changed += len(await self._carry_out(due, Attend(), staff))
         if len(batch) == LOOKED_AT_ONCE:
             await self._sleep(RESTS * (time.monotonic() - began))
@@ -251,7 +253,7 @@ class CaseWatch:
         """What became of those of the cases that the command changed, by id."""
         if not ids:
             return {}
-        named = await self._parties.load(set(ids))
+        named, everybody, at = await self._parties.load(set(ids)), People(staff), self._clock()
 
         async def decide(case_id: str, stored: StoredCase | None) -> CaseChange | None:
             if stored is None:
@@ -260,15 +262,14 @@ class CaseWatch:
             if not _is_known(stored.case, about):
                 return None
             # Nothing is to be done where it has ended meanwhile.
-            people = self._people(stored.case, staff, about)
-            return own_step(stored, case_id, command, people, self._policy, self._clock())
+            people = self._tokens.people(stored.case, everybody, about.get(case_id, _NAMES))
+            # They are judged at one time, so that what is the same for them is judged once.
+            began = at if stored.case.updated_at <= at else self._clock()
+            return own_step(stored, case_id, command, people, self._policy, began)
 
         written = await change(self._cases, ids, decide, PORTION, self._note)
         await follow(to_follow(written.values()), self._cases, self._tokens, self._policy, self._clock)
         return {case_id: done.case for case_id, done in written.items()}
-
-    def _people(self, case: Case, staff: Staff, named: Mapping[str, frozenset[str]]) -> People:
-        return self._tokens.people(case, staff, named.get(case.id, frozenset()))
 
     async def _measure(self) -> None:
         metrics.CASES_UNATTENDED.set(await self._cases.unattended())

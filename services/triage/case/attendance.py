@@ -6,6 +6,7 @@ A body can look after a case if everybody who hears of the case there may open i
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import cached_property
 from itertools import islice
 
 from services.triage.case.case import ENDED, Case
@@ -28,19 +29,31 @@ _GIVEN = (CaseTriaged.name, CasePassedOn.name, ReferralAccepted.name)
 """The facts that give a case to a body, which a history shows beside them."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class People:
     """Who could handle a case: everybody with a role, by handling body.
 
     `parties`: pseudonyms and references of the people who are named in the report. `meant`: those of the staff that
-    handlers have ever named, by the tokens that the case has for them.
+    handlers have ever named, by the tokens that the case has for them. It has no slots, because it remembers `names`.
     """
 
     staff: Mapping[str, Sequence[Principal]] = field(default_factory=dict)
     parties: frozenset[str] = frozenset()
     meant: Mapping[str, str] = field(default_factory=dict)
     _judged: dict["_Question", "Attendance"] = field(default_factory=dict, repr=False, compare=False)
-    """What was asked of these people before: a batch of reports asks the same for most of its cases."""
+    """What was asked of these people before: a batch of cases asks the same for most of them."""
+
+    @cached_property
+    def names(self) -> frozenset[str]:
+        """The references and pseudonyms of all of them."""
+        return frozenset(name for some in self.staff.values() for one in some for name in (one.ref, *one.pseudonyms))
+
+    def beside(self, parties: frozenset[str], meant: Mapping[str, str] | None = None) -> "People":
+        """The same people beside a case that names these parties, and all that was asked of them before.
+
+        A party who is not on the roster changes no answer, so cases that name only such people share theirs.
+        """
+        return replace(self, parties=parties & self.names, meant=meant or {})
 
     def of(self, case: Case) -> tuple["People", frozenset[str]]:
         """The same people as the recusals of the case make them, and the references of those who are recused.

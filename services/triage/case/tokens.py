@@ -7,7 +7,7 @@ with each other to nobody.
 
 import hmac
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Protocol
@@ -18,7 +18,6 @@ from cryptography.hazmat.primitives.ciphers.aead import AESSIV
 from services.triage.case.attendance import People
 from services.triage.case.case import Case
 from services.triage.case.commands.recusal import NAMED
-from shared.access.principal import Principal
 
 
 class NamedIn(Protocol):
@@ -77,7 +76,7 @@ class Tokens:
             return frozenset()
         return frozenset(person for person in people if self.of(case.id, person) in case.recused)
 
-    def people(self, case: Case, staff: Mapping[str, Sequence[Principal]], names: frozenset[str]) -> People:
-        """Who could handle the case. `names`: what stands beside it (see shared.parties)."""
-        refs = (person.ref for people in staff.values() for person in people)
-        return People(staff, names.union(case.parties), self.meant(case, refs))
+    def people(self, case: Case, everybody: People, names: frozenset[str]) -> People:
+        """Who could handle the case, of everybody. `names`: what stands beside it (see shared.parties)."""
+        refs = (person.ref for people in everybody.staff.values() for person in people)
+        return everybody.beside(names.union(case.parties), self.meant(case, refs))

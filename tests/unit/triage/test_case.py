@@ -13,7 +13,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from services.intake.mailbox.appeals import way_to_appeal
 from services.intake.report.status import Status, follow
-from services.triage.case.attendance import attend
+from services.triage.case.attendance import People, attend
 from services.triage.case.case import ENDED, Case, urgency
 from services.triage.case.commands.check_ins import ReceiveCheckIn
 from services.triage.case.commands.command import Command, Words
@@ -363,7 +363,7 @@ class Life(RuleBasedStateMachine):
     def no_body_is_emptied_without_a_fact_that_says_so(self) -> None:
         case, walk = self.walk.case, self.walk
         if case.state not in ENDED:
-            people = walk.tokens.people(case, STAFF, frozenset())
+            people = walk.tokens.people(case, People(STAFF), frozenset())
             assert attend(case, people, POLICY, walk.clock) == []
             about = resource_of(case, POLICY, people.of(case)[1])
             able = [who for who in STAFF[case.body or ""] if is_permitted(who, "case.start", about, walk.clock)]

@@ -60,6 +60,12 @@ def staff_of(*people: Principal) -> Staff:
     return staff
 
 
+def test_cases_that_name_nobody_on_the_roster_ask_the_same_of_it() -> None:
+    everybody = People(staff_of(*EVERYBODY))
+    assert everybody.beside(frozenset({"0" * 32})) == everybody
+    assert everybody.beside(frozenset({"0" * 32, ANN.ref})) == replace(everybody, parties=frozenset({ANN.ref}))
+
+
 def opened(*people: Principal, names: Sequence[Principal] = (), **changed: object) -> tuple[Case, list[Event]]:
     """A case of this report, which names these people, with these people on the roster."""
     subjects = tuple(name for one in names for name in one.pseudonyms)
