@@ -33,6 +33,11 @@ def assigned_to(person: str) -> str:
     return f"assignee:{person}"
 
 
+def followed_by(person: str) -> str:
+    """The facet of the cases that this person (a reference) follows."""
+    return f"watched_by:{person}"
+
+
 def in_community(community: str) -> str:
     """The facet of the cases of this community."""
     return f"community:{community}"
@@ -62,6 +67,7 @@ def _facets(case: Case) -> Iterator[str]:
         yield ANSWERED
     yield in_community(case.community)
     yield in_category(case.category)
+    yield from map(followed_by, case.watchers)
 
 
 def _says_nothing(step: Step) -> bool:

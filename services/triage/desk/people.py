@@ -53,6 +53,11 @@ class PeopleNames:
             self._taken = frozenset(self._names.values())
         return self._names.get(ref) or _name_beside(ref, self._taken)
 
+    def meant(self, name: str) -> str | None:
+        """The person on the roster who is called so, in large or small letters; None where nobody is."""
+        wanted = " ".join(name.split()).casefold()
+        return next((ref for ref in self._everybody() if self.of(ref).casefold() == wanted), None)
+
     def in_answer(self, answer: object) -> dict[str, str]:
         """The names of all people in an answer to a program, by the references in it."""
         match answer:

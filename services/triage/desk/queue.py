@@ -15,6 +15,7 @@ from services.triage.case.facets import (
     WAITING,
     WITH_FACETS,
     assigned_to,
+    followed_by,
     in_category,
     in_community,
 )
@@ -29,10 +30,11 @@ from shared.policy import Policy
 from shared.times import Utc, now
 from shared.web.paging import MOST_LOOKED_AT, Cursors
 
-Tab = Literal["mine", "unassigned", "waiting", "answered", "overdue", "all"]
+Tab = Literal["mine", "followed", "unassigned", "waiting", "answered", "overdue", "all"]
 TABS: tuple[Tab, ...] = get_args(Tab)
 _TAB_FACETS: Mapping[Tab, Callable[[Principal], str]] = {
     "mine": lambda reader: assigned_to(reader.ref),
+    "followed": lambda reader: followed_by(reader.ref),
     "unassigned": lambda _: UNASSIGNED,
     "waiting": lambda _: WAITING,
     "answered": lambda _: ANSWERED,

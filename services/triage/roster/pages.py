@@ -13,6 +13,7 @@ from fastapi import APIRouter, Request, Response
 from starlette.responses import RedirectResponse
 
 from services.triage.desk.names import only_communities
+from services.triage.desk.people import PeopleNames
 from services.triage.paths import BASELINE, HOME, MEASURES, ROSTER
 from services.triage.rooms import rooms_of
 from services.triage.roster.changes import CHANGES, TakeName, ends_of, running
@@ -63,7 +64,7 @@ _FAULTS = {
 Typed = Mapping[str, Sequence[str]]
 
 
-def make_roster_pages(desk: RosterDesk, gate: Gate, pages: Pages, drafts: FormDrafts) -> APIRouter:
+def make_roster_pages(desk: RosterDesk, gate: Gate, pages: Pages, drafts: FormDrafts, people: PeopleNames) -> APIRouter:
     """The pages below /desk/roster. `drafts`: what was typed and had to wait."""
     router = gate.router(Callers.PEOPLE, include_in_schema=False)
     view = _View(desk, pages)
@@ -72,8 +73,8 @@ def make_roster_pages(desk: RosterDesk, gate: Gate, pages: Pages, drafts: FormDr
     async def show_people(request: Request, cursor: str = "", person: str = "") -> Response:
         sought = trim_line(person).lower()
         found = sought if sought.startswith("person:") else f"person:{sought}"
-        if PERSON.fullmatch(found):
-            return RedirectResponse(f"{ROSTER}/{found}", 303)
+        if named := found if PERSON.fullmatch(found) else people.meant(sought):
+            return RedirectResponse(f"{ROSTER}/{named}", 303)
         wanted = roster_filter(request.query_params, desk.policy.bodies)
         return await view.people(request, cursor or None, person, wanted)
 
@@ -175,7 +176,7 @@ class _View:
         self._community_of = only_communities(desk.policy)
 
     async def people(self, request: Request, cursor: str | None, sought: str, wanted: RosterFilter) -> Response:
-        """The list; `sought` is what was typed into the search and is no reference."""
+        """The list; `sought` is what was typed into the search and means nobody."""
         entries, after = await people_of(self._desk, request, cursor, ENTRIES_A_PAGE, wanted)
         kept = {name: value for name, value in asdict(wanted).items() if value}
         at = now()

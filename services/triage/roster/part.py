@@ -35,7 +35,7 @@ def build(
     routers = [
         make_roster_router(desk, gate, people),
         make_sign_ins_router(sign_ins, gate),
-        make_roster_pages(desk, gate, pages, flow.drafts),
+        make_roster_pages(desk, gate, pages, flow.drafts, people),
         make_own_pages(desk, gate, pages),
     ]
 

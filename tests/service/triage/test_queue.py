@@ -101,6 +101,19 @@ async def test_a_closed_case_stands_there_until_a_person_reads_what_was_written_
     assert await tabs_for(rig) == {}
 
 
+async def test_each_person_finds_the_cases_that_they_follow(rig: Rig) -> None:
+    await sign_in(rig.http, rig.sessions, "/desk", ALICE)
+    followed, other = [await rig.open() for _ in range(2)]
+    await rig.order(followed, "watch")
+    assert (await tabs_for(rig))["followed"] == 1
+    assert "followed" not in await tabs_for(rig, COLLEAGUE)
+    page = await page_of(rig, "?tab=followed")
+    assert followed.code_name in page
+    assert other.code_name not in page
+    await rig.order(followed, "unwatch")
+    assert "followed" not in await tabs_for(rig)
+
+
 async def test_nobody_can_tell_from_a_number_that_there_is_a_case_that_names_them(rig: Rig) -> None:
     received = reported(parties_apart=True)
     await rig.parties.follow([naming(received, *NAMED.pseudonyms)])

@@ -59,15 +59,17 @@ async def test_the_list_begins_with_what_ends_within_thirty_days_and_marks_it(ri
     assert "⧼" not in page
 
 
-async def test_a_person_is_found_by_their_reference_alone(rig: Rig) -> None:
+async def test_a_person_is_found_by_reference_and_by_code_name(rig: Rig) -> None:
     await signed_in(rig)
-    for typed in (ALICE.ref, f" {ALICE.ref.upper()} ", ALICE.ref.removeprefix("person:")):
+    (name,) = re.findall(rf'roster/{ALICE.ref}"><bdi>([^<]+)</bdi>', (await rig.http.get("/desk/roster")).text)
+    named = (name, f" {name.lower().replace(' ', '  ')} ")
+    for typed in (ALICE.ref, f" {ALICE.ref.upper()} ", ALICE.ref.removeprefix("person:"), *named):
         answer = await rig.http.get("/desk/roster", params={"person": typed})
         assert (answer.status_code, answer.headers["location"]) == (303, f"/desk/roster/{ALICE.ref}")
-    named = await rig.http.get("/desk/roster", params={"person": "Ada <b>Example"})
-    assert named.status_code == 422
-    assert "person:5f2c81aa90b1c2d3" in named.text
-    assert "Ada &lt;b&gt;Example" in named.text
+    unknown = await rig.http.get("/desk/roster", params={"person": "Ada <b>Example"})
+    assert unknown.status_code == 422
+    assert "Nobody here has this code name" in unknown.text
+    assert "Ada &lt;b&gt;Example" in unknown.text
     assert (await rig.http.get("/desk/roster/Ada")).status_code == 404
 
 

@@ -9,6 +9,7 @@ from services.triage.case.commands.command import Command, Words
 from services.triage.case.commands.decision import Decide
 from services.triage.case.commands.handling import Assign, Claim, Start
 from services.triage.case.commands.inquiry import Ask, ReceiveAnswer
+from services.triage.case.commands.parties import ReceiveReply
 from services.triage.case.commands.sorting import SetFlags
 from services.triage.case.commands.table import decide
 from services.triage.case.commands.waiting import Pause, Resume, Snooze
@@ -159,6 +160,7 @@ def test_a_case_snoozed_until_an_answer_is_woken_by_nothing_else() -> None:
     case = after(*MINE, Ask(Words("q-1")), Snooze(None, ALICE))
     assert told(case, Wake(), AT + DAY) == []
     assert after(Start(), case=case).asleep_for == ALICE.ref
+    assert told(case, ReceiveReply("7" * 32, "r-1")) == ["case.respondent_replied"]
     assert after(ReceiveAnswer("q-1", "a-1"), case=case).asleep_for is None
 
 

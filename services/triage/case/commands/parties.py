@@ -7,7 +7,6 @@ from typing import Annotated
 
 from services.triage.case.case import RESPONDENT, Case
 from services.triage.case.commands.command import ChoiceField, Command, NameField, PartyField, Words, WordsField
-from services.triage.case.waiting import woken
 from shared.events import CaseDisclosed, CaseFact, CaseState, PartyAdded, RespondentReplied
 from shared.policy import Policy
 from shared.problems import FieldError
@@ -109,8 +108,7 @@ class ReceiveReply(Command):
     reply_id: str
 
     def decide(self, case: Case, state: CaseState, policy: Policy, now: datetime) -> list[CaseFact]:
-        """The reply, once. Who waits for an answer sees the case again."""
+        """The reply, once. A person who waits for the reporter waits on."""
         if self.reply_id in {reply.id for reply in case.replies}:
             return []
-        replied = RespondentReplied(previous=state, state=state, party=self.party, reply_id=self.reply_id)
-        return [replied, *([woken(case)] if case.snooze and case.snooze.until is None else [])]
+        return [RespondentReplied(previous=state, state=state, party=self.party, reply_id=self.reply_id)]
