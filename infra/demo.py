@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -23,7 +24,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from rich.console import Console
 
 from infra.demo_baseline import WHAT, tell_baseline
-from infra.demo_case import tell_case
+from infra.demo_case import Reporter, tell_case
 from infra.local.processes import StackError
 from infra.local.sign_in_provider import ACCOUNTS
 from infra.local.stack import Stack, StackSettings
@@ -41,8 +42,8 @@ PATIENCE = 60.0
 NAMED = next(account.username for account in ACCOUNTS if account.subject == "demo-reported")
 """An account that some of the reports name. It is a responder, too."""
 
-NO_LINKS = {"HEARTH_BASELINE_LINKS": "false"}
-"""The pages behind the demo's statements do not exist, so that nothing is looked at."""
+SETTINGS = {"HEARTH_BASELINE_LINKS": "false", "HEARTH_POLICY_DIR": str(Path(__file__).parent / "demo_policy")}
+"""The pages behind the demo's statements do not exist, so that nothing is looked at. Check-ins come at once."""
 
 console = Console(stderr=False, highlight=False)
 
@@ -87,7 +88,7 @@ def main() -> int:
     try:
         settings = StackSettings.from_environment()
         console.print("Starting Kafka, MongoDB, a mail catcher and four services …")
-        with Stack(settings) as stack, run_system(stack, NO_LINKS) as system:
+        with Stack(settings) as stack, run_system(stack, SETTINGS) as system:
             console.print(f"All ready after {time.monotonic() - began:.1f} s.\n")
             system.enrol_accounts()
             demo = Demo(system)
@@ -125,7 +126,8 @@ def tell(demo: Demo) -> dict[str, Any]:
     console.rule("A responder handles the first")
     handle(demo, demo.sent[0])
     console.rule("Another one takes the long way")
-    tell_case(demo.system, demo.desk, demo.sent[2].case_id, console.print)
+    sent = demo.sent[2]
+    tell_case(demo.system, demo.desk, sent.case_id, Reporter(demo.intake, sent.receipt or "", console.print), _wait)
     console.rule("Mails")
     mails = _wait("the mails", lambda: enough_mails(demo))
     for mail in mails:

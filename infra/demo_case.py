@@ -1,9 +1,10 @@
-"""One case of the demo that takes the long way: referred, voted on, appealed and followed up.
+"""One case of the demo that takes the long way: referred, voted on, appealed and followed up by a check-in.
 
 Its people act over HTTP, as their programs would.
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
@@ -13,6 +14,8 @@ from shared.http import Client, make_blocking_http
 from shared.times import now
 
 Say = Callable[[str], None]
+Wait = Callable[[str, Callable[[], Any]], Any]
+"""Waits for what is named until something comes of it."""
 STEWARDS = "stewards"
 
 
@@ -34,9 +37,37 @@ class Person:
         case: dict[str, Any] = self._http.get(self._path).raise_for_status().json()
         return case
 
+    def sees_check_in(self) -> dict[str, Any] | None:
+        """The case, once the reporter has answered its first check-in."""
+        case: dict[str, Any] = self._http.get(self._path).raise_for_status().json()
+        return case if case["check_ins"][0]["answer"] == "answered" else None
 
-def tell_case(system: System, desk: Client, case_id: str, say: Say) -> dict[str, Any]:
+
+@dataclass(frozen=True)
+class Reporter:
+    """The reporter of the case, who has nothing but the receipt."""
+
+    http: Client
+    receipt: str
+    say: Say
+
+    def check_in(self) -> dict[str, Any] | None:
+        """What the reporter is asked now."""
+        answer = self.http.post("/v1/follow-up", json={"receipt": self.receipt})
+        asked: dict[str, Any] | None = answer.raise_for_status().json()["check_in"]
+        return asked
+
+    def answers(self, number: int, **answers: str) -> None:
+        """Answer a check-in."""
+        given = {"receipt": self.receipt, "number": number, "choice": "answer", "answers": answers}
+        self.http.post("/v1/follow-up/check-ins", json=given).raise_for_status()
+        said = ", ".join(f"{name} {value}" for name, value in answers.items())
+        self.say(f"  {'reporter':<12} {'check_in':<17} → {said}")
+
+
+def tell_case(system: System, desk: Client, case_id: str, reporter: Reporter, wait: Wait) -> dict[str, Any]:
     """Lead the case to its end. `desk`: the responder who has it first. Returns it as it stands then."""
+    say = reporter.say
     first = Person("responder", desk, case_id, say)
     tokens = {name: system.token(Role.RESPONDER, STEWARDS, ref=name) for name in ("Sam", "Tess", "Uma", "Vera")}
     clients = {name: make_blocking_http(system.url("triage"), headers=_bearer(token)) for name, token in tokens.items()}
@@ -57,8 +88,11 @@ def tell_case(system: System, desk: Client, case_id: str, say: Say) -> dict[str,
     tess.gives("appeal", party="reporter", ground="proportion", why="The reporter asks for a longer restriction.")
     vera.gives("decide_appeal", verdict="upheld", why="Thirty days are what the policy gives for a first time.")
     sam.gives("follow_up", consent="yes")
-    case = sam.gives("agree", what="An apology in their own words.", who="reported", by_when=until)
-    say(f"  The reporter is asked how it goes on {case['check_ins'][0]['due_at'][:10]}.")
+    sam.gives("agree", what="An apology in their own words.", who="reported", by_when=until)
+    asked = wait("the check-in to reach the reporter", reporter.check_in)
+    reporter.answers(asked["number"], safe="yes", treated_badly="no")
+    case: dict[str, Any] = wait("the answer to reach the case", sam.sees_check_in)
+    say(f"  The reporter is asked again on {case['check_ins'][1]['due_at'][:10]}.")
     for http in clients.values():
         http.close()
     return case

@@ -16,15 +16,15 @@ from shared.policy.model import QUORUM, ClockStart, CommunityKind, Consent, Lane
 from shared.policy.peer_support import Moment
 from shared.policy.playbooks import ReplyCommand
 
-_DURATION = re.compile(r"(\d+) (min|h|d)")
-_UNITS = {"min": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1)}
+_DURATION = re.compile(r"(\d+) (s|min|h|d)")
+_UNITS = {"s": timedelta(seconds=1), "min": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1)}
 
 
 def parse_duration(text: str) -> timedelta:
-    """`"3 h"` → three hours. Raises ValueError for anything but a whole positive number of min, h or d."""
+    """`"3 h"` → three hours. Raises ValueError for anything but a whole positive number of s, min, h or d."""
     match = _DURATION.fullmatch(text)
     if match is None or int(match[1]) == 0:
-        raise ValueError(f"“{text}” is not a duration: write a whole number above 0 and min, h or d, such as “3 h”")
+        raise ValueError(f"“{text}” is not a duration: write a whole number above 0 and s, min, h or d, such as “3 h”")
     try:
         return int(match[1]) * _UNITS[match[2]]
     except OverflowError:

@@ -25,8 +25,8 @@ def test_the_demo_runs_to_its_end_and_its_record_verifies(broker: str) -> None:
     assert result["verified"] is True
     assert result["broker"] == broker
     assert ("NOTHING SURVIVES" in done.stdout) == (broker == "memory")
-    # One case takes the long way, through a referral, votes, an appeal and an agreement.
-    for step in ("accept_referral", "second", "decide_appeal", "follow_up", "agree"):
+    # One case takes the long way, through a referral, votes, an appeal and a check-in that its reporter answers.
+    for step in ("accept_referral", "second", "decide_appeal", "follow_up", "check_in"):
         assert f" {step} " in done.stdout
     assert result["reports"] == result["cases"] == 6
     assert result["mails"] >= 5

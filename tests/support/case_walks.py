@@ -1,12 +1,12 @@
 """A case on its way: people and services try every command on it, through the real actions over memory.
 
 What is tried is made up from the tables: each command of TRANSITIONS, and for each of its fields values that fit its
-kind and values that do not. Only BEFORE knows commands of people by name: what has to come before some of them.
+kind and values that do not. Only PLANS knows commands of people by name: what has to come before some of them.
 """
 
 import dataclasses
 from collections import Counter
-from collections.abc import Collection, Coroutine, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Coroutine, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -233,44 +233,65 @@ _PATIENCE = 6
 _DAYS = (-3, 0, 1, 29, 400)
 _FITTING_DAYS = (1, 29)
 
-Step = tuple[str, Mapping[str, Sequence[object]]]
-"""A command, and for some of its fields the values of which one is to be given."""
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A command of a plan. `values`: for some of its fields, those of which one is to be given; `times`: of tries."""
+
+    command: str
+    values: Callable[[Case], Mapping[str, Sequence[object]]] = lambda _case: {}
+    times: int = _PATIENCE
+
+
+def _voters(case: Case) -> Sequence[str]:
+    votes = case.proposal.votes if case.proposal else ()
+    return [vote.by for vote in votes] or [*PEOPLE]
+
 
 _OUTCOMES = POLICY.outcomes.values()
-_PROPOSE: Step = ("propose_decision", {"outcome": [one.code for one in _OUTCOMES if one.needs != "alone"]})
-_SECOND: Step = ("second", {})
-_VOTES = (_PROPOSE, _SECOND, _SECOND, _SECOND)
-_RESPONDENT: Step = ("add_party", {"party_role": ["respondent"]})
-_ACT: Step = ("act_in_emergency", {})
-_SHUT_OUT: Step = ("recuse", {"person": [*PEOPLE]})
+_VOTED = [one.code for one in _OUTCOMES if one.needs != "alone"]
+_MAJORITY = [one.code for one in _OUTCOMES if one.needs == "two_thirds"]
 _TALKED = [code for code in POLICY.emergency_outcomes if POLICY.after_measure(code).talk]
-BEFORE: Mapping[str, Sequence[Step]] = {
-    "second": [_PROPOSE],
-    "object": [_PROPOSE],
-    "decide": _VOTES,
-    "appeal": [*_VOTES, ("decide", {})],
-    "decide_appeal": [*_VOTES, ("decide", {}), ("appeal", {})],
-    "reopen": [*_VOTES, ("decide", {})],
-    "review_emergency": [_ACT],
-    "end_measure": [_ACT],
-    "note_return": [("act_in_emergency", {"measure": _TALKED})],
-    "confirm": [_SHUT_OUT],
-    "withdraw": [_SHUT_OUT],
-    "disclose": [_RESPONDENT],
-    "unlink": [("link", {})],
-    "unmerge": [("merge", {})],
-    "unwatch": [("watch", {})],
-    "resume": [("pause", {})],
-    "take_answer": [("ask", {})],
-    "accept_invitation": [("invite_body", {})],
-    "decline_invitation": [("invite_body", {})],
-    "end_joint": [("invite_body", {}), ("accept_invitation", {})],
-    "check_in": [("follow_up", {"consent": ["yes"]})],
-    "check_agreement": [("agree", {})],
+_PROPOSE = Step("propose_decision", lambda _case: {"outcome": _VOTED})
+_SECOND, _OBJECT, _DECIDE, _ACT = Step("second"), Step("object"), Step("decide"), Step("act_in_emergency")
+_TOO_EARLY = Step("decide", times=1)
+_VOTES = (_PROPOSE, _SECOND, _SECOND, _SECOND)
+_SHUT_OUT = Step("recuse", lambda _case: {"person": [*PEOPLE]})
+_SHUT_OUT_VOTER = Step("recuse", lambda case: {"person": _voters(case)})
+_INVITE = Step("invite_body")
+PLANS: Mapping[str, Sequence[Step]] = {
+    "second": [_PROPOSE, _TOO_EARLY, _SECOND],
+    "object": [
+        Step("propose_decision", lambda _case: {"outcome": _MAJORITY}),
+        _SECOND,
+        _OBJECT,
+        _OBJECT,
+        _TOO_EARLY,
+    ],
+    "decide": [*_VOTES, _SHUT_OUT_VOTER, _DECIDE],
+    "appeal": [*_VOTES, _DECIDE, Step("appeal")],
+    "decide_appeal": [*_VOTES, _DECIDE, Step("appeal"), Step("decide_appeal")],
+    "reopen": [*_VOTES, _DECIDE, Step("reopen")],
+    "review_emergency": [_ACT, Step("review_emergency")],
+    "end_measure": [_ACT, Step("end_measure")],
+    "note_return": [Step("act_in_emergency", lambda _case: {"measure": _TALKED}), Step("note_return")],
+    "confirm": [_SHUT_OUT, Step("confirm")],
+    "withdraw": [_SHUT_OUT, Step("withdraw")],
+    "disclose": [Step("add_party", lambda _case: {"party_role": ["respondent"]}), Step("disclose")],
+    "unlink": [Step("link"), Step("unlink")],
+    "unmerge": [Step("merge"), Step("unmerge")],
+    "unwatch": [Step("watch"), Step("unwatch")],
+    "resume": [Step("pause"), Step("resume")],
+    "take_answer": [Step("ask"), Step("take_answer")],
+    "accept_invitation": [_INVITE, Step("accept_invitation")],
+    "decline_invitation": [_INVITE, Step("decline_invitation")],
+    "end_joint": [_INVITE, Step("accept_invitation"), Step("end_joint")],
+    "check_in": [Step("follow_up", lambda _case: {"consent": ["yes"]}), Step("check_in")],
+    "check_agreement": [Step("agree"), Step("check_agreement")],
 }
-"""What has to be done before a command can be given, where the state of the case alone does not say so.
+"""What comes before and after a command, so that it can be given, and is given where most depends on it.
 
-Also what is to be done before it, so that it is given where most depends on it: what is decided, others voted on.
+A command that is not here is a plan of itself: `lead` brings the case to a state that permits it.
 """
 
 
@@ -290,24 +311,25 @@ def draw_command(walk: Walk, data: st.DataObject) -> Try:
 
 
 def fulfil(walk: Walk, wish: str, data: st.DataObject) -> Iterator[None]:
-    """Have a command carried out, and before it what has to come before it; a yield after each step of the walk."""
+    """Carry out the plan of a command; a yield after each step of the walk."""
     for _ in range(2):
-        for command, values in (*BEFORE.get(wish, ()), (wish, {})):
-            yield from _insist(walk, command, values, data)
+        for step in PLANS.get(wish, [Step(wish)]):
+            yield from _insist(walk, step, data)
         if walk.carried_out[wish]:
             return
 
 
-def _insist(walk: Walk, command: str, values: Mapping[str, Sequence[object]], data: st.DataObject) -> Iterator[None]:
+def _insist(walk: Walk, step: Step, data: st.DataObject) -> Iterator[None]:
     """Have it carried out once more, as far as that can be: in a state that permits it, and once its time has come."""
-    before, tried = walk.carried_out[command], None
-    for _ in range(_PATIENCE):
+    command, tried = step.command, None
+    before = walk.carried_out[command]
+    for _ in range(step.times):
         case, states = walk.case, [state for state in TRANSITIONS[command] if state]
         if case.state not in states:
             for _ in lead(walk, min(states, key=lambda to: _distance(case.state, to)), data):
                 yield
         elif FORMS[command].kind.applies(case):
-            tried = _give_fitting(walk, FORMS[command], values, tried, data)
+            tried = _give_fitting(walk, FORMS[command], step.values(case), tried, data)
             yield
             if walk.carried_out[command] > before:
                 return
