@@ -127,6 +127,20 @@ class ReplyShown(TypedDict):
     at: str
 
 
+class RecusalAskShown(TypedDict):
+    """That a direct party asked that a person does not handle the case. The vault has the words under `ask_id`.
+
+    `answer`: granted or refused; null while it waits. The vault has the words of the answer under `told_id`.
+    """
+
+    ask_id: str
+    party: str
+    respondent: str | None
+    asked_at: str
+    answer: str | None
+    told_id: str | None
+
+
 class PartyShown(TypedDict):
     """A respondent of the report, or a further party, by the token of the case; and what a respondent was told."""
 
@@ -367,6 +381,7 @@ class CaseShown(CaseSummary):
     pause: PauseShown | None
     snooze: SnoozeShown | None
     recusals: Sequence[RecusalShown]
+    recusal_asks: Sequence[RecusalAskShown]
     referrals: Sequence[ReferralShown]
     parties: Sequence[PartyShown]
     questions: Sequence[QuestionShown]

@@ -9,6 +9,7 @@ from services.triage.answers import (
     MoveShown,
     PartyShown,
     ProposalShown,
+    RecusalAskShown,
     StepShown,
 )
 from services.triage.case.case import RESPONDENT, Case
@@ -157,6 +158,21 @@ def show_measures(case: Case) -> list[MeasureShown]:
             "reason_id": measure.reason_id,
         }
         for measure in case.measures
+    ]
+
+
+def show_recusal_asks(case: Case) -> list[RecusalAskShown]:
+    """What parties asked for, in their order."""
+    return [
+        {
+            "ask_id": ask.id,
+            "party": ask.party,
+            "respondent": ask.respondent,
+            "asked_at": rfc3339(ask.at),
+            "answer": ask.answer,
+            "told_id": ask.told_id,
+        }
+        for ask in case.recusal_asks
     ]
 
 

@@ -8,6 +8,7 @@ from shared.events import (
     ReportCheckedIn,
     ReportErased,
     ReportReceived,
+    ReportRecusalAsked,
     ReportReplied,
 )
 from shared.runtime import Runtime
@@ -15,6 +16,8 @@ from shared.runtime import Runtime
 
 def consume(runtime: Runtime, reports: ReportFollower, eraser: DigestEraser) -> None:
     """Hand every batch of the topic `reports` to `reports`, and every batch of `erasures` to `eraser`."""
-    told: list[type[Fact]] = [ReportReceived, ReportAnswered, ReportCheckedIn, ReportAppealed, ReportReplied]
+    told: list[type[Fact]] = [
+        ReportReceived, ReportAnswered, ReportCheckedIn, ReportAppealed, ReportReplied, ReportRecusalAsked,
+    ]  # fmt: skip
     runtime.consume_facts("reports", told, reports.take)
     runtime.consume_facts("erasures", [ReportErased], eraser.take)

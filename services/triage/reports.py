@@ -10,6 +10,7 @@ from services.triage.case.attendance import People
 from services.triage.case.case import Case
 from services.triage.case.code_names import code_name_of
 from services.triage.case.commands.appeals import ReceiveAppeal
+from services.triage.case.commands.asking import ReceiveRecusalAsk
 from services.triage.case.commands.check_ins import ReceiveCheckIn
 from services.triage.case.commands.command import Command
 from services.triage.case.commands.inquiry import LoseReporter, ReceiveAnswer
@@ -36,6 +37,7 @@ from shared.events import (
     ReportCheckedIn,
     ReportErased,
     ReportReceived,
+    ReportRecusalAsked,
     ReportReplied,
     parties_of,
 )
@@ -221,6 +223,8 @@ class ReportFollower:
                 command = ReceiveAppeal(appeal.appeal_id, appeal.appeal_ground, appeal.party, appeal.respondent)
             case ReportReplied() as reply:
                 command = ReceiveReply(reply.party, reply.reply_id)
+            case ReportRecusalAsked() as ask:
+                command = ReceiveRecusalAsk(ask.ask_id, ask.party, ask.respondent)
             case other:
                 raise Malformed("unexpected_type", f"{other.name} is not for triage")
         if work.case is not None:
@@ -298,7 +302,15 @@ class DigestEraser:
         return len(await change(self._cases, erasures, decide))
 
 
-_OF_REPORTS = (ReportReceived, ReportAnswered, ReportCheckedIn, ReportAppealed, ReportReplied, ReportErased)
+_OF_REPORTS = (
+    ReportReceived,
+    ReportAnswered,
+    ReportCheckedIn,
+    ReportAppealed,
+    ReportReplied,
+    ReportRecusalAsked,
+    ReportErased,
+)
 """The facts that name a report, and so its case."""
 
 

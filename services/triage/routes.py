@@ -32,6 +32,7 @@ from services.triage.case_answers import (
     show_moves,
     show_parties,
     show_proposal,
+    show_recusal_asks,
     show_step,
 )
 from services.triage.desk.people import PeopleNames
@@ -143,6 +144,7 @@ def make_router(desk: Desk, queue: Queue, gate: Gate, people: PeopleNames) -> AP
                 }
                 for r in case.recusals
             ],
+            "recusal_asks": show_recusal_asks(case),
             "parties": show_parties(case),
             "referrals": [_referral(referral) for referral in case.referrals],
             "questions": [

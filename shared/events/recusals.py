@@ -57,3 +57,35 @@ class RecusalLapsed(CaseFact):
     shows: ClassVar[str | None] = "person"
 
     person: str
+
+
+class RecusalAsked(CaseFact):
+    """A direct party asks that a person with a conflict does not handle the case; the state stays.
+
+    Who that is stands in the words of the party, which stay in the vault under `ask_id`. `party`: `reporter` or
+    `respondent`; `respondent`: the token of which.
+    """
+
+    name: ClassVar[str] = "case.recusal_asked"
+    unseen: ClassVar[bool] = True
+
+    ask_id: str
+    party: str
+    respondent: str | None = None
+
+
+class RecusalAnswered(CaseFact):
+    """People who had no part in the case answered what a party asked for: it is `granted`, or `refused`.
+
+    It is granted with a recusal on the ground `asked_by_party` that holds for good. `told_id`: the vault has the words
+    for the party, who reads them with the receipt; None where there are none.
+    """
+
+    name: ClassVar[str] = "case.recusal_answered"
+    unseen: ClassVar[bool] = True
+    shows: ClassVar[str | None] = "recusal_answer"
+
+    ask_id: str
+    party: str
+    recusal_answer: str
+    told_id: str | None = None

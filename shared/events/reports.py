@@ -121,3 +121,18 @@ class ReportAppealed(Fact):
     appeal_ground: str
     party: str = "reporter"
     respondent: str | None = None
+
+
+class ReportRecusalAsked(Fact):
+    """A direct party asks that a person with a conflict does not handle the case; the vault has the words as `ask_id`.
+
+    `party`: `reporter` or `respondent`; `respondent`: the token of which.
+    """
+
+    topic: ClassVar[str] = "reports"
+    name: ClassVar[str] = "report.recusal_asked"
+
+    report_id: str
+    ask_id: str
+    party: str = "reporter"
+    respondent: str | None = None

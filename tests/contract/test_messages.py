@@ -12,6 +12,7 @@ from services.audit.scorecard.result import Outcome, ReasonCode
 from services.intake.mailbox.views import Barred
 from services.intake.pages import HERE as INTAKE
 from services.triage.case.commands.appeals import VERDICTS
+from services.triage.case.commands.asking import RECUSAL_ANSWERS
 from services.triage.case.commands.check_ins import ANSWERS
 from services.triage.case.commands.command import ChoiceField
 from services.triage.case.commands.emergency import REVIEWS
@@ -62,6 +63,7 @@ SHOWN: dict[str, Collection[str]] = {
     "outcome": POLICY.outcomes,
     "party_role": ROLES,
     "pause": POLICY.pauses,
+    "recusal_answer": RECUSAL_ANSWERS,
     "refusal": REFUSALS,
     "relation": RELATIONS,
     "review": REVIEWS,

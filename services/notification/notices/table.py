@@ -113,6 +113,10 @@ def _appeal(messages: Messages, links: Links, language: str, deliveries: Sequenc
     return _cases(messages, links, language, deliveries, "mail-appeal-subject", "mail-appeal-text")
 
 
+def _recusal_asked(messages: Messages, links: Links, language: str, deliveries: Sequence[Delivery]) -> Notice:
+    return _cases(messages, links, language, deliveries, "mail-recusal-asked-subject", "mail-recusal-asked-text")
+
+
 def _answer(messages: Messages, links: Links, language: str, deliveries: Sequence[Delivery]) -> Notice:
     return _cases(messages, links, language, deliveries, "mail-answer-subject", "mail-answer-text")
 
@@ -210,6 +214,7 @@ NOTICES: Mapping[str, Compose] = {
     "invitation": partial(_asked, "invitation"),
     "appeal": _appeal,
     "answer": _answer,
+    "recusal_asked": _recusal_asked,
     "measure": _measure,
     "due_soon": _due_soon,
     "overdue": _overdue,

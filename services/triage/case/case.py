@@ -23,6 +23,7 @@ from services.triage.case.values import (
     Proposal,
     Question,
     Recusal,
+    RecusalAsk,
     Referral,
     RefusedAppeal,
     Reply,
@@ -82,7 +83,8 @@ class Case:
     `referrals`: also invitations to join, the oldest first. `subjects`: tokens of the people reported, and
     `further_parties`: those that handlers added; `disclosures`: what respondents were told, and `replies`:
     what they wrote. `grouped`: it is one of many from few sources. `reachable`: the reporter
-    left an address, or has a receipt; `messages`: what the reporter was told.
+    left an address, or has a receipt; `messages`: what the reporter was told. `recusal_asks`: that a party asked that a
+    person does not handle the case.
     """
 
     id: str
@@ -145,6 +147,7 @@ class Case:
     replies: tuple[Reply, ...] = ()
     reachable: bool = True
     messages: tuple[Message, ...] = ()
+    recusal_asks: tuple[RecusalAsk, ...] = ()
 
     @property
     def seq(self) -> int:
@@ -191,6 +194,11 @@ class Case:
         return any(one.by == person for one in self.objections) or any(
             vote.by == person and not vote.in_favour for vote in votes
         )
+
+    @property
+    def open_recusal_asks(self) -> tuple[RecusalAsk, ...]:
+        """What parties asked for, and nobody has answered yet."""
+        return tuple(ask for ask in self.recusal_asks if ask.answer is None)
 
     @property
     def appeal(self) -> Appeal | None:

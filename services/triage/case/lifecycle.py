@@ -108,6 +108,8 @@ TRANSITIONS: Mapping[str, Ways] = {
     "recuse": _ANY,
     "confirm": _ANY,
     "withdraw": _ANY,
+    "receive_recusal_ask": {**_ANY, CaseState.MERGED: CaseState.MERGED},
+    "refuse_recusal": _ANY,
     "clear": _ANY,
     "link": _ANY,
     "unlink": _ANY,

@@ -293,6 +293,22 @@ class Recusal:
 
 
 @dataclass(frozen=True, slots=True)
+class RecusalAsk:
+    """That a direct party asked, at a UTC-aware time, that a person does not handle the case. The vault has the words.
+
+    `respondent`: the token of the respondent who did. `answer`: granted or refused; None while it waits. `told_id`: the
+    vault has the words of the answer.
+    """
+
+    id: str
+    party: str
+    at: datetime
+    respondent: str | None = None
+    answer: str | None = None
+    told_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Link:
     """That the case has to do with another one, by a relation. `note_id`: the vault has the reasons.
 

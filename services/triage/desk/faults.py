@@ -30,6 +30,8 @@ FIELD_MESSAGES = {
     "too_far": "desk-too-far",
     "own_recusal": "desk-own-recusal",
     "lead_confirms": "desk-lead-confirms",
+    "not_asked": "desk-not-asked",
+    "had_part": "desk-had-part",
     "not_to_withdraw": "desk-not-to-withdraw",
     **{f"needs_{need}": f"desk-needs-{need}" for need in NEEDS},
     "not_proposed": "desk-not-proposed",

@@ -4,6 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from services.triage.case.commands.asking import RefuseRecusal
 from services.triage.case.commands.inquiry import TakeAnswer
 from services.triage.case.commands.joint import EndJoint
 from services.triage.case.commands.recusal import Withdraw
@@ -78,12 +79,14 @@ def entries_of(
     talk: Sequence[Mapping[str, Any]],
     measures: Sequence[Mapping[str, Any]],
     referrals: Sequence[Mapping[str, Any]],
+    asks: Sequence[Mapping[str, Any]],
     permitted: Collection[str],
 ) -> set[tuple[str, str]]:
     """The commands with words about one entry of several that have a form on the page, each with its entry."""
     found = {
         *((TakeAnswer.name, one["id"]) for one in talk if not one["told"]),
         *((command, one["id"]) for one in measures for command in one["offers"]),
+        *((RefuseRecusal.name, one["id"]) for one in asks if one["waits"]),
         *((EndJoint.name, one["ends"]) for one in referrals if one["ends"]),
     }
     return {(command, entry) for command, entry in found if command in permitted}

@@ -8,6 +8,7 @@ from typing import Any, get_args
 from fastapi import Request
 
 from services.triage.case.case import ENDED, Case
+from services.triage.case.commands.asking import RefuseRecusal
 from services.triage.case.commands.emergency import ReviewEmergency
 from services.triage.case.facets import is_answered
 from services.triage.case.hearing import ProposalStep, awaited_until
@@ -47,6 +48,7 @@ BY_OTHERS: Mapping[str, tuple[str, Callable[[Case, str], bool]]] = {
         lambda case, reader: case.proposal is not None and case.proposal.vote_of(reader) is not None,
     ),
     "decide-appeal": ("await-verdict", lambda case, reader: reader in case.deciders),
+    "decide-recusal": ("await-recusal", lambda case, reader: not RefuseRecusal.suits(case, reader, None)),
     "review-measure": ("await-review", lambda case, reader: not ReviewEmergency.suits(case, reader, None)),
 }
 """What another person has to do: how it is called, and for which readers (references)."""
@@ -57,6 +59,7 @@ STEPS = frozenset(
         *BY_CLOCK.values(),
         *BY_STATE.values(),
         *(step for step, _ in BY_OTHERS.values()),
+        "decide-recusal",
         "find-people",
         "read-answer",
         "answer-referral",
@@ -90,6 +93,8 @@ def next_step(case: Case, reader: str = "", *, asked: bool = False, proposed: Pr
 
 
 def _next_step(case: Case, *, asked: bool, proposed: ProposalStep) -> NextStep:
+    if case.state is CaseState.CLOSED and case.open_recusal_asks:
+        return NextStep("decide-recusal")
     if case.state in ENDED:
         return _in_the_end(case)
     speaking = (d for d in case.deadlines if d.is_running and (d.name not in QUIET or d.warned_at or d.breached_at))
@@ -101,6 +106,8 @@ def _next_step(case: Case, *, asked: bool, proposed: ProposalStep) -> NextStep:
         return NextStep("find-people", due_at, name)
     if name in FIRST:
         return NextStep(BY_CLOCK[name or ""], due_at, name)
+    if case.open_recusal_asks:
+        return NextStep("decide-recusal", due_at, name)
     if case.referral:
         return NextStep("await-referral", case.referral.accept_by)
     if case.proposal and proposed == "await-hearing":

@@ -35,7 +35,7 @@ from services.triage.desk.picker import picks_of
 from services.triage.desk.playbooks import checks_of, playbook_of, replies_of
 from services.triage.desk.proposals import appeals_of, measures_of, proposal_of
 from services.triage.desk.queue import Queue
-from services.triage.desk.recusals import recusal_of
+from services.triage.desk.recusals import asks_of, recusal_of
 from services.triage.desk.referrals import asked_of, referrals_of
 from services.triage.desk.similar import similar_of
 from services.triage.desk.ticks import Ticks
@@ -112,9 +112,9 @@ class CaseView:
         checks = checks_of(case, self._desk.policy)
         talk, errors = talk_of(case, contents), errors_of(names, request, sent)
         measures = measures_of(names, request, principal, case, contents, may_give)
-        own_bodies = self._queue.bodies(principal)
+        own_bodies, asks = self._queue.bodies(principal), asks_of(names, request, case, contents)
         referrals = referrals_of(names, request, principal, case, contents, reason, own_bodies)
-        waiting = kept_of(drafts, may_give, entries_of(talk, measures, referrals, may_give))
+        waiting = kept_of(drafts, may_give, entries_of(talk, measures, referrals, asks, may_give))
         kept = {one["name"]: one for one in waiting if not one["entry"]}
         tally = await self._desk.tally(case)
         step = next_step_of(names, request, principal, case, at, tally, asked=asked)
@@ -171,6 +171,7 @@ class CaseView:
             "way": self._way(request, case),
             "notes": notes_of(self._names, request, principal, self._desk.notes(principal, case), contents),
             "flags_set": any(step.fact == FlagsSet.name for step in case.history),
+            "asks": asks,
             "recusals": [
                 recusal_of(
                     names,

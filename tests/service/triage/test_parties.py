@@ -5,11 +5,11 @@ from collections.abc import AsyncIterator
 import pytest
 
 from services.triage.case.case import Case
-from shared.events import ReportAppealed, ReportReplied
+from shared.events import ReportAppealed, ReportRecusalAsked, ReportReplied
 from tests.service.triage.test_sight import naming
 from tests.support.forms import SAME_ORIGIN, hidden_fields
 from tests.support.people import sign_in
-from tests.support.triage_rig import ALICE, CORA, Rig, from_intake, make_rig, reported
+from tests.support.triage_rig import ALICE, COLLEAGUE, CORA, Rig, from_intake, make_rig, reported
 
 JANE = "7" * 32
 HTML = {"accept": "text/html", **SAME_ORIGIN}
@@ -52,6 +52,33 @@ async def test_what_a_respondent_was_told_is_recorded_with_its_reasons(rig: Rig)
     assert (party["disclosure"], party["withheld_for"]) == ("withheld", "danger")
     assert rig.vault.statements[(case.report_id, party["reason_id"])] == ("disclosure", "He has threatened her.")
     assert "threatened" not in f"{rig.cases.events} {rig.cases.stored}"
+
+
+async def test_what_a_party_asks_for_is_shown_with_its_words_and_answered_by_others(rig: Rig) -> None:
+    case = await opened(rig)
+    assert (await rig.order(case, "claim")).status_code == 200
+    ask = "0" * 8 + "-0000-0000-0000-" + "0" * 12
+    fact = ReportRecusalAsked(report_id=case.report_id, ask_id=ask)
+    for _ in range(2):
+        await rig.intake.take([from_intake(case.report_id, fact, 2)])
+    shown = (await rig.shown(case))["recusal_asks"]
+    assert [(one["ask_id"], one["party"], one["answer"]) for one in shown] == [(ask, "reporter", None)]
+    rig.vault.statements[(case.report_id, ask)] = ("recusal", "He is her cousin.")
+    pages = {}
+    for who in (ALICE, COLLEAGUE):
+        await sign_in(rig.http, rig.sessions, "/desk", who)
+        pages[who.ref] = (await rig.http.get(f"/desk/cases/{case.code_name}", headers=HTML)).text
+        assert "The reporter asks that a person does not handle this case" in pages[who.ref]
+        assert "He is her cousin." in pages[who.ref]
+    assert ["refuse_recusal" in page for page in pages.values()] == [False, True]
+    given = {"ask": ask, "why_not": "They are not related."}
+    refused = await rig.order(case, "refuse_recusal", given)
+    assert [error["code"] for error in refused.json()["errors"]] == ["had_part"]
+    assert (await rig.order(case, "refuse_recusal", given, COLLEAGUE)).status_code == 200
+    (shown,) = (await rig.shown(case))["recusal_asks"]
+    assert shown["answer"] == "refused"
+    assert rig.vault.statements[(case.report_id, shown["told_id"])] == ("message", "They are not related.")
+    assert "related" not in f"{rig.cases.events} {rig.cases.stored}"
 
 
 async def test_a_respondent_is_told_words_of_their_own_and_replies(rig: Rig) -> None:

@@ -7,8 +7,9 @@ import pytest
 from services.triage.author import TRIAGE
 from services.triage.case.attendance import NOBODY
 from services.triage.case.case import Case
-from services.triage.case.commands.command import Command
-from services.triage.case.commands.handling import Assign
+from services.triage.case.commands.asking import ReceiveRecusalAsk, RefuseRecusal
+from services.triage.case.commands.command import Command, Words
+from services.triage.case.commands.handling import Assign, Release
 from services.triage.case.commands.recusal import CONFIRM_WITHIN, Confirm, Recuse, Withdraw
 from services.triage.case.commands.waking import Wake
 from services.triage.case.forms import FORMS
@@ -78,6 +79,52 @@ def test_what_a_party_asks_for_takes_two_people_whatever_their_roles(by: Actor, 
         assert refused(case, Confirm(BEN.ref, Actor(by.ref, role))) == "own_recusal"
     case, events = after(case, Confirm(BEN.ref, other))
     assert (names_of(events), case.lapses_at) == (["case.recusal_confirmed"], None)
+
+
+ASK = "1" * 8 + "-1111-1111-1111-" + "1" * 12
+
+
+def asked(party: str = "reporter") -> Case:
+    case, _ = after(opened(), Assign(BEN.ref))
+    case, events = after(case, ReceiveRecusalAsk(ASK, party, TOKEN if party == "respondent" else None))
+    assert names_of(events) == ["case.recusal_asked"]
+    assert after(case, ReceiveRecusalAsk(ASK, party)) == (case, [])
+    return case
+
+
+def test_what_a_party_asks_for_is_granted_once_a_second_person_confirms_the_recusal() -> None:
+    case, _ = after(asked(), Recuse("asked_by_party", BEN.ref, ANN))
+    assert [ask.id for ask in case.open_recusal_asks] == [ASK]
+    lapsed, _ = after(case, Wake(), AT + DAY)
+    assert [ask.id for ask in lapsed.open_recusal_asks] == [ASK]
+    for command in (Confirm(BEN.ref, CAT), Recuse("involved", BEN.ref, CAT)):
+        granted, events = after(case, command)
+        assert names_of(events) == ["case.recusal_confirmed", "case.recusal_answered"]
+        assert [ask.answer for ask in granted.recusal_asks] == ["granted"]
+
+
+def test_a_person_who_steps_back_as_a_party_asks_needs_nobody_else() -> None:
+    case, events = after(asked(), Recuse("asked_by_party", BEN.ref, BEN))
+    assert names_of(events) == ["case.recusal_declared", "case.recusal_answered"]
+    assert (case.recused, case.open_recusal_asks, case.lapses_at) == ((BEN.ref,), (), None)
+    assert after(asked(), Recuse("related", BEN.ref, BEN))[0].open_recusal_asks
+
+
+@pytest.mark.parametrize(
+    ("party", "told"),
+    [("reporter", ["case.recusal_answered", "case.reporter_told"]), ("respondent", ["case.recusal_answered"])],
+)
+def test_people_without_a_part_in_the_case_refuse_it_with_their_reasons(party: str, told: list[str]) -> None:
+    case = asked(party)
+    assert refused(case, RefuseRecusal(ASK, Words("w1"), BEN)) == "had_part"
+    assert refused(case, RefuseRecusal(ASK, Words("w1"), Actor(BEN.ref, "coordinator"))) == "had_part"
+    put_back, _ = after(case, Release(Words("r1"), BEN))
+    assert refused(put_back, RefuseRecusal(ASK, Words("w1"), BEN)) == "had_part"
+    assert [RefuseRecusal.suits(case, who.ref, None) for who in (BEN, ANN)] == [False, True]
+    case, events = after(case, RefuseRecusal(ASK, Words("w1"), ANN))
+    assert [name for name in names_of(events) if name.startswith("case.")] == told
+    assert [(ask.answer, ask.told_id) for ask in case.recusal_asks] == [("refused", "w1")]
+    assert refused(case, RefuseRecusal(ASK, Words("w2"), CAT)) == "not_asked"
 
 
 def test_one_person_alone_confirms_nothing_in_no_role() -> None:

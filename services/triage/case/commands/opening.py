@@ -8,13 +8,12 @@ from services.triage.case.case import Case
 from services.triage.case.commands.command import Command
 from services.triage.case.commands.linking import SPLIT
 from services.triage.case.commands.recusal import DECIDED_BEFORE, NAMED, OTHER
+from services.triage.case.parts import had_part
 from services.triage.case.values import Flood, Systemic
 from shared.events import (
     RETALIATION,
-    TAKES_PART,
     WITHOUT_RECEIPT,
     BreachCount,
-    CaseAssigned,
     CaseFact,
     CaseGrouped,
     CaseLinked,
@@ -148,7 +147,7 @@ class Open(Command):
         """The people (references) who have nothing to do with the case, each with the ground."""
         # Who is named stands beside the case, and not in it. What one person alone has said may still lapse.
         standing = (one for one in first.recusals if one.ground != NAMED and one.confirm_by is None)
-        before = _judges_of(first) if self.relation == RETALIATION else ()
+        before = sorted(had_part(first)) if self.relation == RETALIATION else ()
         # Older cases have people who are recused without a ground.
         bare = set(first.recused).difference(one.person for one in first.recusals)
         return {
@@ -156,10 +155,3 @@ class Open(Command):
             **dict.fromkeys(before, DECIDED_BEFORE),
             **{one.person: one.ground for one in standing},
         }
-
-
-def _judges_of(first: Case) -> list[str]:
-    """The people (references) who had this case at any time, took part in a decision, or took or reviewed a measure."""
-    given = {step.detail for step in first.history if step.fact == CaseAssigned.name and step.detail}
-    took_part = {step.actor for step in first.history if step.fact in TAKES_PART}
-    return sorted({*given, *took_part, *(measure.by for measure in first.measures)})

@@ -16,6 +16,7 @@ from typing import Annotated
 
 from services.triage.case.attendance import NOBODY, People
 from services.triage.case.case import Case
+from services.triage.case.commands.asking import granted
 from services.triage.case.commands.command import ChoiceField, Command, ReferenceField
 from services.triage.case.values import Recusal
 from shared.access.principal import PEOPLE, Role
@@ -35,7 +36,7 @@ NAMED = "named"
 DECIDED_BEFORE = "prior_knowledge"
 """The ground of a person who decided in an earlier case that this one follows."""
 ASKED = "asked_by_party"
-"""The ground of a person of whom a party asks that they do not handle the case."""
+"""The ground of a person who, a party asks, does not handle the case."""
 OTHER = "other"
 GROUNDS = (NAMED, "involved", "related", "same_employer", DECIDED_BEFORE, ASKED, OTHER)
 """Why a person is recused: the conflicts that handling bodies' manuals name."""
@@ -86,9 +87,9 @@ class Recuse(Command):
         """The recusal, once; it takes the case from the person who has it. A second person who says so confirms it."""
         is_named, person = self.ground == NAMED, self._meant
         if person in case.recused:
-            if self._waiting(case) is None:
-                return []
-            return [RecusalConfirmed(previous=case.state, state=state, person=person)]
+            known = self._waiting(case)
+            return _confirmed(case, state, known) if known else []
+        alone = self._is_alone(case)
         return [
             RecusalDeclared(
                 previous=case.state,
@@ -97,8 +98,9 @@ class Recuse(Command):
                 ground=self.ground,
                 # By who has it no longer, everybody could tell who is named.
                 assignee=None if is_named or person == case.assignee else case.assignee,
-                confirm_by=now + CONFIRM_WITHIN if self._is_alone(case) else None,
-            )
+                confirm_by=now + CONFIRM_WITHIN if alone else None,
+            ),
+            *(granted(case, state) if self.ground == ASKED and not alone else ()),
         ]
 
     @property
@@ -167,7 +169,8 @@ class Confirm(Command):
 
     def decide(self, case: Case, state: CaseState, policy: Policy, now: datetime) -> list[CaseFact]:
         """The confirmation."""
-        return [RecusalConfirmed(previous=case.state, state=state, person=self.person)]
+        recusal = case.recusal_of(self.person)
+        return _confirmed(case, state, recusal) if recusal else []
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,6 +198,12 @@ class Withdraw(Command):
     def decide(self, case: Case, state: CaseState, policy: Policy, now: datetime) -> list[CaseFact]:
         """The withdrawal."""
         return [RecusalWithdrawn(previous=case.state, state=state, person=self.person, withdrawal=self.withdrawal)]
+
+
+def _confirmed(case: Case, state: CaseState, recusal: Recusal) -> list[CaseFact]:
+    """That a second person says so, too. If a party asked for it, that is granted by it."""
+    confirmed = RecusalConfirmed(previous=case.state, state=state, person=recusal.person)
+    return [confirmed, *(granted(case, state) if recusal.ground == ASKED else ())]
 
 
 def _lacks_lead(case: Case, person: str, said_by: Iterable[str], people: People) -> bool:

@@ -4,8 +4,16 @@ from dataclasses import replace
 
 from services.triage.case.case import Case
 from services.triage.case.evolve.changes import Fields
-from services.triage.case.values import Recusal
-from shared.events import Event, RecusalConfirmed, RecusalDeclared, RecusalLapsed, RecusalWithdrawn
+from services.triage.case.values import Recusal, RecusalAsk
+from shared.events import (
+    Event,
+    RecusalAnswered,
+    RecusalAsked,
+    RecusalConfirmed,
+    RecusalDeclared,
+    RecusalLapsed,
+    RecusalWithdrawn,
+)
 
 
 def _declared(case: Case, fact: RecusalDeclared, event: Event) -> Fields:
@@ -30,9 +38,23 @@ def _ended(case: Case, fact: RecusalWithdrawn | RecusalLapsed, _event: Event) ->
     }
 
 
+def _asked(case: Case, fact: RecusalAsked, event: Event) -> Fields:
+    return {"recusal_asks": (*case.recusal_asks, RecusalAsk(fact.ask_id, fact.party, event.time, fact.respondent))}
+
+
+def _answered(case: Case, fact: RecusalAnswered, _event: Event) -> Fields:
+    answered = (
+        replace(ask, answer=fact.recusal_answer, told_id=fact.told_id) if ask.id == fact.ask_id else ask
+        for ask in case.recusal_asks
+    )
+    return {"recusal_asks": tuple(answered)}
+
+
 CHANGES = {
     RecusalDeclared: _declared,
     RecusalConfirmed: _confirmed,
     RecusalWithdrawn: _ended,
     RecusalLapsed: _ended,
+    RecusalAsked: _asked,
+    RecusalAnswered: _answered,
 }
