@@ -24,7 +24,7 @@ from services.triage.own_steps import own_step
 from services.triage.sight import Sight
 from services.triage.stored import CaseChange, CaseStore, Staffing, StoredCase, count_passed_on
 from shared import metrics
-from shared.access.principal import Resource, serves_beside
+from shared.access.principal import serves_beside
 from shared.access.roster import OLDEST, Staff
 from shared.aggregates import change
 from shared.events import DeadlineBreached
@@ -275,8 +275,7 @@ class CaseWatch:
         metrics.CASES_UNATTENDED.set(await self._cases.unattended())
         staff = await self._staffing.staff()
         at, last = self._clock(), self._policy.bodies[self._policy.last_resort]
-        about = Resource(body=last.id, training=last.training)
-        metrics.LAST_RESORT_PEOPLE.set(attendance(about, People(staff), self._policy, at).able)
+        metrics.LAST_RESORT_PEOPLE.set(attendance(last.id, None, People(staff), self._policy, at).able)
         metrics.LAST_RESORT_SHARED.set(sum(serves_beside(one, last.id, at) for one in staff.get(last.id, ())))
         metrics.ATTENDANCE_SWEPT.set(at.timestamp())
 

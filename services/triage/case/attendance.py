@@ -24,7 +24,7 @@ from shared.events import (
 )
 from shared.policy import QUORUM, Policy
 
-_Question = tuple[Resource, datetime, frozenset[str]]
+_Question = tuple[str, str | None, frozenset[str], datetime, frozenset[str], frozenset[str]]
 _GIVEN = (CaseTriaged.name, CasePassedOn.name, ReferralAccepted.name)
 """The facts that give a case to a body, which a history shows beside them."""
 
@@ -97,21 +97,30 @@ class Attendance:
 
 
 def attendance(
-    resource: Resource, people: People, policy: Policy, now: datetime, apart: frozenset[str] = frozenset()
+    body: str,
+    community: str | None,
+    people: People,
+    policy: Policy,
+    now: datetime,
+    recused: frozenset[str] = frozenset(),
+    apart: frozenset[str] = frozenset(),
 ) -> Attendance:
-    """Who there is for a case in the body of `resource`. `now` is UTC-aware.
+    """Who there is in a body for a case of this community. `now` is UTC-aware.
 
-    `apart`: people (references) who may handle it, and have no part in what it needs now.
+    `recused`: people (references) recused from it. `apart`: those who may handle it, and have no part in what it needs
+    now.
     """
-    question = (resource, now, apart)
+    question = (body, community, people.parties, now, recused, apart)
     known = people._judged.get(question)
     if known is None:
-        known = people._judged[question] = _attendance(resource, people, policy, now, apart)
+        about = _about(body, community, people, policy, recused)
+        known = people._judged[question] = _attendance(body, about, people, policy, now, apart)
     return known
 
 
-def _attendance(resource: Resource, people: People, policy: Policy, now: datetime, apart: frozenset[str]) -> Attendance:
-    body = resource.body or ""
+def _attendance(
+    body: str, resource: Resource, people: People, policy: Policy, now: datetime, apart: frozenset[str]
+) -> Attendance:
     known = policy.bodies.get(body)
     quorum = known.quorum if known else QUORUM
     serving = [person for person in people.staff.get(body, ()) if serves(person, body, now)]
@@ -168,7 +177,7 @@ def choose_body(
     """
     able: list[str] = []
     for body in (own, *policy.stand_ins(own)):
-        there = attendance(_about(body, community, people, policy, recused), people, policy, now)
+        there = attendance(body, community, people, policy, now, recused)
         if there.can_keep if body == own else there.can_take:
             return body
         able += [body] if there.able else []
@@ -209,7 +218,7 @@ def _attend(case: Case, people: People, recused: frozenset[str], policy: Policy,
     have_joined = {one.to_body for one in case.referrals if one.joint and one.ended == "accepted"}
     stand_ins = (body for body in policy.stand_ins(own) if body not in have_joined)
     for body in dict.fromkeys((own, *stand_ins, case.body)):
-        there = attendance(_about(body, case.community, people, policy, recused), people, policy, now, case.apart)
+        there = attendance(body, case.community, people, policy, now, recused, case.apart)
         if there.can_keep if body in before else there.can_take:
             if body != case.body:
                 return [_passed_on(case, body)]
@@ -229,7 +238,7 @@ def _joint_ended(case: Case, people: People, policy: Policy, now: datetime) -> I
     """
     people, recused = people.of(but_for_waiting(case))
     for body in case.joined:
-        if not attendance(_about(body, case.community, people, policy, recused), people, policy, now).can_keep:
+        if not attendance(body, case.community, people, policy, now, recused).can_keep:
             fact = joint_ended(case, body, people, policy, now)
             case = replace(case, assignee=fact.assignee)
             yield fact
@@ -263,7 +272,7 @@ def _refs(people: People, bodies: Iterable[str]) -> set[str]:
 def can_take(case: Case, body: str, people: People, policy: Policy, now: datetime) -> bool:
     """Whether this body can get a case that it does not have."""
     people, recused = people.of(case)
-    return attendance(_about(body, case.community, people, policy, recused), people, policy, now).can_take
+    return attendance(body, case.community, people, policy, now, recused).can_take
 
 
 def had_by(case: Case) -> frozenset[str]:
@@ -297,9 +306,7 @@ def _passed_on(case: Case, body: str) -> CasePassedOn:
     )
 
 
-def _about(
-    body: str, community: str, people: People, policy: Policy, recused: frozenset[str] = frozenset()
-) -> Resource:
+def _about(body: str, community: str | None, people: People, policy: Policy, recused: frozenset[str]) -> Resource:
     known = policy.bodies.get(body)
     return Resource(
         body=body,

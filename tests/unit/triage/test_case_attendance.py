@@ -342,8 +342,8 @@ def test_no_commands_of_one_person_leave_a_case_that_nobody_can_open(
             case, _ = given_to(case, command, *people)
         except CommandRefused:
             continue
-        about = resource_of(case, POLICY)
-        there = attendance(about, People(staff_of(*people), frozenset(case.parties)), POLICY, AT)
+        about, beside = resource_of(case, POLICY), People(staff_of(*people), frozenset(case.parties))
+        there = attendance(case.body or "", case.community, beside, POLICY, AT, frozenset(case.recused))
         # Everybody who is told may open it, or a fact says that this is not so.
         assert there.can_keep or case.unattended
         possible = {

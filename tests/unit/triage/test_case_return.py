@@ -16,7 +16,6 @@ from services.triage.case.commands.recusal import CONFIRM_WITHIN, GROUNDS, Confi
 from services.triage.case.commands.table import events_of
 from services.triage.case.commands.waking import Wake
 from services.triage.case.evolve.fold import evolve
-from services.triage.case.forms import resource_of
 from services.triage.case.lifecycle import CommandRefused
 from shared.access.principal import Grant, Principal, Role
 from tests.support.case_steps import names_of
@@ -129,8 +128,7 @@ class Story:
 
     def attendance_in(self, body: str) -> Attendance:
         people, recused = People(staff_of(*self.there), frozenset(self.case.parties), self.meant).of(self.case)
-        about = replace(resource_of(self.case, POLICY), body=body, parties=people.parties)
-        return attendance(replace(about, recused=recused | people.parties), people, POLICY, self.at)
+        return attendance(body, self.case.community, people, POLICY, self.at, recused)
 
 
 @up_to(300)

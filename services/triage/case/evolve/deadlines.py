@@ -76,7 +76,7 @@ def _breached(case: Case, fact: DeadlineBreached, event: Event) -> Fields:
 
 
 def _started(case: Case, fact: DeadlineStarted, event: Event) -> Fields:
-    earlier = (replace(d, anew_at=event.time) for d in case.deadlines if d.name == fact.deadline)
+    earlier = (_again(d, anew_at=event.time) for d in case.deadlines if d.name == fact.deadline)
     others = (d for d in case.deadlines if d.name != fact.deadline)
     reason = REOPENED if fact.state == CaseState.REOPENED else ANEW
     before = fact.previous_due_at

@@ -58,10 +58,11 @@ def evolve(case: Case | None, event: Event) -> Case:
         )
     if not isinstance(fact, CaseFact) or isinstance(fact, _FIRST) or event.case_seq != case.seq + 1:
         raise TypeError(f"{fact.name} {event.case_seq} does not follow on event {case.seq} of the case")
-    history = (*case.history, _step(event, fact))
+    step = _step(event, fact)
     change = CHANGES.get(type(fact))
     # One copy of the case for each event, because a batch of reports makes thousands of them.
-    after = _copy(case, state=CaseState(fact.state), history=history, **(change(case, fact, event) if change else {}))
+    changes = change(case, fact, event) if change else {}
+    after = _copy(case, state=step.state, history=(*case.history, step), **changes)
     return after if after.deadlines_told else deadlines.met_by_step(after, fact, event.time)
 
 
