@@ -20,7 +20,7 @@ from shared.policy.retention import Retention
 Lane = Literal["standard", "emergency", "child_protection"]
 CommunityKind = Literal["wiki", "affiliate", "event", "technical_space", "global"]
 Consent = Literal["alone", "four_eyes", "two_thirds"]
-ClockStart = Literal["received", "referred", "last_update", "emergency_measure", "decided"]
+ClockStart = Literal["received", "referred", "last_update", "emergency_measure", "decided", "appealed", "followed_up"]
 
 EVERYWHERE = Calendar()
 """The calendar of a handling body that names none."""

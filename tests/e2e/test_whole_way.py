@@ -162,9 +162,7 @@ def test_a_report_by_each_way_is_closed_and_its_record_folds_to_the_stored_case(
         assert received["ce"]["type"] == "hearth.report.received.v1"
         assert received["data"]["channel"] == (name if name in ("http", "form") else "kafka")
         versions = {item["entry"]["ce"]["type"]: item["entry"]["policy_version"] for item in items}
-        # Nobody owes news to a reporter who has no receipt and left no address.
-        used = USED_POLICY if received["data"]["channel"] == "kafka" else USED_POLICY | {"hearth.deadline.started.v1"}
-        assert {kind for kind, version in versions.items() if version and ".notification." not in kind} == used
+        assert {kind for kind, version in versions.items() if version and ".notification." not in kind} == USED_POLICY
         assert set(versions.values()) <= {load_policy().version, None}
         events = [event_in(item["entry"]) for item in items if item["entry"]["ce"]["type"].startswith(OF_CASES)]
         assert fold(sorted(events, key=lambda event: event.case_seq)) == stored[case_id]
@@ -178,6 +176,7 @@ USED_POLICY = {
     "hearth.deadline.met.v1",
     "hearth.deadline.paused.v1",
     "hearth.deadline.resumed.v1",
+    "hearth.deadline.started.v1",
 }
 """What follows from the policy: what may be reported, who handles it by when, which outcomes there are."""
 

@@ -304,7 +304,7 @@ def people_see_the_same(load: Load, system: System, chance: Random) -> None:
     with httpx.Client(timeout=60) as client:
         for report in chosen:
             case_id = case_id_of(report.report_id or "")
-            state, steps = ("closed", 10) if report.report_id in handled else ("triaged", 3)
+            state, steps = ("closed", 12) if report.report_id in handled else ("triaged", 3)
             follow_up = client.post(f"{system.url('intake')}/v1/follow-up", json={"receipt": report.receipt})
             assert follow_up.raise_for_status().json()["state"] == state
             case = client.get(f"{system.url('triage')}/v1/cases/{case_id}", headers=responder)

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence, Set
 from datetime import datetime, timedelta
 
 from services.triage.case.case import Case
+from services.triage.case.stages import follow_stages
 from services.triage.case.updates import follow_updates
 from shared.events import (
     CaseFact,
@@ -63,6 +64,7 @@ def judge(case: Case | None, facts: Sequence[CaseFact], policy: Policy, now: dat
                 previous=state, state=state, deadline=deadline.name, due_at=deadline.due_at, remaining_seconds=left
             )
     yield from follow_updates(case, state, names, policy, now, stands=stands)
+    yield from follow_stages(case, facts, names, policy, now)
 
 
 def _reviews(case: Case, facts: Sequence[CaseFact], policy: Policy, now: datetime) -> Iterator[DeadlineFact]:

@@ -35,7 +35,7 @@ BY_STATE: Mapping[CaseState, str] = {
     CaseState.ASSIGNED: "start",
     CaseState.AWAITING_INFORMATION: "await-answer",
     CaseState.DECIDED: "close",
-    CaseState.FOLLOWING_UP: "await-check-in",
+    CaseState.FOLLOWING_UP: "close-at-last",
     CaseState.APPEALED: "decide-appeal",
     CaseState.REOPENED: "start",
     CaseState.CLOSED: "nothing",
@@ -62,6 +62,7 @@ STEPS = frozenset(
         "decide-recusal",
         "find-people",
         "read-answer",
+        "await-check-in",
         "answer-referral",
         "await-referral",
         *get_args(ProposalStep),
@@ -116,8 +117,10 @@ def _next_step(case: Case, *, asked: bool, proposed: ProposalStep) -> NextStep:
         return NextStep(proposed, due_at, name)
     if case.state in AFTERWARDS and is_answered(case):
         return NextStep("read-answer", due_at, name)
-    if case.state is CaseState.FOLLOWING_UP:
-        return NextStep("await-check-in", min((c.due_at for c in case.check_ins if not c.kept_at), default=None))
+    if case.state is CaseState.FOLLOWING_UP and not case.unasked_for:
+        to_come = min((c.due_at for c in case.check_ins if not c.kept_at), default=None)
+        if to_come:
+            return NextStep("await-check-in", to_come)
     step = BY_STATE.get(case.state) or BY_CLOCK.get(name or "", "go-on")
     return NextStep(step, due_at, name)
 

@@ -175,7 +175,7 @@ async def test_a_closed_case_is_reopened_with_a_reason(rig: Rig) -> None:
     await given(rig, case, "reopen", {"why": "They went on."})
     body = await rig.shown(case)
     assert (body["state"], body["outcome"]) == ("reopened", None)
-    assert all(d["met_at"] is None for d in body["deadlines"] if d["name"] != "acknowledgement")
+    assert all(d["met_at"] is None for d in body["deadlines"] if d["name"] not in ("acknowledgement", "after_decision"))
     assert {(d["name"], d["missed"], d["met_at"] is None) for d in body["earlier_deadlines"]} == {
         ("first_response", False, False), ("decision", False, False), ("update", False, False),
     }  # fmt: skip

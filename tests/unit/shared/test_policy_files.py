@@ -167,9 +167,9 @@ def findings(folder: Path) -> list[str]:
         ),
         (
             "deadlines.toml",
-            'starts = "decided"',
+            'starts = "appealed"',
             'starts = "closed"',
-            "deadline appeal_window",
+            "deadline appeal_decision",
             "“starts”: Input should be 'received'",
         ),
         (
@@ -216,7 +216,7 @@ def findings(folder: Path) -> list[str]:
             "identity confidential",
             "“investigating” stands here twice",
         ),
-        ("policy.toml", 'version = "2026-11.17"', 'version = "new"', "", "“version”: String should match"),
+        ("policy.toml", 'version = "2026-11.18"', 'version = "new"', "", "“version”: String should match"),
     ],
 )
 def test_a_wrong_value_is_named_with_file_line_and_row(
@@ -401,7 +401,7 @@ def test_malformed_toml_is_named_with_its_line(tmp_path: Path) -> None:
 
 
 def test_text_that_is_not_utf_8_is_named_with_its_line(tmp_path: Path) -> None:
-    (tmp_path / "policy.toml").write_bytes(b'# one\n# \xff\nversion = "2026-11.17"\n')
+    (tmp_path / "policy.toml").write_bytes(b'# one\n# \xff\nversion = "2026-11.18"\n')
     assert findings(tmp_path) == ["policy.toml:2: not UTF-8 text"]
 
 

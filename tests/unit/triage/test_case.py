@@ -752,8 +752,9 @@ def test_deadlines_say_when_they_were_met() -> None:
         "first_response": AT + timedelta(hours=3),
         "decision": AT + timedelta(hours=5),
         "update": AT + timedelta(hours=5),
+        "after_decision": None,
     }
-    assert case.next_due is None
+    assert case.next_due == AT + timedelta(hours=5, days=14)
 
 
 def test_a_deadline_that_passed_unmet_is_overdue() -> None:

@@ -88,13 +88,14 @@ def _untold(event: Event):
 
 def test_a_step_tells_of_each_deadline_that_it_keeps() -> None:
     events = told(Assign(ALICE.ref), Start(), Decide("advice", Words("r-1")))
-    assert names(events) == ["deadline.met acknowledgement", "deadline.met first_response", "deadline.met decision"]
+    kept = ["deadline.met acknowledgement", "deadline.met first_response", "deadline.met decision"]
+    assert names(events) == [*kept, "deadline.started after_decision"]
     met = [event for event in events if isinstance(event.fact, DeadlineMet)]
     assert {event.actor for event in met} == {TRIAGE}
     assert {event.policy_version for event in met} == {POLICY.version}
     assert [event.fact.met_at for event in met] == [AT, AT + 3 * DAY, AT + 3 * DAY]
     assert all(event.fact.previous == event.fact.state for event in met)
-    assert met[-1].cause == events[-3].cause == "3"
+    assert met[-1].cause == events[-4].cause == "3"
 
 
 def test_a_pausable_clock_stands_still_while_the_case_awaits_information() -> None:
@@ -124,6 +125,7 @@ def test_each_question_pauses_and_the_decision_is_judged_by_the_last_date() -> N
         "deadline.paused decision",
         "deadline.resumed decision",
         "deadline.met decision",
+        "deadline.started after_decision",
     ]
     decision = deadline(case_of(events), "decision")
     assert (decision.due_at, decision.met_at) == (AT + 32 * DAY, AT + 14 * DAY)

@@ -151,8 +151,11 @@ def test_what_was_decided_ends_with_its_last_day_also_in_a_closed_case(way: tupl
     case = led(proposal("restriction"), agree(BEN), decision("restriction", CAT), *way)
     (measure,) = case.measures
     assert (measure.kind, measure.last_day, measure.emergency, measure.id) == ("restriction", LATER, False, "d1")
-    case, events = done(case, Wake(), datetime(2026, 12, 25, tzinfo=UTC))
-    assert "measure.expired" in names_of(events)
+    told: set[str] = set()
+    while (due := wakes_at(case)) and due <= datetime(2026, 12, 25, tzinfo=UTC):
+        case, events = done(case, Wake(), due)
+        told.update(names_of(events))
+    assert "measure.expired" in told
     assert not case.measures[0].stands
 
 

@@ -14,10 +14,10 @@ from services.triage.case.commands.handling import Close
 from services.triage.case.commands.inquiry import ReceiveAnswer
 from services.triage.case.commands.waking import Wake
 from services.triage.case.lifecycle import FieldsRefused, NotPermitted
-from services.triage.case.timers.table import wakes_at
+from services.triage.case.timers.follow_up import TIMERS
 from services.triage.case.values import Question
 from shared.access.principal import Role
-from shared.events import AgreementChecked, AgreementMade, CaseState, CheckInKept, Event, FollowUpBegun
+from shared.events import AgreementChecked, AgreementMade, CaseState, CheckInKept, DeadlineFact, Event, FollowUpBegun
 from shared.policy import load_policy
 from tests.support.case_steps import open_case, step
 from tests.support.people import responder
@@ -27,6 +27,8 @@ AT = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
 DAY = timedelta(days=1)
 ANN = responder("a1a1", "enwiki_arbcom").actor(Role.RESPONDER)
 SOON = date(2026, 12, 24)
+(ASKING,) = TIMERS
+wakes_at = ASKING.next_at
 
 
 def decided(setting: str = "online", outcome: str = "advice", state: CaseState = CaseState.DECIDED) -> Case:
@@ -36,10 +38,11 @@ def decided(setting: str = "online", outcome: str = "advice", state: CaseState =
 
 
 def after(case: Case, *commands: Command, at: datetime = AT) -> tuple[Case, list[Event]]:
+    """The case, and what was told of it but for its clocks."""
     all_events: list[Event] = []
     for command in commands:
         case, events = step(case, command, at, ANN)
-        all_events += events
+        all_events += (event for event in events if not isinstance(event.fact, DeadlineFact))
     return case, all_events
 
 

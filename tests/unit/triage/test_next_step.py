@@ -46,7 +46,7 @@ def after(*commands: Command, by: Actor = ALICE, case: Case | None = None, **cha
         (after(Claim(ALICE)), "start", "first_response"),
         (after(*BEGUN), "respond", "first_response"),
         (after(*BEGUN, ASK), "await-answer", None),
-        (after(*BEGUN, DECIDE), "close", None),
+        (after(*BEGUN, DECIDE), "close", "after_decision"),
         (after(*BEGUN, DECIDE, Close()), "nothing", None),
     ],
     ids=["new", "emergency", "taken", "begun", "asked", "decided", "closed"],

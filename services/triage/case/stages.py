@@ -1,0 +1,68 @@
+"""The clocks of a case that is decided, followed up or appealed: each runs as long as the case stands there. Pure."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
+from datetime import datetime
+
+from services.triage.case.case import Case
+from shared.events import (
+    CaseFact,
+    CaseState,
+    CheckInKept,
+    CheckInsEnded,
+    DeadlineFact,
+    DeadlineMet,
+    DeadlineStarted,
+    FollowUpBegun,
+)
+from shared.policy import Policy
+from shared.policy.model import ClockStart
+
+
+def _is_asked_no_more(case: Case, facts: Sequence[CaseFact]) -> bool:
+    """Whether the case is followed up, and has no check-in to come after these facts."""
+    begun = next((fact for fact in facts if isinstance(fact, FollowUpBegun)), None)
+    kept = {fact.number for fact in facts if isinstance(fact, CheckInKept)}
+    kept |= {one.number for one in case.check_ins if one.kept_at} if begun is None else set()
+    to_come = {one.number for one in (begun or case).check_ins} - kept
+    is_over = case.unasked_for is not None or any(isinstance(fact, CheckInsEnded) for fact in facts)
+    return facts[-1].state == CaseState.FOLLOWING_UP and (is_over or not to_come)
+
+
+STAGES: Mapping[ClockStart, Callable[[Case, Sequence[CaseFact]], bool]] = {
+    "decided": lambda _case, facts: facts[-1].state == CaseState.DECIDED,
+    "appealed": lambda _case, facts: facts[-1].state == CaseState.APPEALED,
+    "followed_up": _is_asked_no_more,
+}
+"""By the moment at which a clock starts: whether the case, as it was, stands there after the facts of a step."""
+_STATES = frozenset({CaseState.DECIDED, CaseState.APPEALED, CaseState.FOLLOWING_UP})
+
+
+def follow_stages(
+    case: Case, facts: Sequence[CaseFact], told: Set[str], policy: Policy, now: datetime
+) -> Iterator[DeadlineFact]:
+    """A clock starts where the case comes there, and is kept where it goes on. `now` is UTC-aware.
+
+    `told`: the names of the facts of this step. A case from before such a clock gets it with its next step.
+    """
+    state = facts[-1].state
+    if _STATES.isdisjoint((case.state, state)):
+        return
+    for start, stands in STAGES.items():
+        is_there = stands(case, facts)
+        for rule in policy.starting(start):
+            running = next((one for one in case.deadlines if one.name == rule.id and one.met_at is None), None)
+            if running and rule.met_by.isdisjoint(told):
+                if not is_there:
+                    yield DeadlineMet(
+                        previous=state, state=state, deadline=rule.id, due_at=running.due_at, met_at=now
+                    )  # fmt: skip
+            elif is_there and rule.met_by and rule.applies_to(case.lane or "standard"):
+                clock = policy.deadline(rule.id, now, case.body)
+                yield DeadlineStarted(
+                    previous=state,
+                    state=state,
+                    deadline=rule.id,
+                    due_at=clock.due_at,
+                    warn_at=clock.warn_at,
+                    escalate_at=clock.escalate_at,
+                )
