@@ -127,6 +127,7 @@ class Pages:
         self._home = home
         self._way_out = way_out
         self._given = given or {}
+        self._by_language: dict[str, Mapping[str, object]] = {}
         self._languages = [(code, language_name(code)) for code in messages.languages]
 
     def render(
@@ -226,16 +227,23 @@ class Pages:
             "form_token": cache(lambda: guard.token(request, _person_in(request)) if guard else ""),
             "csp_nonce": lambda: nonce_of(request.scope),
             "way_out": self._way_out,
-            "lang": language,
+            **self._spoken(language),
             "dir": direction(language),
             "direction": direction,
-            "msg": self._message_function(language),
             "name_of": lambda prefix, code: self._messages.code(language, prefix, code),
             "asset": lambda name: self._assets[name].url if name in self._assets else "",
             "languages": self._languages,
             "language_name": language_name,
             "home": self._home,
         }
+
+    def _spoken(self, language: str) -> Mapping[str, object]:
+        # The pieces of pages are some 20 macros, and know nothing of a page but its language: one set serves all.
+        if language not in self._by_language:
+            known = {"lang": language, "msg": self._message_function(language)}
+            pieces = self._environment.get_template("parts.html").make_module(known)
+            self._by_language[language] = {**known, "parts": pieces}
+        return self._by_language[language]
 
     def _message_function(self, language: str) -> Callable[..., str]:
         def msg(key: str, *values: Value) -> str:

@@ -19,7 +19,7 @@ from shared.web.headers import LANGUAGE_COOKIE
 from shared.web.pages import STATIC, TEMPLATES, load_assets, make_asset_router, make_pages
 from tests.support.people import gate_of
 
-FRAME = '{% extends "base.html" %}{% import "parts.html" as parts with context %}{% block title %}T{% endblock %}'
+FRAME = '{% extends "base.html" %}{% block title %}T{% endblock %}'
 TEXTS = {
     "en": {"greeting": "Hello $1 & all!"},
     "ar": {"greeting": "أهلا $1"},
