@@ -161,9 +161,13 @@ class FormDrafts:
         return next((draft.path for draft, _ in waited if not draft.typed), None)
 
     async def find(self, request: Request) -> Mapping[str, Sequence[str]] | None:
-        """The fields of the form that the person of this session had last sent to this address before."""
-        found = await self._at(request, request.scope["path"])
-        return found[0].fields if found else None
+        """The fields of the form that the person of this session had last sent to this address before.
+
+        Of several, the form about the entry that the address asks for (`?entry=`).
+        """
+        found, about = await self._at(request, request.scope["path"]), request.query_params.get(ENTRY)
+        theirs = [one for one in found if one.entry == about] or found
+        return theirs[0].fields if theirs else None
 
     async def about(self, request: Request, person: str, page: str) -> list[Draft]:
         """What waits for the person of this session in the forms of a page, the newest first. It raises nothing."""

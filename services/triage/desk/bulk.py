@@ -108,6 +108,8 @@ class Bulk:
             faults.append(FieldError("/other", "unknown_case", "There is no such case."))
         if not ticked:
             faults.append(FieldError("/case", "nothing_ticked", "Tick at least one case."))
+        # The error summary leads through the page from its top.
+        faults.sort(key=lambda one: [*values, "case"].index(one.pointer[1:]) if one.pointer != "/case" else -1)
         return SentBulk(command, ticked, typed, checked_key(form.get("key", [""])[-1] or None), faults)
 
     async def ticked(self, principal: Principal, sent: SentBulk, shown: Sequence[Case]) -> list[Case]:

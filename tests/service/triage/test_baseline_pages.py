@@ -201,6 +201,21 @@ async def test_a_mistake_stands_at_its_field_and_nothing_typed_is_lost(
     assert rig.registries.events == []
 
 
+async def test_forms_of_two_responsibilities_each_keep_what_was_typed(rig: Rig) -> None:
+    await signed_in(rig)
+    typed = {"HB-01": "The main page links it.", "HB-02": "Three people answer."}
+    for responsibility, words in typed.items():
+        page = await page_of(rig)
+        form = next(one for one in page.split("<form ") if f'value="{responsibility}"' in one and "/attest" in one)
+        fields = {**hidden_fields(form), "draft_of": f"{PLACE}/attest", "statement": words}
+        assert (await rig.http.post("/desk/drafts", data=fields)).status_code == 204
+    page = await page_of(rig)
+    for responsibility, words in typed.items():
+        assert f'href="{PLACE}/attest?entry={responsibility}"' in page
+        opened = await rig.http.get(f"{PLACE}/attest", params={"entry": responsibility})
+        assert [text for text in typed.values() if f"{text}</textarea>" in opened.text] == [words]
+
+
 async def test_withdrawing_needs_a_fresh_sign_in_and_keeps_the_reason(rig: Rig) -> None:
     await signed_in(rig)
     made = await attest(rig)
