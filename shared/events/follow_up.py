@@ -106,3 +106,15 @@ class AgreementChecked(CaseFact):
     agreement_id: str
     previous_kept: str
     kept: str
+
+
+class AgreementDue(CaseFact):
+    """The day until which an agreement is to be kept is over, and handlers find out whether it is; the state stays."""
+
+    name: ClassVar[str] = "case.agreement_due"
+    unseen: ClassVar[bool] = True
+    shows: ClassVar[str | None] = "who"
+
+    agreement_id: str
+    who: str
+    by_when: date

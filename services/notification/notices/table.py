@@ -125,6 +125,10 @@ def _measure(messages: Messages, links: Links, language: str, deliveries: Sequen
     return _cases(messages, links, language, deliveries, "mail-measure-subject", "mail-measure-text")
 
 
+def _planned(messages: Messages, links: Links, language: str, deliveries: Sequence[Delivery]) -> Notice:
+    return _cases(messages, links, language, deliveries, "mail-planned-subject", "mail-planned-text")
+
+
 def _due_soon(messages: Messages, links: Links, language: str, deliveries: Sequence[Delivery]) -> Notice:
     return _cases(messages, links, language, deliveries, "mail-due-soon-subject", "mail-due-soon-text")
 
@@ -214,6 +218,7 @@ NOTICES: Mapping[str, Compose] = {
     "invitation": partial(_asked, "invitation"),
     "appeal": _appeal,
     "answer": _answer,
+    "planned": _planned,
     "recusal_asked": _recusal_asked,
     "measure": _measure,
     "due_soon": _due_soon,

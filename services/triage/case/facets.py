@@ -1,14 +1,14 @@
 """By what the queue narrows cases: who has them, what they wait for, where they belong. Pure.
 
 A store keeps the facets of a case beside it, under one index. A merged case has none. A closed one has some only while
-it is answered, so that a person looks at what was written after its end.
+a person has to see to something in it, such as what was written after its end.
 """
 
 from collections.abc import Iterator
 
-from services.triage.case.case import RESPONDENT, Case
-from services.triage.case.values import Step
-from shared.events import CaseState, CaseUnwatched, CaseWatched, CheckInKept, CheckInsEnded
+from services.triage.case.afterwards import is_answered, waits_for_people
+from services.triage.case.case import Case
+from shared.events import CaseState
 
 UNASSIGNED = "unassigned"
 """Nobody has it."""
@@ -17,14 +17,13 @@ WAITING = "waiting"
 ANSWERED = "answered"
 """The reporter or a respondent has written since a person last did something with it."""
 _WAITS = frozenset({CaseState.AWAITING_INFORMATION, CaseState.REFERRED})
-_NO_WORK = frozenset({CaseWatched.name, CaseUnwatched.name})
 WITH_FACETS = tuple(state for state in CaseState if state is not CaseState.MERGED)
 """The states in which a case may have facets."""
 
 
 def facets_of(case: Case) -> list[str]:
     """The facets of a case."""
-    is_over = case.state is CaseState.MERGED or (case.state is CaseState.CLOSED and not is_answered(case))
+    is_over = case.state is CaseState.MERGED or (case.state is CaseState.CLOSED and not waits_for_people(case))
     return [] if is_over else list(_facets(case))
 
 
@@ -48,13 +47,6 @@ def in_category(category: str) -> str:
     return f"category:{category}"
 
 
-def is_answered(case: Case) -> bool:
-    """Whether the reporter or a respondent has written since a person last did something with the case."""
-    steps = (step for step in reversed(case.history) if step.role != "service" and not _says_nothing(step))
-    last = next(steps, None)
-    return last is not None and last.role in ("reporter", RESPONDENT)
-
-
 def _facets(case: Case) -> Iterator[str]:
     if case.assignee:
         yield assigned_to(case.assignee)
@@ -68,9 +60,3 @@ def _facets(case: Case) -> Iterator[str]:
     yield in_community(case.community)
     yield in_category(case.category)
     yield from map(followed_by, case.watchers)
-
-
-def _says_nothing(step: Step) -> bool:
-    """Whether nobody did or wrote anything in this step: no work, or a reporter who only wants to be asked no more."""
-    is_declined = step.fact == CheckInKept.name and step.detail == "declined"
-    return step.fact in _NO_WORK or step.fact == CheckInsEnded.name or is_declined

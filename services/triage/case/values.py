@@ -408,7 +408,8 @@ class Agreement:
     """A step of repair that people agreed on. The vault has the words under `id`.
 
     `who` is to take it: a role in the case. `by_when`: until which day, such as 2026-11-28. `kept`: yes, partly, no or
-    unknown, as `checked_by` (a reference) found out at `checked_at` (UTC-aware).
+    unknown, as `checked_by` (a reference) found out at `checked_at` (UTC-aware). `told_at`: when handlers were reminded
+    that its day is over.
     """
 
     id: str
@@ -417,6 +418,7 @@ class Agreement:
     kept: str = "unknown"
     checked_by: str | None = None
     checked_at: datetime | None = None
+    told_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

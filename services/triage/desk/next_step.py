@@ -7,10 +7,10 @@ from typing import Any, get_args
 
 from fastapi import Request
 
+from services.triage.case.afterwards import agreement_due, is_answered, last_moment, talk_due
 from services.triage.case.case import ENDED, Case
 from services.triage.case.commands.asking import RefuseRecusal
 from services.triage.case.commands.emergency import ReviewEmergency
-from services.triage.case.facets import is_answered
 from services.triage.case.hearing import ProposalStep, awaited_until
 from services.triage.case.voting import Tally
 from services.triage.desk.names import CaseNames
@@ -62,6 +62,8 @@ STEPS = frozenset(
         "decide-recusal",
         "find-people",
         "read-answer",
+        "talk",
+        "check-agreement",
         "await-check-in",
         "answer-referral",
         "await-referral",
@@ -115,8 +117,8 @@ def _next_step(case: Case, *, asked: bool, proposed: ProposalStep) -> NextStep:
         return NextStep(proposed, awaited_until(case))
     if case.proposal and not (proposed == "decide-proposed" and case.state is CaseState.AWAITING_INFORMATION):
         return NextStep(proposed, due_at, name)
-    if case.state in AFTERWARDS and is_answered(case):
-        return NextStep("read-answer", due_at, name)
+    if case.state in AFTERWARDS and (found := _afterwards(case)):
+        return found
     if case.state is CaseState.FOLLOWING_UP and not case.unasked_for:
         to_come = min((c.due_at for c in case.check_ins if not c.kept_at), default=None)
         if to_come:
@@ -132,7 +134,17 @@ def _in_the_end(case: Case) -> NextStep:
     review = next((d for d in case.deadlines if d.name in FIRST and d.is_running), None)
     if review:
         return NextStep(BY_CLOCK[review.name], review.due_at, review.name)
-    return NextStep("read-answer" if is_answered(case) else "nothing")
+    return _afterwards(case) or NextStep("nothing")
+
+
+def _afterwards(case: Case) -> NextStep | None:
+    """What people see to once a case is decided, before all else."""
+    if is_answered(case):
+        return NextStep("read-answer")
+    if talk := talk_due(case):
+        return NextStep("talk", talk.until)
+    agreement = agreement_due(case)
+    return NextStep("check-agreement", last_moment(agreement)) if agreement else None
 
 
 def time_left(left: timedelta) -> tuple[str, int]:

@@ -84,7 +84,7 @@ class QueueFilter:
         """
         narrows = self.tab != "all" or self.assignee or self.community or self.category
         states = self.states or (OPEN_STATES if narrows else ())
-        has_closed = self.tab in ("mine", "answered") or self.assignee
+        has_closed = self.tab in ("mine", "followed", "answered") or self.assignee
         return (*states, CaseState.CLOSED) if has_closed and set(states) >= set(OPEN_STATES) else states
 
     def means(self, state: CaseState) -> bool:

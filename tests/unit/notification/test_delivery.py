@@ -23,6 +23,7 @@ from services.notification.routing.plan import plan
 from services.notification.routing.summary import follow
 from services.notification.routing.table import Route, Routes, read_routes
 from shared.events import (
+    AgreementDue,
     AppealDecided,
     BodyInvited,
     CheckInKept,
@@ -34,6 +35,7 @@ from shared.events import (
     NotificationSent,
     NotificationSuppressed,
     RespondentReplied,
+    ReturnConversationDue,
     encode,
 )
 from shared.policy import load_policy
@@ -131,6 +133,14 @@ def test_a_body_is_told_of_a_check_in_that_says_something(answer: str, mails: in
     story = Story(contactable=False)
     kept = CheckInKept(previous="closed", state="closed", number=1, due_at=now(), answer=answer)
     assert len(planned(story.event(kept, "kept", "hearth/triage", 9), story)) == mails
+
+
+def test_a_body_is_told_that_what_was_planned_after_a_decision_is_due() -> None:
+    story, said = Story(contactable=False), {"previous": "closed", "state": "closed"}
+    talk = ReturnConversationDue(**said, measure_id="m", outcome="restriction", until=now().date())
+    agreed = AgreementDue(**said, agreement_id="a", who="reported", by_when=now().date())
+    for name, fact in (("talk", talk), ("agreed", agreed)):
+        assert one(story.event(fact, name, "hearth/triage", 9), story).notice == "planned"
 
 
 def test_planning_twice_gives_the_same_delivery() -> None:

@@ -13,9 +13,12 @@ from services.triage.case.commands.follow_up import Agree, CheckAgreement, Follo
 from services.triage.case.commands.handling import Close
 from services.triage.case.commands.inquiry import ReceiveAnswer
 from services.triage.case.commands.waking import Wake
+from services.triage.case.facets import facets_of, in_community
 from services.triage.case.lifecycle import FieldsRefused, NotPermitted
 from services.triage.case.timers.follow_up import TIMERS
+from services.triage.case.timers.table import wakes_at as wakes_next
 from services.triage.case.values import Question
+from services.triage.desk.next_step import next_step
 from shared.access.principal import Role
 from shared.events import AgreementChecked, AgreementMade, CaseState, CheckInKept, DeadlineFact, Event, FollowUpBegun
 from shared.policy import load_policy
@@ -27,7 +30,7 @@ AT = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
 DAY = timedelta(days=1)
 ANN = responder("a1a1", "enwiki_arbcom").actor(Role.RESPONDER)
 SOON = date(2026, 12, 24)
-(ASKING,) = TIMERS
+ASKING, _ = TIMERS
 wakes_at = ASKING.next_at
 
 
@@ -177,6 +180,28 @@ def test_an_agreement_is_tracked_and_its_keeping_checked_as_often_as_needed() ->
         assert isinstance(event.fact, AgreementChecked)
         assert (event.fact.previous_kept, event.fact.kept) == (before, kept)
     assert (case.agreements[0].kept, case.agreements[0].checked_by) == ("no", ANN.ref)
+
+
+@pytest.mark.parametrize("way", [(), (Close(),)], ids=["followed up", "closed"])
+def test_handlers_look_at_an_agreement_once_its_day_is_over(way: tuple[Command, ...]) -> None:
+    case, _ = after(followed_up("no"), Agree(Words("a1", "They say sorry."), "reported", SOON), *way)
+    over = datetime(2026, 12, 25, tzinfo=UTC)
+    assert after(case, Wake(), at=over - timedelta(seconds=1))[1] == []
+    told: list[Event] = []
+    while (due := wakes_next(case)) and due <= over:
+        case, events = after(case, Wake(), at=due)
+        told += events
+    assert [event.fact.name for event in told] == ["case.agreement_due"]
+    assert (next_step(case).step, next_step(case).due_at) == ("check-agreement", over)
+    assert in_community("enwiki") in facets_of(case)
+    checked, _ = after(case, CheckAgreement("a1", "unknown"), at=over + DAY)
+    assert next_step(checked).step == ("nothing" if way else "close-at-last")
+    assert after(checked, Wake(), at=over + 9 * DAY)[1] == []
+
+
+def test_what_is_known_of_an_agreement_is_not_asked_for() -> None:
+    case, _ = after(followed_up("no"), Agree(Words("a1"), "reported", SOON), CheckAgreement("a1", "yes"), Close())
+    assert wakes_next(case) is None
 
 
 def test_an_agreement_needs_a_day_that_has_not_passed() -> None:

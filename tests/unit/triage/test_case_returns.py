@@ -13,9 +13,11 @@ from services.triage.case.commands.follow_up import FollowUp
 from services.triage.case.commands.handling import Close
 from services.triage.case.commands.returns import NoteReturn
 from services.triage.case.commands.waking import Wake
+from services.triage.case.facets import facets_of, in_community
 from services.triage.case.lifecycle import FieldsRefused
 from services.triage.case.timers.table import wakes_at
 from services.triage.case.values import end_of
+from services.triage.desk.next_step import next_step
 from shared.events import CaseFact, CaseState
 from tests.support.case_steps import names_of
 from tests.unit.triage.test_case_emergency import ANN, AT, DAY, done
@@ -31,7 +33,7 @@ def suspended(consent: str = "yes", kind: str = "temporary_suspension", until: d
     """A case with a suspension that was reviewed, and that is followed up."""
     case = done(decided(), ActInEmergency(kind, until, "community", Words(MEASURE), ANN))[0]
     measures = tuple(replace(measure, review_by=None, confirmed=True) for measure in case.measures)
-    return done(replace(case, measures=measures), FollowUp(consent))[0]
+    return done(replace(case, measures=measures, deadlines=()), FollowUp(consent))[0]
 
 
 def woken(case: Case, until: datetime) -> tuple[Case, list[tuple[datetime, str]]]:
@@ -58,6 +60,20 @@ def test_handlers_are_reminded_to_talk_before_a_suspension_ends_and_once() -> No
     ]  # fmt: skip
     (measure,) = case.measures
     assert (measure.state, measure.return_due_at) == ("expired", END - 7 * DAY)
+    assert next_step(case).step == "close-at-last"
+
+
+@pytest.mark.parametrize("way", [(), (Close(),)], ids=["followed up", "closed"])
+def test_a_conversation_that_is_due_is_the_next_step_until_it_is_noted(way: tuple[Command, ...]) -> None:
+    case = suspended("no")
+    for command in way:
+        case, _ = done(case, command, AT, ANN)
+    case, _ = woken(case, END - 7 * DAY)
+    assert (next_step(case).step, next_step(case).due_at) == ("talk", END)
+    assert in_community("enwiki") in facets_of(case)
+    noted, _ = done(case, NoteReturn(MEASURE, "held"), END - 6 * DAY, ANN)
+    assert next_step(noted).step == ("nothing" if way else "close-at-last")
+    assert (facets_of(noted) == []) is bool(way)
 
 
 def test_before_the_end_of_a_short_suspension_the_conversation_is_due_at_once() -> None:

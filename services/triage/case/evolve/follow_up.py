@@ -7,6 +7,7 @@ from services.triage.case.evolve.changes import Fields
 from services.triage.case.values import Agreement, CheckIn
 from shared.events import (
     AgreementChecked,
+    AgreementDue,
     AgreementMade,
     CheckInDue,
     CheckInKept,
@@ -61,6 +62,14 @@ def _checked(case: Case, fact: AgreementChecked, event: Event) -> Fields:
     }
 
 
+def _agreement_due(case: Case, fact: AgreementDue, event: Event) -> Fields:
+    return {
+        "agreements": tuple(
+            replace(a, told_at=event.time) if a.id == fact.agreement_id else a for a in case.agreements
+        )
+    }  # fmt: skip
+
+
 CHANGES = {
     FollowUpBegun: _begun,
     CheckInDue: _due,
@@ -68,4 +77,5 @@ CHANGES = {
     CheckInsEnded: _ended,
     AgreementMade: _made,
     AgreementChecked: _checked,
+    AgreementDue: _agreement_due,
 }

@@ -1,12 +1,13 @@
-"""The moments of check-ins come: the reporter is asked how it goes, once more, and then no more. Pure."""
+"""The reporter is asked how it goes, once more, and then no more; handlers look whether agreements are kept. Pure."""
 
-from datetime import datetime
+from datetime import date, datetime
 
+from services.triage.case.afterwards import CHECKED_IN, is_to_check, last_moment
 from services.triage.case.case import Case
 from services.triage.case.check_ins import NO_ANSWER, is_asked_in, kept
 from services.triage.case.timers.timer import Timer
-from services.triage.case.values import CheckIn
-from shared.events import CaseFact, CheckInDue, CheckInsEnded
+from services.triage.case.values import Agreement, CheckIn
+from shared.events import AgreementDue, CaseFact, CheckInDue, CheckInsEnded
 from shared.policy import Policy
 
 
@@ -43,4 +44,29 @@ def _asked(case: Case, policy: Policy, now: datetime) -> list[CaseFact]:
     ]
 
 
-TIMERS = (Timer(_next, _asked),)
+def _next_agreement(case: Case) -> datetime | None:
+    """When handlers are next to be reminded that the day of an agreement is over."""
+    if case.state not in CHECKED_IN:
+        return None
+    return min((last_moment(one) for one in case.agreements if _waits(one)), default=None)
+
+
+def _waits(agreement: Agreement) -> bool:
+    return agreement.told_at is None and is_to_check(agreement)
+
+
+def _over(case: Case, _policy: Policy, now: datetime) -> list[CaseFact]:
+    return [
+        AgreementDue(
+            previous=case.state,
+            state=case.state,
+            agreement_id=one.id,
+            who=one.who,
+            by_when=date.fromisoformat(one.by_when),
+        )
+        for one in case.agreements
+        if _waits(one) and last_moment(one) <= now
+    ]
+
+
+TIMERS = (Timer(_next, _asked), Timer(_next_agreement, _over))
