@@ -217,7 +217,8 @@ class RosterDesk:
 
     async def offers(self, who: Principal, kept: StoredEntry) -> list[Offer]:
         """The changes that may be made now, or after a fresh sign-in."""
-        found = [await self._offer(who, kept, change) for change in CHANGES.values()]
+        to_give: dict[str, dict[str, tuple[str, ...]]] = {}
+        found = [await self._offer(who, kept, change, to_give) for change in CHANGES.values()]
         return [offer for offer in found if offer is not None]
 
     async def sessions_of(self, who: Principal, kept: StoredEntry) -> list[Session]:
@@ -237,7 +238,14 @@ class RosterDesk:
         if not await self._sessions.revoke(person, id_hash):
             raise NotFound
 
-    async def _offer(self, who: Principal, kept: StoredEntry, change: type[RosterChange]) -> Offer | None:
+    async def _offer(
+        self,
+        who: Principal,
+        kept: StoredEntry,
+        change: type[RosterChange],
+        to_give: dict[str, dict[str, tuple[str, ...]]],
+    ) -> Offer | None:
+        """`to_give`: what can be given by each action, which is asked hundreds of times, and so only once a page."""
         at = self._clock()
         relieved = await self._relieved(who, kept.entry.person, change, at)
 
@@ -246,12 +254,14 @@ class RosterDesk:
             answer = allow(who, change.action, resource, at)
             return isinstance(answer, Permit) or answer.reason is Reason.SIGN_IN_AGAIN
 
+        if issubclass(change, GiveRole) and change.action not in to_give:
+            to_give[change.action] = self._to_give(may)
         if change is Enrol:
-            given = self._to_give(may)
+            given = to_give[change.action]
             shown = {"bodies": given["bodies"], "communities": given["communities"], "modules": MODULES}
             return Offer(change, shown) if given["bodies"] and may(running(kept.entry.grants, at)) else None
         if change is GiveRole:
-            options = self._to_give(may)
+            options = to_give[change.action]
             return Offer(change, options) if options["role"] else None
         held = running(kept.entry.grants, at)
         if change is TakeName:

@@ -459,8 +459,8 @@ async def test_every_route_answers_everybody_as_the_table_says(
         for caller in await callers_at(service, report, role):
             for step in steps:
                 await walk.take(service, report, caller, step)
-                # Nothing in memory waits, so nothing else would have a turn.
-                await asyncio.sleep(0)
+            # Nothing in memory waits, so nothing else would have a turn.
+            await asyncio.sleep(0)
     assert walk.unexpected == []
     assert walk.counts["let in"] > 0 or (role is Role.SERVICE and service not in ASKED_BY_SERVICES)
     assert len(noted) >= walk.counts["refused"] > 0
