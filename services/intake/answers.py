@@ -63,6 +63,12 @@ class AppealTaken(TypedDict):
     appeal_id: str
 
 
+class RecusalAskTaken(TypedDict):
+    """That a party asks that a person does not handle the case is stored. The status tells what became of it."""
+
+    ask_id: str
+
+
 class ReplyTaken(TypedDict):
     """A reply of a respondent that is stored."""
 

@@ -93,7 +93,7 @@ async def make_intake() -> World:
         return intake_rig.bearer(PURPOSES.get(operation) or PURPOSES.get(operation.partition(" ")[0], "review"))
 
     respondent = {"receipt": [respondent_receipt(intake_rig.SECRETS.pepper, report_id, "told-1")]}
-    doors = ("/v1/respondent", "/v1/respondent/replies", "/v1/respondent/appeals")
+    doors = ("/v1/respondent", "/v1/respondent/replies", "/v1/respondent/appeals", "/v1/respondent/recusals")
     measure = {"community": "enwiki", "key": "row-1", "name": "Example user", "words": "From before Hearth. AC-17"}
     hint = {"community": "enwiki", "flag": "systemic_failure", "key": "missed-deadlines", "words": "10 were missed."}
     bodies: dict[str, Mapping[str, Any]] = {

@@ -6,6 +6,8 @@ from dataclasses import replace
 from datetime import datetime
 
 from services.intake.mailbox.appeals import KEPT_AS, appeal_id_of, newest_sent, pending, view_appeals, way_to_appeal
+from services.intake.mailbox.asking import KEPT_AS as ASKED_AS
+from services.intake.mailbox.asking import asked_by, may_ask, next_ask_id, view_asks
 from services.intake.mailbox.further import FurtherReports
 from services.intake.mailbox.receipts import Receipts
 from services.intake.mailbox.views import (
@@ -53,6 +55,7 @@ from shared.events import (
     ReportAnswered,
     ReportAppealed,
     ReportCheckedIn,
+    ReportRecusalAsked,
     stamp,
 )
 from shared.ids import derive
@@ -217,6 +220,31 @@ class Mailbox:
         await change(self._store, [found.id], decide)
         return appeal_id
 
+    async def ask_recusal(self, receipt: str, text: str) -> str:
+        """Keep that the reporter asks that a person does not handle the case, durably, and tell triage. Returns its id.
+
+        The call may be repeated. Raises Problem 404 for an unknown receipt, 409 after too many of them, and 410 when
+        the report has been erased.
+        """
+        found = await self._find(receipt)
+        ask_id = ""
+
+        async def decide(_report_id: str, report: StoredReport | None) -> Change | None:
+            nonlocal ask_id
+            if report is None:
+                raise Unavailable("a report is not where it was")
+            refuse_erased(report)
+            said = (known for known in asked_by(report, None) if self._words.statement(report, known) == text)
+            if known := next(said, None):
+                ask_id = known
+                return None
+            ask_id = next_ask_id(report, None)
+            fact = ReportRecusalAsked(report_id=report.id, ask_id=ask_id)
+            return await self._stated(report, fact, ask_id, text, kind=ASKED_AS)
+
+        await change(self._store, [found.id], decide)
+        return ask_id
+
     async def _find(self, receipt: str) -> StoredReport:
         report = await self._store.find_by_receipt(self._receipts.hash(receipt))
         if report is None:
@@ -246,9 +274,14 @@ class Mailbox:
 
     async def _appealed(self, report: StoredReport, appeal_id: str, ground: str, text: str) -> Change:
         fact = ReportAppealed(report_id=report.id, appeal_id=appeal_id, appeal_ground=ground)
-        change = await self._answered(report, fact, appeal_id, {}, [text])
-        statement = self._words.sealed(report, appeal_id, text, kind=KEPT_AS, at=self._clock(), ground=ground)
-        statements = {**report.statements, appeal_id: statement}
+        return await self._stated(report, fact, appeal_id, text, kind=KEPT_AS, ground=ground)
+
+    async def _stated(
+        self, report: StoredReport, fact: Fact, statement_id: str, text: str, *, kind: str, ground: str | None = None
+    ) -> Change:
+        change = await self._answered(report, fact, statement_id, {}, [text])
+        statement = self._words.sealed(report, statement_id, text, kind=kind, at=self._clock(), ground=ground)
+        statements = {**report.statements, statement_id: statement}
         return replace(change, report=replace(change.report, statements=statements))
 
     def _sent_before(self, report: StoredReport, ground: str, text: str) -> str | None:
@@ -298,6 +331,8 @@ class Mailbox:
             peer_support=view_peer_support(self._offered(report, wanted=wanted)),
             support_wanted=wanted,
             parts=tuple(self._further.of_matter(part_id).receipt for part_id in report.parts),
+            recusal_asks=view_asks(report, None, lambda statement_id: self._words.statement(report, statement_id)),
+            may_ask_recusal=may_ask(report, None),
             opened=tuple(self._further.of_answers(answer_id).receipt for answer_id in report.opened),
         )
 

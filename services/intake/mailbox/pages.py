@@ -29,8 +29,12 @@ _NOW: Mapping[str, str] = {
     CaseState.REOPENED: "status-now-again",
 }
 """What the reporter can do, in states that say more than whether there is a decision."""
-_LABELS: Mapping[str, str] = {"appeal_ground": "status-appeal-ground", "appeal": "status-appeal-words"}
-"""The labels of the fields of an appeal."""
+_LABELS: Mapping[str, str] = {
+    "appeal_ground": "status-appeal-ground",
+    "appeal": "status-appeal-words",
+    "conflict": "status-ask-words",
+}
+"""The labels of the fields of an appeal, and of what the reporter asks for."""
 _NOT_SENT: Mapping[str, str] = {
     "already-answered": "follow-up-already-answered",
     "question-unknown": "follow-up-question-gone",
@@ -117,9 +121,22 @@ class FollowUpPage:
                 found["appeal"] = "follow-up-not-appealable"
         return found
 
+    async def _ask(self, receipt: str, filled: Filled) -> dict[str, str]:
+        """Send that a person has a conflict. The message of what is wrong with it; none where it has arrived."""
+        text = filled.value("conflict")
+        if fault := _fault_of(text):
+            return {"conflict": fault}
+        try:
+            await self._mailbox.ask_recusal(receipt, text)
+        except Problem as problem:
+            if problem.code not in ("too-many-asks", "report-erased"):
+                raise
+            return {"conflict": "status-ask-too-many"}
+        return {}
+
     async def _status(self, request: Request, filled: Filled) -> Response:
         receipt, question_id = filled.value("receipt")[:RECEIPT_LIMIT], filled.value("question_id")
-        text, appeals = filled.value("answer"), bool(filled.value("appealing"))
+        text, appeals, asks = filled.value("answer"), bool(filled.value("appealing")), bool(filled.value("asking"))
         error, faults = None, dict[str, str]()
         try:
             sent = await take_check_in(self._mailbox, receipt, filled)
@@ -127,6 +144,8 @@ class FollowUpPage:
                 error = await self._answer(receipt, question_id, text)
             elif appeals:
                 faults = await self._appeal(receipt, filled)
+            elif asks:
+                faults = await self._ask(receipt, filled)
             view = await self._mailbox.follow_up(receipt)
         except Problem as problem:
             if problem.code == "invalid-fields":
@@ -140,6 +159,8 @@ class FollowUpPage:
             "receipt": receipt,
             "answered": bool(question_id) and not error,
             "appealed": appeals and not faults,
+            "asked": asks and not appeals and not question_id and not faults,
+            "conflict": filled.value("conflict") if faults else "",
             "appeal": filled.value("appeal") if faults else "",
             "appeal_ground": filled.value("appeal_ground") if faults else "",
             "faults": {field: self._pages.message(request, key) for field, key in faults.items()},
@@ -174,14 +195,18 @@ def _is_asked(view: StatusView, question_id: str) -> bool:
 
 def _unsent(view: StatusView, filled: Filled) -> str:
     """The words that no field on the page can hold."""
+    if filled.value("asking"):
+        return "" if view.may_ask_recusal else filled.value("conflict")
     if not filled.value("question_id"):
         return "" if view.appeal.grounds else filled.value("appeal")
     return "" if _is_asked(view, filled.value("question_id")) else filled.value("answer")
 
 
 def _places(view: StatusView) -> Mapping[str, str]:
-    """Where each field of an appeal stands on the page, in the order of the page."""
-    return {"appeal_ground": "appeal-ground", "appeal": "appeal"} if view.appeal.grounds else {"appeal": "unsent"}
+    """Where each field of an appeal, or of what the reporter asks for, stands on the page, in the order of the page."""
+    asks = {"conflict": "conflict" if view.may_ask_recusal else "unsent"}
+    appeals = {"appeal_ground": "appeal-ground", "appeal": "appeal"} if view.appeal.grounds else {"appeal": "unsent"}
+    return {**appeals, **asks}
 
 
 def _fault_of(text: str) -> str | None:

@@ -11,8 +11,14 @@ from shared.policy import Policy
 from shared.problems import Problem
 from shared.web.pages import Pages
 
-_REFUSED = {"too-many-replies": "respondent-too-many", "not-appealable": "follow-up-not-appealable"}
+_REFUSED = {
+    "too-many-replies": "respondent-too-many",
+    "too-many-asks": "status-ask-too-many",
+    "not-appealable": "follow-up-not-appealable",
+}
 """What the page says of words that are refused, by the code of the problem."""
+_FIELDS = {"replying": "reply", "appealing": "appeal", "asking": "conflict"}
+"""The field with the words, by the hidden one that says what is sent."""
 
 
 class RespondentPage:
@@ -30,15 +36,17 @@ class RespondentPage:
     async def show(self, request: Request, filled: Filled) -> Response:
         """The page; takes a reply or an appeal first, if there is one. Raises Problem."""
         receipt = filled.value("receipt")[:RECEIPT_LIMIT]
-        replies, appeals = bool(filled.value("replying")), bool(filled.value("appealing"))
-        faults = await self._sent(receipt, filled, replies=replies) if replies or appeals else {}
+        field = next((field for sign, field in _FIELDS.items() if filled.value(sign)), None)
+        faults = await self._sent(receipt, filled, field) if field else {}
         view = await self._respondents.follow(receipt)
         known = self._policy.bodies.get(view.appeal.next_body or "")
         context = {
             "view": view,
             "receipt": receipt,
-            "replied": replies and not faults,
-            "appealed": appeals and not faults,
+            "replied": field == "reply" and not faults,
+            "appealed": field == "appeal" and not faults,
+            "asked": field == "conflict" and not faults,
+            "conflict": filled.value("conflict") if faults else "",
             "reply": filled.value("reply") if faults else "",
             "appeal": filled.value("appeal") if faults else "",
             "appeal_ground": filled.value("appeal_ground") if faults else "",
@@ -48,19 +56,20 @@ class RespondentPage:
         }
         return self._pages.render(request, "respondent.html", context, 422 if faults else 200)
 
-    async def _sent(self, receipt: str, filled: Filled, *, replies: bool) -> dict[str, str]:
-        """Send a reply or an appeal. The messages of what is wrong with it, by field; none where it has arrived."""
-        field, ground = "reply" if replies else "appeal", filled.value("appeal_ground")
-        text = filled.value(field)
+    async def _sent(self, receipt: str, filled: Filled, field: str) -> dict[str, str]:
+        """Send what is in a field. The messages of what is wrong with it, by field; none where it has arrived."""
+        text, ground = filled.value(field), filled.value("appeal_ground")
         if is_blank(text):
             return {field: "field-required"}
         if is_too_long(text, ANSWER_LIMIT):
             return {field: "report-too-long"}
-        if not replies and ground not in APPEAL_GROUNDS:
+        if field == "appeal" and ground not in APPEAL_GROUNDS:
             return {"appeal_ground": "field-required"}
         try:
-            if replies:
+            if field == "reply":
                 await self._respondents.reply(receipt, text)
+            elif field == "conflict":
+                await self._respondents.ask_recusal(receipt, text)
             else:
                 await self._respondents.appeal(receipt, ground, text)
         except Problem as problem:

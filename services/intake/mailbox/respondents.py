@@ -9,6 +9,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from services.intake.mailbox.appeals import way_to_appeal
+from services.intake.mailbox.asking import KEPT_AS as ASKED_AS
+from services.intake.mailbox.asking import may_ask, next_ask_id, view_asks
 from services.intake.mailbox.receipts import Receipts, receipt_unknown
 from services.intake.mailbox.views import AppealStanding, AppealView, AppealWay, ReplyView, RespondentView
 from services.intake.mailbox.words import StoredWords
@@ -16,7 +18,7 @@ from services.intake.report.sealed import SealedStatement
 from services.intake.report.status import Appeal
 from services.intake.stored import RESPONDENT, SOURCE, Change, RespondentDoor, Secrets, Store, StoredReport
 from shared.aggregates import change
-from shared.events import Draft, Fact, ReportAppealed, ReportReplied, stamp
+from shared.events import Draft, Fact, ReportAppealed, ReportRecusalAsked, ReportReplied, stamp
 from shared.ids import derive
 from shared.policy import Policy
 from shared.problems import FieldError, FieldsWrong, Problem, Unavailable
@@ -109,6 +111,30 @@ class Respondents:
         await change(self._store, [found.report.id], decide)
         return reply_id
 
+    async def ask_recusal(self, receipt: str, text: str) -> str:
+        """Keep that the respondent asks that a person does not handle the case, and tell triage. Returns its id.
+
+        The call may be repeated. Raises Problem 422 and 404 as `follow`, and 409 after too many of them.
+        """
+        found, receipt_hash = await self._find(receipt)
+        ask_id = ""
+
+        async def decide(_: str, report: StoredReport | None) -> Change | None:
+            nonlocal ask_id
+            behind = _there(report, receipt_hash)
+            said = (i for i in behind.said(ASKED_AS) if self._words.statement(behind.report, i) == text)
+            if known := next(said, None):
+                ask_id = known
+                return None
+            ask_id = next_ask_id(behind.report, behind.party)
+            fact = ReportRecusalAsked(
+                report_id=behind.report.id, ask_id=ask_id, party="respondent", respondent=behind.party
+            )
+            return self._kept(behind, fact, ask_id, ASKED_AS, text)
+
+        await change(self._store, [found.report.id], decide)
+        return ask_id
+
     async def appeal(self, receipt: str, ground: str, text: str) -> str:
         """Keep an appeal of the respondent, durably, and tell it to triage, which judges it. Returns its id.
 
@@ -192,6 +218,8 @@ class Respondents:
             outcome=status.outcome if status.respondents == 1 else None,
             appeals=tuple(self._appeals(found)),
             appeal=self._way(found),
+            recusal_asks=view_asks(report, found.party, lambda i: self._words.statement(report, i)),
+            may_ask_recusal=may_ask(report, found.party),
         )
 
     def _appeals(self, found: _Found) -> list[AppealView]:

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Request, Response
 from pydantic import Field
 
-from services.intake.answers import AnswerTaken, AppealTaken, CheckInTaken, ReplyTaken
+from services.intake.answers import AnswerTaken, AppealTaken, CheckInTaken, RecusalAskTaken, ReplyTaken
 from services.intake.fields import ANSWER_LIMIT, PRIVATE, Body, Identifier, Receipt, Words
 from services.intake.mailbox.actions import Mailbox
 from services.intake.mailbox.respondents import Respondents
@@ -70,6 +70,13 @@ class Appeal(Body):
 
     receipt: Receipt
     ground: Literal["inaction", "facts", "procedure", "proportion", "conflict", "new_information"]
+    text: Words
+
+
+class RecusalAsk(Body):
+    """POST /v1/follow-up/recusals and /v1/respondent/recusals: which person has a conflict, or why, in words."""
+
+    receipt: Receipt
     text: Words
 
 
@@ -137,6 +144,17 @@ def make_mailbox_router(mailbox: Mailbox, respondents: Respondents, statements: 
         appeal_id = await mailbox.appeal(body.receipt, body.ground, body.text)
         return json_response({"appeal_id": appeal_id}, 202, headers=PRIVATE)
 
+    @router.post(
+        "/v1/follow-up/recusals",
+        status_code=202,
+        responses=gives(RecusalAskTaken, 202),
+        **does("report.follow_up", takes(RecusalAsk)),
+    )
+    async def ask_recusal(request: Request) -> Response:
+        """Take that a reporter asks that a person does not handle the case. The request may be repeated."""
+        body = parse_body(RecusalAsk, await request.body())
+        return json_response({"ask_id": await mailbox.ask_recusal(body.receipt, body.text)}, 202, headers=PRIVATE)
+
     @router.post("/v1/respondent", responses=gives(RespondentView), **does("report.follow_up", takes(FollowUp)))
     async def follow_as_respondent(request: Request) -> Response:
         """What a respondent may know of the case, by a receipt of their own."""
@@ -166,6 +184,17 @@ def make_mailbox_router(mailbox: Mailbox, respondents: Respondents, statements: 
         body = parse_body(Appeal, await request.body())
         appeal_id = await respondents.appeal(body.receipt, body.ground, body.text)
         return json_response({"appeal_id": appeal_id}, 202, headers=PRIVATE)
+
+    @router.post(
+        "/v1/respondent/recusals",
+        status_code=202,
+        responses=gives(RecusalAskTaken, 202),
+        **does("report.follow_up", takes(RecusalAsk)),
+    )
+    async def ask_recusal_as_respondent(request: Request) -> Response:
+        """Take that a respondent asks that a person does not handle the case. The request may be repeated."""
+        body = parse_body(RecusalAsk, await request.body())
+        return json_response({"ask_id": await respondents.ask_recusal(body.receipt, body.text)}, 202, headers=PRIVATE)
 
     @router.put(
         "/v1/vault/reports/{report_id}/statements/{statement_id}",

@@ -81,6 +81,21 @@ class AppealView:
 
 
 @dataclass(frozen=True, slots=True)
+class RecusalAskView:
+    """That the party asked, at a UTC-aware time and in these words, that a person does not handle the case.
+
+    `answer`: `granted` or `refused`; None while it waits. `reason`: why it was refused, in the words of the handlers,
+    where they are no message.
+    """
+
+    ask_id: str
+    at: datetime
+    text: str
+    answer: str | None = None
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class AppealWay:
     """Against what the reporter can appeal now (`grounds`), and until when a decision can be appealed (UTC-aware).
 
@@ -125,6 +140,8 @@ class StatusView:
     `opened`: the receipts of the reports that the reporter's answers to check-ins became; `parts`: of those that single
     matters of this report became.
 
+    `recusal_asks`: that the reporter asked that a person does not handle the case; `may_ask_recusal`: and may again.
+
     Of an erased report (`erased_at`) no words are left: no questions, no messages, no reason, no appeals.
     """
 
@@ -147,6 +164,8 @@ class StatusView:
     peer_support: tuple[PeerSupportView, ...] = ()
     support_wanted: bool = False
     messages: tuple[MessageView, ...] = ()
+    recusal_asks: tuple[RecusalAskView, ...] = ()
+    may_ask_recusal: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,6 +191,8 @@ class RespondentView:
     outcome: str | None
     appeals: tuple[AppealView, ...]
     appeal: AppealWay
+    recusal_asks: tuple[RecusalAskView, ...] = ()
+    may_ask_recusal: bool = False
 
 
 def view_peer_support(found: Sequence[PeerSupport]) -> tuple[PeerSupportView, ...]:

@@ -45,6 +45,7 @@ from shared.events import (
     MeasureImported,
     OutcomeFollowed,
     PartyAdded,
+    RecusalAnswered,
     RecusalDeclared,
     RecusalLapsed,
     RecusalWithdrawn,
@@ -119,6 +120,15 @@ class Appeal:
 
 
 @dataclass(frozen=True, slots=True)
+class RecusalAnswer:
+    """What became of it that a party asked that a person does not handle the case. `told_id`: the reasons, if any."""
+
+    ask_id: str
+    answer: str
+    told_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Status:
     """Where a report stands. `state` may be one that only a later version of Hearth knows.
 
@@ -133,7 +143,7 @@ class Status:
     appealed; None of a decision from before triage told it. `appeals`: those of the reporter, in their order.
     `disclosed`: the ids of the words for each respondent, by the token of the case. `respondents`: how many there are;
     0: it is not known, because nothing told it of older cases, or nobody was named at first.
-    `their_appeals`: those of respondents.
+    `their_appeals`: those of respondents. `recusal_answers`: to what parties asked for.
     """
 
     updated_at: datetime
@@ -160,6 +170,7 @@ class Status:
     their_appeals: tuple[Appeal, ...] = ()
     messages: tuple[Message, ...] = ()
     joined: tuple[str, ...] = ()
+    recusal_answers: tuple[RecusalAnswer, ...] = ()
 
 
 def follow(status: Status, event: Event) -> Status | None:
@@ -185,6 +196,9 @@ def follow(status: Status, event: Event) -> Status | None:
             after = replace(after, recused=(*status.recused, fact.person), assignee=fact.assignee)
         case RecusalWithdrawn() | RecusalLapsed():
             after = replace(after, recused=tuple(person for person in status.recused if person != fact.person))
+        case RecusalAnswered():
+            answer = RecusalAnswer(fact.ask_id, fact.recusal_answer, fact.told_id)
+            after = replace(after, recusal_answers=(*status.recusal_answers, answer))
         case CasePassedOn() | ReferralAccepted() | CaseFollowed():
             joined = tuple(body for body in status.joined if body != fact.body)
             after = replace(after, body=fact.body, assignee=None, joined=joined)

@@ -20,6 +20,8 @@ DOORS: dict[str, dict[str, Any]] = {
     "/v1/respondent": {},
     "/v1/respondent/replies": {"text": "No."},
     "/v1/respondent/appeals": {"ground": "facts", "text": "No."},
+    "/v1/follow-up/recusals": {"text": "He is my opponent."},
+    "/v1/respondent/recusals": {"text": "He is my opponent."},
 }
 """Each address that takes a receipt from a program, and what is sent to it beside the receipt."""
 HTML = {"Accept": "text/html", **SAME_ORIGIN}
