@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from services.triage.case.attendance import People, attend, attendance
+from services.triage.case.attendance import People, attend, attendance, has_left
 from services.triage.case.case import Case
 from services.triage.case.commands.command import Command
-from services.triage.case.commands.handling import Attend
+from services.triage.case.commands.handling import Attend, LetGo
 from services.triage.case.commands.waking import Wake
 from services.triage.case.standing import Standing, Whereabouts, moved, reached, standing
 from services.triage.case.timers.table import wakes_at
@@ -231,6 +231,9 @@ class CaseWatch:
         known = [(c, self._tokens.people(c, everybody, named.get(c.id, _NAMES))) for c in batch if _is_known(c, named)]
         due = [case.id for case, people in known if attend(case, people, self._policy, at)]
         changed += len(await self._carry_out(due, Attend(), staff))
+        there = People(staff)
+        left = [case.id for case in batch if has_left(case, there, at)]
+        changed += len(await self._carry_out(left, LetGo(there), staff))
         if len(batch) == LOOKED_AT_ONCE:
             await self._sleep(RESTS * (time.monotonic() - began))
         return changed

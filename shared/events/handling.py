@@ -15,6 +15,15 @@ class CaseReleased(CaseFact):
     reason_id: str
 
 
+class HandlerLeft(CaseFact):
+    """The person who had the case serves none of its handling bodies any more; nobody has it."""
+
+    name: ClassVar[str] = "case.handler_left"
+    shows: ClassVar[str | None] = "previous_assignee"
+
+    previous_assignee: str
+
+
 class CaseWatched(CaseFact):
     """A person (a reference) follows the case; the state stays."""
 

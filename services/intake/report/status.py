@@ -37,6 +37,7 @@ from shared.events import (
     DeadlineStarted,
     Event,
     FollowUpBegun,
+    HandlerLeft,
     InformationRequested,
     InvitationAccepted,
     JointEnded,
@@ -215,7 +216,7 @@ def follow(status: Status, event: Event) -> Status | None:
             )
         case CaseAssigned():
             after = replace(after, assignee=fact.assignee)
-        case CaseReleased():
+        case CaseReleased() | HandlerLeft():
             after = replace(after, assignee=None)
         case CategoryConfirmed():
             after = replace(after, category=fact.category)

@@ -129,6 +129,10 @@ def _planned(messages: Messages, links: Links, language: str, deliveries: Sequen
     return _cases(messages, links, language, deliveries, "mail-planned-subject", "mail-planned-text")
 
 
+def _free_case(messages: Messages, links: Links, language: str, deliveries: Sequence[Delivery]) -> Notice:
+    return _cases(messages, links, language, deliveries, "mail-free-case-subject", "mail-free-case-text")
+
+
 def _due_soon(messages: Messages, links: Links, language: str, deliveries: Sequence[Delivery]) -> Notice:
     return _cases(messages, links, language, deliveries, "mail-due-soon-subject", "mail-due-soon-text")
 
@@ -218,6 +222,7 @@ NOTICES: Mapping[str, Compose] = {
     "invitation": partial(_asked, "invitation"),
     "appeal": _appeal,
     "answer": _answer,
+    "free_case": _free_case,
     "planned": _planned,
     "recusal_asked": _recusal_asked,
     "measure": _measure,

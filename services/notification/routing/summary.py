@@ -16,6 +16,7 @@ from shared.events import (
     CaseTriaged,
     DeadlineEscalated,
     Event,
+    HandlerLeft,
     InvitationAccepted,
     InvitationDeclined,
     InvitationLapsed,
@@ -64,6 +65,7 @@ FOLLOWED: tuple[type[CaseFact], ...] = (
     CasePassedOn,
     CaseAssigned,
     CaseReleased,
+    HandlerLeft,
     LaneLowered,
     LaneRaised,
     CaseAbsorbed,
@@ -105,7 +107,7 @@ def follow(summary: CaseSummary | None, event: Event) -> CaseSummary | None:
             return replace(summary, stand_in=fact.to_body, seq=seq)
         case CaseAssigned() | JointEnded():
             return replace(summary, assignee=fact.assignee, seq=seq)
-        case CaseReleased():
+        case CaseReleased() | HandlerLeft():
             return replace(summary, assignee=None, seq=seq)
         case LaneRaised() | LaneLowered():
             return replace(summary, lane=fact.lane, seq=seq)

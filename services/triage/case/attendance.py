@@ -167,6 +167,11 @@ def served_by(case: Case, person: str, people: People, now: datetime) -> tuple[s
     )
 
 
+def has_left(case: Case, people: People, now: datetime) -> bool:
+    """Whether the person who has the case serves none of its bodies at `now` (UTC-aware). Leave is no end of a role."""
+    return case.assignee is not None and not served_by(case, case.assignee, people, now)
+
+
 def choose_body(
     own: str, community: str, people: People, policy: Policy, now: datetime, recused: frozenset[str] = frozenset()
 ) -> str:

@@ -53,6 +53,20 @@ _HANDED: Ways = {
     ),
 }
 
+# What nobody looks into any more waits to be taken. What is decided, appealed or reopened can wait as it is.
+_RELEASED: Ways = {
+    CaseState.ASSIGNED: CaseState.TRIAGED,
+    CaseState.INVESTIGATING: CaseState.TRIAGED,
+    CaseState.AWAITING_INFORMATION: CaseState.TRIAGED,
+    **_staying(
+        CaseState.DECIDED,
+        CaseState.FOLLOWING_UP,
+        CaseState.APPEALED,
+        CaseState.REOPENED,
+        CaseState.REFERRED,
+    ),
+}
+
 TRANSITIONS: Mapping[str, Ways] = {
     # Opening passes through `received`: the two facts are one write, so that no case is ever without an owner.
     "open": {None: CaseState.TRIAGED},
@@ -60,19 +74,7 @@ TRANSITIONS: Mapping[str, Ways] = {
     "import_measure": {None: CaseState.CLOSED},
     "assign": _HANDED,
     "claim": _HANDED,
-    # What nobody looks into any more waits to be taken. What is decided, appealed or reopened can wait as it is.
-    "release": {
-        CaseState.ASSIGNED: CaseState.TRIAGED,
-        CaseState.INVESTIGATING: CaseState.TRIAGED,
-        CaseState.AWAITING_INFORMATION: CaseState.TRIAGED,
-        **_staying(
-            CaseState.DECIDED,
-            CaseState.FOLLOWING_UP,
-            CaseState.APPEALED,
-            CaseState.REOPENED,
-            CaseState.REFERRED,
-        ),
-    },
+    "release": _RELEASED,
     "confirm_category": _UNDECIDED,
     "set_flags": _UNDECIDED,
     "split": _UNDECIDED,
@@ -162,6 +164,7 @@ TRANSITIONS: Mapping[str, Ways] = {
     },
     # Who is there for a case is judged behind every command, and by this one when nobody gives another.
     "attend": _OPEN,
+    "let_go": _RELEASED,
 }
 """Where each command leads from each state. None stands for a case that is not there yet."""
 

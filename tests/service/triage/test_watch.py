@@ -121,6 +121,18 @@ async def test_a_role_that_expires_moves_the_case_at_the_next_look(rig: Rig, wor
     assert rig.cases.stored[case.id].case.body == "u4c"
 
 
+async def test_a_case_of_a_person_who_has_gone_waits_to_be_taken(rig: Rig, world: World) -> None:
+    world.people = [ANN, BEN, CAT, UMA]
+    case, watch = await rig.open(), watch_of(rig, world)
+    await rig.order(case, "claim", who=ANN)
+    assert await watch.look() == 0
+    world.people = [BEN, CAT, UMA]
+    assert [await watch.look(), await watch.look()] == [1, 0]
+    after = rig.cases.stored[case.id].case
+    assert (after.assignee, after.body, after.state) == (None, "enwiki_arbcom", "triaged")
+    assert after.history[-1].fact == "case.handler_left"
+
+
 async def test_a_case_for_which_nobody_is_there_raises_an_alarm_until_somebody_is(rig: Rig, world: World) -> None:
     case, watch = await rig.open(), watch_of(rig, world)
     world.people.clear()

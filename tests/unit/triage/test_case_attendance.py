@@ -14,7 +14,7 @@ from services.triage.case.attendance import People, attend, attendance
 from services.triage.case.case import Case
 from services.triage.case.commands.command import Command, Words
 from services.triage.case.commands.decision import Decide
-from services.triage.case.commands.handling import Assign, Attend, Close, Start
+from services.triage.case.commands.handling import Assign, Attend, Close, LetGo, Start
 from services.triage.case.commands.inquiry import Ask
 from services.triage.case.commands.opening import Open
 from services.triage.case.commands.recusal import Confirm, Recuse, Withdraw
@@ -32,6 +32,7 @@ from shared.events import (
     CaseAttended,
     CaseOpened,
     CasePassedOn,
+    CaseState,
     CaseTriaged,
     CaseUnattended,
     Event,
@@ -79,6 +80,19 @@ def opened(*people: Principal, names: Sequence[Principal] = (), **changed: objec
     assert case is not None
     assert fold(events) == case
     return case, events
+
+
+def test_a_case_waits_to_be_taken_once_its_handler_serves_no_body_of_it() -> None:
+    case, _ = opened(*EVERYBODY)
+    case, _ = given_to(case, Assign(ANN.ref), *EVERYBODY)
+    case, _ = given_to(case, Start(), *EVERYBODY)
+    on_leave = replace(ANN, leaves=(Leave(AT - timedelta(days=1), None),))
+    for there in (EVERYBODY, (on_leave, BEN, CAT)):
+        assert given_to(case, LetGo(People(staff_of(*there))), *there)[1] == []
+    ended = replace(ANN, grants=tuple(replace(grant, expires_at=AT) for grant in ANN.grants))
+    for there in ((BEN, CAT), (ended, BEN, CAT)):
+        free, (event,) = given_to(case, LetGo(People(staff_of(*there))), *there)
+        assert (event.fact.name, free.assignee, free.state) == ("case.handler_left", None, CaseState.TRIAGED)
 
 
 def given_to(

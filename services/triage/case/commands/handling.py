@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated
 
+from services.triage.case.attendance import NOBODY, People, has_left
 from services.triage.case.case import Case
 from services.triage.case.commands.command import Command, ReferenceField, Words, WordsField
 from services.triage.case.lifecycle import Taken, cannot_have
@@ -18,6 +19,7 @@ from shared.events import (
     CaseState,
     CaseUnwatched,
     CaseWatched,
+    HandlerLeft,
     InvestigationStarted,
 )
 from shared.policy import Policy
@@ -191,3 +193,19 @@ class Attend(Command):
     def decide(self, case: Case, state: CaseState, policy: Policy, now: datetime) -> list[CaseFact]:
         """Nothing of its own; the facts that follow stand behind every command."""
         return []
+
+
+@dataclass(frozen=True, slots=True)
+class LetGo(Command):
+    """Nobody has the case any more, because the person who had it serves none of its bodies. `people`: who does."""
+
+    name = "let_go"
+    by_people = False
+
+    people: People = NOBODY
+
+    def decide(self, case: Case, state: CaseState, policy: Policy, now: datetime) -> list[CaseFact]:
+        """That the person has left; nothing while the person serves one of the bodies."""
+        if not has_left(case, self.people, now):
+            return []
+        return [HandlerLeft(previous=case.state, state=state, previous_assignee=case.assignee or "")]

@@ -15,6 +15,7 @@ from shared.events import (
     CaseWatched,
     DeadlineSet,
     Event,
+    HandlerLeft,
 )
 
 
@@ -53,7 +54,7 @@ def _assigned(_case: Case, fact: CaseAssigned, _event: Event) -> Fields:
     return {"assignee": fact.assignee}
 
 
-def _released(_case: Case, _fact: CaseReleased, _event: Event) -> Fields:
+def _released(_case: Case, _fact: CaseReleased | HandlerLeft, _event: Event) -> Fields:
     return {"assignee": None}
 
 
@@ -72,6 +73,7 @@ CHANGES = {
     CaseAttended: _attended,
     CaseAssigned: _assigned,
     CaseReleased: _released,
+    HandlerLeft: _released,
     CaseWatched: _watched,
     CaseUnwatched: _unwatched,
 }
