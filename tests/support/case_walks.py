@@ -39,14 +39,14 @@ from shared.access.authorization import allow
 from shared.access.conditions import Permit
 from shared.access.principal import Grant, Principal, Role, Training, has_ended
 from shared.access.roster import Staff
-from shared.events import Actor, CaseState, Event
+from shared.events import Actor, CaseState, Event, ReportRecusalAsked
 from shared.ids import case_id_of
 from shared.policy import load_policy
 from shared.problems import Problem
 from tests.fakes.memory_marks import MemoryMarks
 from tests.fakes.memory_parties import nobody_named
 from tests.support.people import LONG_AGO, auditor, coordinator, operator, person, responder
-from tests.support.triage_rig import MemoryCases, MemoryVault, answered, appealed, reported
+from tests.support.triage_rig import MemoryCases, MemoryVault, answered, appealed, from_intake, reported
 
 T = TypeVar("T")
 POLICY = load_policy(None)
@@ -174,6 +174,9 @@ class Walk:
 
     def appeal(self, appeal_id: str, ground: str) -> None:
         self.tell(appealed(REPORT, appeal_id, ground))
+
+    def ask_recusal(self, ask_id: str) -> None:
+        self.tell(from_intake(REPORT, ReportRecusalAsked(report_id=REPORT, ask_id=ask_id), 2))
 
     def wait(self, time: timedelta) -> None:
         """Time passes, and the watch looks at all cases."""

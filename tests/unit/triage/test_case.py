@@ -15,6 +15,7 @@ from services.intake.mailbox.appeals import way_to_appeal
 from services.intake.report.status import Status, follow
 from services.triage.case.attendance import People, attend
 from services.triage.case.case import ENDED, Case, urgency
+from services.triage.case.commands.asking import RefuseRecusal
 from services.triage.case.commands.check_ins import ReceiveCheckIn
 from services.triage.case.commands.command import Command, Words
 from services.triage.case.commands.decision import Decide
@@ -25,7 +26,7 @@ from services.triage.case.commands.linking import Link, Unlink
 from services.triage.case.commands.naming import Clear
 from services.triage.case.commands.notes import WriteNote
 from services.triage.case.commands.opening import Open
-from services.triage.case.commands.recusal import BY_TWO, Confirm, Recuse, Withdraw
+from services.triage.case.commands.recusal import ASKED, BY_TWO, Confirm, Recuse, Withdraw
 from services.triage.case.commands.sorting import way_of
 from services.triage.case.commands.table import COMMANDS, _commands, decide
 from services.triage.case.commands.waiting import Resume
@@ -70,12 +71,13 @@ from shared.events import (
     InvitationAccepted,
     InvitationDeclined,
     LaneLowered,
+    RecusalAnswered,
     ReferralAccepted,
     ReferralDeclined,
     ReportReceived,
     stamp,
 )
-from shared.ids import case_id_of
+from shared.ids import case_id_of, derive
 from shared.policy import MEASURE_REVIEW, load_policy
 from shared.problems import Malformed
 from tests.support.case_walks import (
@@ -210,6 +212,8 @@ class Life(RuleBasedStateMachine):
         self.status = Status(AT)
         self.offered = 0
         self.look()
+        if wish == RefuseRecusal.name or data.draw(st.booleans()):
+            self.ask_recusal()
         to = data.draw(st.sampled_from(sorted(state for state in TRANSITIONS[wish] if state in ENTERED)))
         for _ in (*lead(self.walk, to, data), *fulfil(self.walk, wish, data)):
             pass
@@ -249,6 +253,13 @@ class Life(RuleBasedStateMachine):
         self.walk.appeal(appeal, ground)
         case = self.walk.case
         assert [one.id for one in (*case.appeals, *case.refused_appeals)].count(appeal) == 1
+        self.look()
+
+    @rule()
+    def ask_recusal(self) -> None:
+        """What a party asks for is never refused at the door, and is there once."""
+        self.walk.ask_recusal(derive("ask", "recusal"))
+        assert len(self.walk.case.recusal_asks) == 1
         self.look()
 
     @rule(number=st.integers(0, 9))
@@ -536,6 +547,16 @@ class Life(RuleBasedStateMachine):
                 before = told[: max(at for at, one in enumerate(told[:place]) if isinstance(one.fact, AppealLodged))]
                 took_part = {one.actor.ref for one in before if isinstance(one.fact, PART)}
                 assert (fact.assignee if isinstance(fact, CaseAssigned) else event.actor.ref) not in took_part
+
+    @invariant()
+    def others_answer_a_party_who_asks_for_a_recusal(self) -> None:
+        for case, event in self.steps:
+            if isinstance(event.fact, RecusalAnswered):
+                assert case is not None
+                if event.fact.recusal_answer == "refused":
+                    assert event.actor.ref not in {step.detail for step in case.history if step.fact == "case.assigned"}
+                else:
+                    assert any(one.ground == ASKED and one.confirm_by is None for one in case.recusals)
 
     @invariant()
     def nobody_is_asked_again_who_did_not_agree_and_each_check_in_comes_in_its_turn(self) -> None:
