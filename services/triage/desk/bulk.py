@@ -100,7 +100,9 @@ class Bulk:
         if command not in COMMANDS:
             raise FieldsWrong((FieldError("/command", "unknown_choice", "This cannot be done to several cases."),))
         typed = {name: values[-1] for name, values in form.items() if name in TYPED}
-        ticked = {one.partition(":")[0]: one for one in form.get("case", ())}
+        ticked: dict[str, str] = {}
+        for one in form.get("case", ()):
+            ticked.setdefault(one.partition(":")[0], one)
         values = {field.name: typed.get(field.name, "") for field in FORMS[command].fields}
         _, faults = read(FORMS[command], values, self._desk.policy, principal, Role.RESPONDER)
         other = values.get("other", "").strip().lower()

@@ -17,6 +17,7 @@ from shared.access.authorization import is_permitted
 from shared.access.principal import Principal
 from shared.times import now
 from shared.web.gate import Callers, Gate, does, principal_of
+from shared.web.queries import Whole
 
 
 def make_live_router(desk: Desk, live: Live, gate: Gate, names: CaseNames) -> APIRouter:
@@ -24,7 +25,7 @@ def make_live_router(desk: Desk, live: Live, gate: Gate, names: CaseNames) -> AP
     router = gate.router(Callers.PEOPLE, include_in_schema=False)
 
     @router.get(f"{HOME}/live/{{code_name}}", **does("case.read"))
-    async def hear_of_case(request: Request, code_name: str, seen: int = 0) -> Response:
+    async def hear_of_case(request: Request, code_name: str, seen: Whole = 0) -> Response:
         """What happens to a case from the version `seen` on, and who looks; the person must go on seeing the case."""
         principal = principal_of(request)
         case = await desk.find_by_code_name(principal, code_name)
