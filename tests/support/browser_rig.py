@@ -28,7 +28,8 @@ expect.set_options(timeout=20_000)
 HEIGHT = 800
 PICTURES = os.environ.get("HEARTH_PICTURES")
 """A folder for pictures of the pages; without it, none are made."""
-OPEN = "open => document.querySelectorAll('details').forEach(one => { one.open = open })"
+OPEN = """([open, but]) =>
+  document.querySelectorAll('details').forEach(one => { one.open = open && !(but && one.matches(but)) })"""
 # What passes is thousands of places on a long page; to tell of them takes four times as long as to find them.
 VIOLATIONS = """async rules => {
   const found = await axe.run(document, {runOnly: rules, resultTypes: ['violations']});
@@ -70,9 +71,12 @@ class View:
         await self.looks[-1].take(page)
         return page
 
-    async def judge(self, page: Page, picture: str = "", *, opened: bool = True) -> None:
-        """Assert that everybody can use the page, with its details `opened` or closed, and keep it as a `picture`."""
-        await page.evaluate(OPEN, opened)
+    async def judge(self, page: Page, picture: str = "", *, opened: bool = True, but: str = "") -> None:
+        """Assert that everybody can use the page, with its details `opened` or closed, and keep it as a `picture`.
+
+        `but`: a selector of those that stay closed.
+        """
+        await page.evaluate(OPEN, [opened, but])
         for look in self.looks:
             await look.take(page)
             await page.evaluate("way => { document.documentElement.dir = way }", look.way)

@@ -144,6 +144,11 @@ class Walk:
         return self.cases.stored[case_id_of("r2")].case
 
     @property
+    def third(self) -> Case:
+        """A case of which only the one beside the case could become a part."""
+        return self.cases.stored[case_id_of("r3")].case
+
+    @property
     def events(self) -> list[Event]:
         """All events of the case, in the order in which they were stored."""
         return [event for event in self.cases.events if event.case_id == CASE]
@@ -156,9 +161,10 @@ class Walk:
         return Counter(request.command for request in done if request.cause in causes)
 
     def open(self, *, alike: bool = True, **report: object) -> None:
-        """The case of this report, and another one beside it: of a report of the same kind, or of any."""
+        """The case of this report, and two others beside it: of reports of the same kind, or of any."""
         self.tell(reported(REPORT, AT, **report))
-        self.tell(reported("r2", AT, **({**report, "subjects": ()} if alike else {})))
+        for other in ("r2", "r3"):
+            self.tell(reported(other, AT, **({**report, "subjects": ()} if alike else {})))
 
     def tell(self, event: Event) -> None:
         """What intake reports for the first time."""
@@ -286,7 +292,7 @@ PLANS: Mapping[str, Sequence[Step]] = {
     "unwatch": [Step("watch"), Step("unwatch")],
     "resume": [Step("pause"), Step("resume")],
     "take_answer": [Step("ask"), Step("take_answer")],
-    "accept_invitation": [_INVITE, Step("accept_invitation")],
+    "accept_invitation": [_INVITE, Step("accept_invitation"), _DECIDE],
     "decline_invitation": [_INVITE, Step("decline_invitation")],
     "end_joint": [_INVITE, Step("accept_invitation"), Step("end_joint")],
     "check_in": [Step("follow_up", lambda _case: {"consent": ["yes"]}), Step("check_in")],
@@ -447,7 +453,9 @@ def _day(walk: Walk, data: st.DataObject, days: Sequence[int]) -> str:
 
 def _known(one: Field, walk: Walk, data: st.DataObject) -> object:
     """A person, a token or an id: from the case, where it holds one that the field takes."""
-    meant = getattr(walk.case, f"{one.name.removesuffix('_id')}s", ())
+    many = f"{one.name.removesuffix('_id')}s"
+    ends_so = [attribute.name for attribute in dataclasses.fields(Case) if attribute.name.endswith(many)]
+    meant = getattr(walk.case, (ends_so or [many])[0], ())
     texts = dict.fromkeys(_texts([getattr(entry, "id", entry) for entry in meant] or walk.case))
     held = [text for text in texts if one.fault_of(text, POLICY) is None]
     if held and not (isinstance(one, ReferenceField) and one.gets_case) and data.draw(_ODDS) < 6:
