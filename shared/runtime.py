@@ -30,7 +30,7 @@ from shared.web.bounds import BOUNDS, Bounds
 from shared.web.inside import listening
 from shared.web.protocol import bounded_protocol
 
-YOUNG = 20_000
+YOUNG = 5_000
 """So many new objects are made before Python looks for garbage among them."""
 
 T = TypeVar("T")

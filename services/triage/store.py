@@ -61,8 +61,8 @@ MOST_SCANS = 200
 REQUESTS_KEPT = 50
 _OPEN: Document = {"state": {"$in": [state.value for state in CaseState if state not in ENDED]}}
 _RANKS = range(len(URGENT_LANES) + 1)
-_ALL = 10_000
-"""More glimpses than one look finds: they come in one answer."""
+AT_ONCE = 1_000
+"""So many glimpses come in one answer: all of a look, unless cases are hidden from its reader."""
 _GLIMPSE = dict.fromkeys(Glimpse.__dataclass_fields__, 1)
 _CASES = Codec(Case)
 
@@ -167,7 +167,7 @@ class MongoCases:
         ]
         found: list[dict[str, Glimpse]] = [{} for _ in queries]
         with reaching():
-            for document in await collection.aggregate(pipeline, batchSize=_ALL).to_list(None):
+            async for document in collection.aggregate(pipeline, batchSize=AT_ONCE):
                 found[document["queue"]][document["_id"]] = _glimpse(document)
         return [list(some.values())[: query.limit] for some, query in zip(found, queries, strict=True)]
 

@@ -231,9 +231,9 @@ class CaseWatch:
         known = [(c, self._tokens.people(c, everybody, named.get(c.id, _NAMES))) for c in batch if _is_known(c, named)]
         due = [case.id for case, people in known if attend(case, people, self._policy, at)]
         changed += len(await self._carry_out(due, Attend(), staff))
-        there = People(staff)
-        left = [case.id for case in batch if has_left(case, there, at)]
-        changed += len(await self._carry_out(left, LetGo(there), staff))
+        left = [case for case in batch if has_left(case, everybody, at)]
+        let_go = LetGo(frozenset(case.assignee for case in left if case.assignee), everybody)
+        changed += len(await self._carry_out([case.id for case in left], let_go, staff))
         if len(batch) == LOOKED_AT_ONCE:
             await self._sleep(RESTS * (time.monotonic() - began))
         return changed
@@ -244,9 +244,10 @@ class CaseWatch:
         The first batch has those that were due first; within a batch they are carried out in any order. Returns how
         many changes that made. Raises Unavailable.
         """
-        staff, changed, at = await self._staffing.staff(), 0, self._clock()
+        changed, at = 0, self._clock()
         while ids := await self._cases.waking(at, LOOKED_AT_ONCE):
-            written = await self._carry_out(ids, Wake(), staff)
+            # After an outage this goes on for minutes, in which people come and go.
+            written = await self._carry_out(ids, Wake(), await self._staffing.staff())
             changed += len(written)
             if not written:
                 break

@@ -197,15 +197,19 @@ class Attend(Command):
 
 @dataclass(frozen=True, slots=True)
 class LetGo(Command):
-    """Nobody has the case any more, because the person who had it serves none of its bodies. `people`: who does."""
+    """Nobody has the case any more, because the person who had it serves none of its bodies. `people`: who does.
+
+    `gone`: the people (references) who were seen to have left. Who got the case since may have come after `people`.
+    """
 
     name = "let_go"
     by_people = False
 
+    gone: frozenset[str] = frozenset()
     people: People = NOBODY
 
     def decide(self, case: Case, state: CaseState, policy: Policy, now: datetime) -> list[CaseFact]:
-        """That the person has left; nothing while the person serves one of the bodies."""
-        if not has_left(case, self.people, now):
+        """That the person has left; nothing while the person serves one of the bodies, or another one has the case."""
+        if case.assignee not in self.gone or not has_left(case, self.people, now):
             return []
         return [HandlerLeft(previous=case.state, state=state, previous_assignee=case.assignee or "")]
