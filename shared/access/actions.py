@@ -122,7 +122,7 @@ ACTIONS: Mapping[str, Action] = {
             joint=_HANDLERS,
         ),
         _command("withdraw", "take back a recusal of another person", Role.RESPONDER, Role.COORDINATOR),
-        _command("refuse_recusal", "refuse a party the recusal that they ask for", Role.RESPONDER, Role.COORDINATOR),
+        _command("answer_recusal", "answer a party who asks for a recusal", Role.RESPONDER, Role.COORDINATOR),
         _command(
             "link", "say what a case has to do with another one", Role.RESPONDER, Role.COORDINATOR, joint=_HANDLERS
         ),

@@ -8,7 +8,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from services.notification.routing.audiences import AUDIENCES
-from shared.events import FACTS, Fact
+from shared.events import FACTS, CaseState, Fact
 
 ROUTING = Path(__file__).parents[1] / "routing.toml"
 _BY_NAME = {fact.name: fact for fact in FACTS.values()}
@@ -86,6 +86,10 @@ def _mistake(route: Route, above: Sequence[Route], notices: Collection[str], cha
             return f"there is no {column} “{getattr(route, column)}”"
     if missing := sorted(set(route.only) - _BY_NAME[route.fact].model_fields.keys()):
         return f"the fact has no “{missing[0]}”"
+    if unknown := sorted(set(route.only.get("state", ())) - set(CaseState)):
+        return f"there is no state “{unknown[0]}”"
+    if empty := sorted(field for field, values in route.only.items() if not values):
+        return f"“{empty[0]}” has no value, so the row would tell nobody"
     audience = AUDIENCES[route.recipient]
     if route.fact not in audience.named_by:
         return f"with this fact notification does not know who the {route.recipient} is, and would tell nobody"

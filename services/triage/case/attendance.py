@@ -141,7 +141,7 @@ def voters(case: Case, people: People, policy: Policy, now: datetime) -> frozens
 
     So where bodies work together, a quorum counts the people of all of them: each of them may vote. `now` is UTC-aware.
     """
-    return frozenset(one.ref for one in handlers(case, people, policy, now))
+    return frozenset(one.ref for one in handlers(case, people, policy, now) if one.ref not in case.refusers)
 
 
 def handlers(case: Case, people: People, policy: Policy, now: datetime) -> Iterator[Principal]:

@@ -40,6 +40,7 @@ from shared.events import (
     CaseResumed,
     CaseState,
     MeasureImported,
+    RecusalAnswered,
 )
 
 ENDED = frozenset({CaseState.CLOSED, CaseState.MERGED})
@@ -224,9 +225,19 @@ class Case:
         return frozenset(part)
 
     @property
+    def refusers(self) -> frozenset[str]:
+        """The people (references) who refused what a party asked for: that a person does not handle the case.
+
+        Any of them may be that person, so none of them has a part in the case.
+        """
+        return frozenset(
+            step.actor for step in self.history if step.fact == RecusalAnswered.name and step.detail == "refused"
+        )
+
+    @property
     def apart(self) -> frozenset[str]:
         """The people (references) who may handle the case, and have no part in what it needs now."""
-        return self.deciders if self.state is CaseState.APPEALED else frozenset()
+        return self.refusers | (self.deciders if self.state is CaseState.APPEALED else frozenset())
 
     def paused_for(self, reason: str, now: datetime) -> timedelta:
         """For how many whole days it was paused for a reason since it was opened, or reopened last."""

@@ -134,6 +134,8 @@ def permitted(case: Case, principal: Principal, policy: Policy, now: datetime) -
 def _offers(principal: Principal, form: Form, case: Case, resource: Resource, now: datetime) -> bool:
     answer = allow(principal, form.action, resource, now)
     may = isinstance(answer, Permit) or answer.reason is Reason.SIGN_IN_AGAIN
+    if form.kind.judges and principal.ref in case.refusers:
+        return False
     return may and form.kind.suits(case, principal.ref, answer.role if isinstance(answer, Permit) else None)
 
 

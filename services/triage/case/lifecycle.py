@@ -111,7 +111,7 @@ TRANSITIONS: Mapping[str, Ways] = {
     "confirm": _ANY,
     "withdraw": _ANY,
     "receive_recusal_ask": {**_ANY, CaseState.MERGED: CaseState.MERGED},
-    "refuse_recusal": _ANY,
+    "answer_recusal": _ANY,
     "clear": _ANY,
     "link": _ANY,
     "unlink": _ANY,

@@ -32,6 +32,8 @@ FIELD_MESSAGES = {
     "lead_confirms": "desk-lead-confirms",
     "not_asked": "desk-not-asked",
     "had_part": "desk-had-part",
+    "nobody_recused": "desk-nobody-recused",
+    "recusal_waits": "desk-recusal-waits",
     "not_to_withdraw": "desk-not-to-withdraw",
     **{f"needs_{need}": f"desk-needs-{need}" for need in NEEDS},
     "not_proposed": "desk-not-proposed",

@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from services.triage.case.commands.asking import RefuseRecusal
+from services.triage.case.commands.asking import AnswerRecusal
 from services.triage.case.commands.inquiry import TakeAnswer
 from services.triage.case.commands.joint import EndJoint
 from services.triage.case.commands.recusal import Withdraw
@@ -86,7 +86,7 @@ def entries_of(
     found = {
         *((TakeAnswer.name, one["id"]) for one in talk if not one["told"]),
         *((command, one["id"]) for one in measures for command in one["offers"]),
-        *((RefuseRecusal.name, one["id"]) for one in asks if one["waits"]),
+        *((AnswerRecusal.name, one["id"]) for one in asks if one["waits"]),
         *((EndJoint.name, one["ends"]) for one in referrals if one["ends"]),
     }
     return {(command, entry) for command, entry in found if command in permitted}

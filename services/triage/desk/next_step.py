@@ -9,7 +9,7 @@ from fastapi import Request
 
 from services.triage.case.afterwards import agreement_due, is_answered, last_moment, talk_due
 from services.triage.case.case import ENDED, Case
-from services.triage.case.commands.asking import RefuseRecusal
+from services.triage.case.commands.asking import AnswerRecusal
 from services.triage.case.commands.emergency import ReviewEmergency
 from services.triage.case.hearing import ProposalStep, awaited_until
 from services.triage.case.voting import Tally
@@ -48,7 +48,6 @@ BY_OTHERS: Mapping[str, tuple[str, Callable[[Case, str], bool]]] = {
         lambda case, reader: case.proposal is not None and case.proposal.vote_of(reader) is not None,
     ),
     "decide-appeal": ("await-verdict", lambda case, reader: reader in case.deciders),
-    "decide-recusal": ("await-recusal", lambda case, reader: not RefuseRecusal.suits(case, reader, None)),
     "review-measure": ("await-review", lambda case, reader: not ReviewEmergency.suits(case, reader, None)),
 }
 """What another person has to do: how it is called, and for which readers (references)."""
@@ -90,13 +89,14 @@ def next_step(case: Case, reader: str = "", *, asked: bool = False, proposed: Pr
 
     `reader` (a reference): what this person cannot do, others do. `proposed`: what is next with its proposal, if any.
     """
-    found = _next_step(case, asked=asked, proposed=proposed)
+    found = _next_step(case, asked=asked, proposed=proposed, answers=AnswerRecusal.suits(case, reader, None))
     others_do, is_for = BY_OTHERS.get(found.step, ("", None))
     return replace(found, step=others_do) if is_for and is_for(case, reader) else found
 
 
-def _next_step(case: Case, *, asked: bool, proposed: ProposalStep) -> NextStep:
-    if case.state is CaseState.CLOSED and case.open_recusal_asks:
+def _next_step(case: Case, *, asked: bool, proposed: ProposalStep, answers: bool) -> NextStep:
+    # Who cannot answer a party goes on with the case, and what is urgent goes before it.
+    if answers and case.state is CaseState.CLOSED and case.open_recusal_asks:
         return NextStep("decide-recusal")
     if case.state in ENDED:
         return _in_the_end(case)
@@ -109,7 +109,7 @@ def _next_step(case: Case, *, asked: bool, proposed: ProposalStep) -> NextStep:
         return NextStep("find-people", due_at, name)
     if name in FIRST:
         return NextStep(BY_CLOCK[name or ""], due_at, name)
-    if case.open_recusal_asks:
+    if answers and case.open_recusal_asks and not case.is_urgent:
         return NextStep("decide-recusal", due_at, name)
     if case.referral:
         return NextStep("await-referral", case.referral.accept_by)

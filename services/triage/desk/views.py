@@ -11,6 +11,7 @@ from fastapi import Request, Response
 
 from services.triage.actions import Desk
 from services.triage.case.case import Case
+from services.triage.case.commands.asking import RECUSAL_ANSWERS
 from services.triage.case.commands.command import ChoiceField
 from services.triage.case.commands.emergency import REVIEWS
 from services.triage.case.commands.follow_up import CheckAgreement
@@ -146,6 +147,7 @@ class CaseView:
             "measures": measures,
             "entry": EntryForms(waiting, sent, errors).of,
             "reviews": names.options(request, "review", REVIEWS),
+            "recusal_answers": names.options(request, "recusal-answer", RECUSAL_ANSWERS),
             "conversations": names.options(request, "conversation", CONVERSATIONS),
             "appeals": appeals_of(names, request, principal, case, contents),
             "asked": asked,

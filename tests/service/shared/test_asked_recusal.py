@@ -71,9 +71,9 @@ async def test_a_person_without_a_part_in_the_case_refuses_it_and_the_reporter_r
     async with four_services(Bodies()) as services:
         case, receipt = await asked(services)
         (ask,) = services.cases.stored[case.id].case.open_recusal_asks
-        given = {"ask": ask.id, "why_not": "None of us sits in a council."}
-        assert await order(services, case, BEN, "refuse_recusal", given) == 422
-        assert await order(services, case, DOT, "refuse_recusal", given) == 200
+        given = {"ask": ask.id, "recusal_answer": "refused", "why_not": "None of us sits in a council."}
+        assert await order(services, case, BEN, "answer_recusal", given) == 422
+        assert await order(services, case, DOT, "answer_recusal", given) == 200
         view = await heard(services, receipt)
         assert [one["answer"] for one in view["recusal_asks"]] == ["refused"]
         assert [one["text"] for one in view["messages"]] == [given["why_not"]]

@@ -104,7 +104,7 @@ MAY: dict[str, dict[str, str]] = {
     "case.recuse": {"responder": f"{HANDLING} training", "coordinator": HANDLING},
     "case.confirm": {"responder": f"{HANDLING} training", "coordinator": HANDLING},
     "case.withdraw": {"responder": f"{HANDLING} training", "coordinator": HANDLING},
-    "case.refuse_recusal": {"responder": f"{HANDLING} training", "coordinator": HANDLING},
+    "case.answer_recusal": {"responder": f"{HANDLING} training", "coordinator": HANDLING},
     "case.link": {"responder": f"{HANDLING} training", "coordinator": HANDLING},
     "case.unlink": {"responder": f"{HANDLING} training", "coordinator": HANDLING},
     "case.merge": {"responder": f"{HANDLING} training", "coordinator": HANDLING},

@@ -70,11 +70,11 @@ async def test_what_a_party_asks_for_is_shown_with_its_words_and_answered_by_oth
         pages[who.ref] = (await rig.http.get(f"/desk/cases/{case.code_name}", headers=HTML)).text
         assert "The reporter asks that a person does not handle this case" in pages[who.ref]
         assert "He is her cousin." in pages[who.ref]
-    assert ["refuse_recusal" in page for page in pages.values()] == [False, True]
-    given = {"ask": ask, "why_not": "They are not related."}
-    refused = await rig.order(case, "refuse_recusal", given)
+    assert ["answer_recusal" in page for page in pages.values()] == [False, True]
+    given = {"ask": ask, "recusal_answer": "refused", "why_not": "They are not related."}
+    refused = await rig.order(case, "answer_recusal", given)
     assert [error["code"] for error in refused.json()["errors"]] == ["had_part"]
-    assert (await rig.order(case, "refuse_recusal", given, COLLEAGUE)).status_code == 200
+    assert (await rig.order(case, "answer_recusal", given, COLLEAGUE)).status_code == 200
     (shown,) = (await rig.shown(case))["recusal_asks"]
     assert shown["answer"] == "refused"
     assert rig.vault.statements[(case.report_id, shown["told_id"])] == ("message", "They are not related.")

@@ -232,9 +232,17 @@ def test_a_file_that_is_no_table_of_routes_stops_the_start(text: str) -> None:
         read(text)
 
 
-def test_a_row_names_only_fields_that_its_fact_has() -> None:
-    row = ROW.format("case.decided", "reporter", "news", "email", "now") + 'only = { weather = ["fine"] }\n'
-    with pytest.raises(ValueError, match="the fact has no “weather”"):
+@pytest.mark.parametrize(
+    ("only", "complaint"),
+    [
+        ('{ weather = ["fine"] }', "the fact has no “weather”"),
+        ('{ state = ["closd"] }', "there is no state “closd”"),
+        ("{ outcome = [] }", "“outcome” has no value"),
+    ],
+)
+def test_a_row_names_only_what_its_fact_can_have(only: str, complaint: str) -> None:
+    row = ROW.format("case.decided", "reporter", "news", "email", "now") + f"only = {only}\n"
+    with pytest.raises(ValueError, match=complaint):
         read(row)
 
 

@@ -15,7 +15,7 @@ from services.intake.mailbox.appeals import way_to_appeal
 from services.intake.report.status import Status, follow
 from services.triage.case.attendance import People, attend
 from services.triage.case.case import ENDED, Case, urgency
-from services.triage.case.commands.asking import RefuseRecusal
+from services.triage.case.commands.asking import AnswerRecusal
 from services.triage.case.commands.check_ins import ReceiveCheckIn
 from services.triage.case.commands.command import Command, Words
 from services.triage.case.commands.decision import Decide
@@ -211,7 +211,7 @@ class Life(RuleBasedStateMachine):
         self.status = Status(AT)
         self.offered = 0
         self.look()
-        if wish == RefuseRecusal.name or data.draw(st.booleans()):
+        if wish == AnswerRecusal.name or data.draw(st.booleans()):
             self.ask_recusal()
         to = data.draw(st.sampled_from(sorted(state for state in TRANSITIONS[wish] if state in ENTERED)))
         for _ in (*lead(self.walk, to, data), *fulfil(self.walk, wish, data)):

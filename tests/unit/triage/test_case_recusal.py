@@ -1,5 +1,6 @@
 """To recuse another person takes two people or a coordinator: one person alone has a day's effect, once."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -7,9 +8,11 @@ import pytest
 from services.triage.author import TRIAGE
 from services.triage.case.attendance import NOBODY
 from services.triage.case.case import Case
-from services.triage.case.commands.asking import ReceiveRecusalAsk, RefuseRecusal
+from services.triage.case.commands.asking import AnswerRecusal, ReceiveRecusalAsk
 from services.triage.case.commands.command import Command, Words
-from services.triage.case.commands.handling import Assign, Release
+from services.triage.case.commands.decision import Decide, ProposeDecision, Second
+from services.triage.case.commands.handling import Assign, Claim, Release, Start
+from services.triage.case.commands.merging import Merge
 from services.triage.case.commands.recusal import CONFIRM_WITHIN, Confirm, Recuse, Withdraw
 from services.triage.case.commands.waking import Wake
 from services.triage.case.forms import FORMS
@@ -103,11 +106,47 @@ def test_what_a_party_asks_for_is_granted_once_a_second_person_confirms_the_recu
         assert [ask.answer for ask in granted.recusal_asks] == ["granted"]
 
 
-def test_a_person_who_steps_back_as_a_party_asks_needs_nobody_else() -> None:
-    case, events = after(asked(), Recuse("asked_by_party", BEN.ref, BEN))
-    assert names_of(events) == ["case.recusal_declared", "case.recusal_answered"]
-    assert (case.recused, case.open_recusal_asks, case.lapses_at) == ((BEN.ref,), (), None)
-    assert after(asked(), Recuse("related", BEN.ref, BEN))[0].open_recusal_asks
+def test_who_steps_back_grants_nothing_and_a_person_without_a_part_answers() -> None:
+    waiting = asked()
+    granted = AnswerRecusal(ASK, "granted", Words("w1"), ANN)
+    assert refused(waiting, granted) == "nobody_recused"
+    for ground in ("asked_by_party", "related"):
+        case, events = after(waiting, Recuse(ground, BEN.ref, BEN))
+        assert names_of(events) == ["case.recusal_declared"]
+        assert (case.recused, case.lapses_at, [ask.id for ask in case.open_recusal_asks]) == ((BEN.ref,), None, [ASK])
+        assert [ask.answer for ask in after(case, granted)[0].recusal_asks] == ["granted"]
+
+
+def test_of_two_parties_who_ask_none_is_answered_by_a_recusal_alone() -> None:
+    case, _ = after(asked(), ReceiveRecusalAsk("2" + ASK[1:], "respondent", TOKEN))
+    case, _ = after(case, Recuse("asked_by_party", BEN.ref, ANN))
+    case, events = after(case, Confirm(BEN.ref, CAT))
+    assert names_of(events) == ["case.recusal_confirmed"]
+    case, _ = after(case, AnswerRecusal(ASK, "granted", Words("w1"), ANN))
+    assert [ask.answer for ask in case.recusal_asks] == ["granted", None]
+
+
+def test_what_two_people_granted_nobody_undoes_but_another_coordinator_and_it_waits_again() -> None:
+    case, _ = after(asked(), Recuse("asked_by_party", BEN.ref, ANN))
+    case, _ = after(case, Confirm(BEN.ref, CAT))
+    for who in (ANN, CAT, Actor(ANN.ref, "coordinator")):
+        assert refused(case, Withdraw(BEN.ref, "mistaken", who)) == "not_to_withdraw"
+    case, _ = after(case, Withdraw(BEN.ref, "mistaken", CORA))
+    assert (case.recused, [ask.id for ask in case.open_recusal_asks]) == ((), [ASK])
+
+
+def test_who_refuses_a_party_has_no_part_in_the_case_any_more() -> None:
+    case, _ = after(opened(), ReceiveRecusalAsk(ASK, "reporter", None))
+    assert refused(case, Merge(replace(opened(), id="other"))) == "recusal_waits"
+    case, _ = after(case, AnswerRecusal(ASK, "refused", Words("w1"), BEN))
+    assert refused(case, Claim(BEN)) == refused(case, Assign(BEN.ref)) == "cannot_have"
+    case, _ = after(case, Assign(ANN.ref))
+    case, _ = after(case, Start())
+    propose = ProposeDecision("warning", None, "", Words("p1"), BEN)
+    for command in (propose, Decide("advice", Words("d1"), BEN)):
+        assert refused(case, command) == "cannot_have"
+    case, _ = after(case, replace(propose, by=ANN))
+    assert refused(case, Second(None, BEN)) == "cannot_have"
 
 
 @pytest.mark.parametrize(
@@ -116,15 +155,15 @@ def test_a_person_who_steps_back_as_a_party_asks_needs_nobody_else() -> None:
 )
 def test_people_without_a_part_in_the_case_refuse_it_with_their_reasons(party: str, told: list[str]) -> None:
     case = asked(party)
-    assert refused(case, RefuseRecusal(ASK, Words("w1"), BEN)) == "had_part"
-    assert refused(case, RefuseRecusal(ASK, Words("w1"), Actor(BEN.ref, "coordinator"))) == "had_part"
+    assert refused(case, AnswerRecusal(ASK, "refused", Words("w1"), BEN)) == "had_part"
+    assert refused(case, AnswerRecusal(ASK, "refused", Words("w1"), Actor(BEN.ref, "coordinator"))) == "had_part"
     put_back, _ = after(case, Release(Words("r1"), BEN))
-    assert refused(put_back, RefuseRecusal(ASK, Words("w1"), BEN)) == "had_part"
-    assert [RefuseRecusal.suits(case, who.ref, None) for who in (BEN, ANN)] == [False, True]
-    case, events = after(case, RefuseRecusal(ASK, Words("w1"), ANN))
+    assert refused(put_back, AnswerRecusal(ASK, "refused", Words("w1"), BEN)) == "had_part"
+    assert [AnswerRecusal.suits(case, who.ref, None) for who in (BEN, ANN)] == [False, True]
+    case, events = after(case, AnswerRecusal(ASK, "refused", Words("w1"), ANN))
     assert [name for name in names_of(events) if name.startswith("case.")] == told
     assert [(ask.answer, ask.told_id) for ask in case.recusal_asks] == [("refused", "w1")]
-    assert refused(case, RefuseRecusal(ASK, Words("w2"), CAT)) == "not_asked"
+    assert refused(case, AnswerRecusal(ASK, "refused", Words("w2"), CAT)) == "not_asked"
 
 
 def test_one_person_alone_confirms_nothing_in_no_role() -> None:

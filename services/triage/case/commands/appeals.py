@@ -133,6 +133,7 @@ class DecideAppeal(Command):
     """Decide on an appeal, with the reasons for it. Who took part in the decision before does not."""
 
     name = "decide_appeal"
+    judges = True
 
     verdict: Annotated[str, ChoiceField(offers=lambda _policy: VERDICTS)]
     why: Annotated[Words, WordsField(kept_as="reason", outlived=True)]

@@ -1,6 +1,7 @@
 """A party asks that a person with a conflict does not handle the case, and people without a part in it answer. Pure.
 
 It is granted by a recusal on the ground ASKED, which takes two people: see services.triage.case.commands.recusal.
+Where that leaves open what is granted, a person without a part in the case says it.
 """
 
 from collections.abc import Iterable
@@ -9,7 +10,7 @@ from datetime import datetime
 from typing import Annotated
 
 from services.triage.case.case import Case
-from services.triage.case.commands.command import Command, EntryField, Words, WordsField
+from services.triage.case.commands.command import ChoiceField, Command, EntryField, Words, WordsField
 from services.triage.case.parts import had_part
 from shared.access.principal import Role
 from shared.events import Actor, CaseFact, CaseState, RecusalAnswered, RecusalAsked, ReporterTold
@@ -41,16 +42,18 @@ class ReceiveRecusalAsk(Command):
 
 
 @dataclass(frozen=True, slots=True)
-class RefuseRecusal(Command):
-    """Tell a party why the person may handle the case who they ask should not.
+class AnswerRecusal(Command):
+    """Tell a party that a person was recused as they asked, or why the person may handle the case.
 
-    Nobody does so who had a part in the case: the person may be the one that is meant.
+    Nobody does so who had a part in the case: the person may be the one that is meant. For the same reason, who refuses
+    gets no part in it afterwards (`Case.refusers`).
     """
 
-    name = "refuse_recusal"
+    name = "answer_recusal"
     own_place = True
 
     ask: Annotated[str, EntryField()]
+    recusal_answer: Annotated[str, ChoiceField(offers=lambda _policy: RECUSAL_ANSWERS)]
     why_not: Annotated[Words, WordsField(kept_as="message")]
     by: Actor
 
@@ -65,11 +68,15 @@ class RefuseRecusal(Command):
         return person not in had_part(case)
 
     def faults(self, case: Case, policy: Policy, now: datetime) -> Iterable[FieldError]:
-        """Nobody waits for the answer, or the person had a part in the case, in whatever role."""
+        """Nobody waits for the answer, the person had a part in the case in whatever role, or nobody is recused yet."""
         if self.ask and self.ask not in {ask.id for ask in case.open_recusal_asks}:
             yield FieldError("/ask", "not_asked", "This does not wait for an answer.")
         elif self.by.ref in had_part(case):
             yield FieldError("/ask", "had_part", "You had a part in this case. Another person answers this.")
+        elif self.recusal_answer == GRANTED and all(one.confirm_by is not None for one in case.recusals):
+            yield FieldError(
+                "/recusal_answer", "nobody_recused", "Nobody is recused for good yet. Recuse the person."
+            )
 
     def decide(self, case: Case, state: CaseState, policy: Policy, now: datetime) -> list[CaseFact]:
         """The answer, which a reporter reads as a message."""
@@ -84,7 +91,7 @@ class RefuseRecusal(Command):
                 state=state,
                 ask_id=asked.id,
                 party=asked.party,
-                recusal_answer=REFUSED,
+                recusal_answer=self.recusal_answer,
                 told_id=self.why_not.id,
             ),
             *told,
@@ -92,8 +99,12 @@ class RefuseRecusal(Command):
 
 
 def granted(case: Case, state: CaseState) -> list[RecusalAnswered]:
-    """That what parties asked for is granted, because a recusal on that ground holds now."""
+    """That what a party asked for is granted, because a recusal on that ground holds now.
+
+    Where several wait for an answer, nobody can tell which one it is.
+    """
+    asks = case.open_recusal_asks
     return [
         RecusalAnswered(previous=case.state, state=state, ask_id=ask.id, party=ask.party, recusal_answer=GRANTED)
-        for ask in case.open_recusal_asks
+        for ask in (asks if len(asks) == 1 else ())
     ]

@@ -294,7 +294,8 @@ class Command:
 
     `by_people`: people give it, so that it has a form, a route and the action `case.<name>`; `button`: the desk has a
     button for it without any value, beside its form; `own_place`: the desk offers it at what it is about, and not among
-    the others; `sorts`: its answer tells what the policy says of the case now; `by_asked`: people of
+    the others; `sorts`: its answer tells what the policy says of the case now; `judges`:
+    who refused a party a recusal does not give it; `by_asked`: people of
     the body give it that the case is referred to. A command with an attribute `by` gets
     the actor who gives it; one with an attribute `token` gets the token that the case has for its person, or without a
     person for the actor; one with an attribute `people` gets those who could handle the case. One with
@@ -311,6 +312,7 @@ class Command:
     button: ClassVar[bool] = False
     own_place: ClassVar[bool] = False
     sorts: ClassVar[bool] = False
+    judges: ClassVar[bool] = False
 
     @classmethod
     def said_in(cls, state: CaseState) -> str:

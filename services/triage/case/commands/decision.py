@@ -56,6 +56,7 @@ class ProposeDecision(Command):
     """Propose an outcome to the others of the body, with the reasons for it. It takes the place of one's own before."""
 
     name = "propose_decision"
+    judges = True
 
     outcome: Annotated[str, ChoiceField(offers=lambda policy: tuple(policy.outcomes))]
     until: Annotated[date | None, DayField(optional=True)]
@@ -114,6 +115,7 @@ class Second(Command):
     """Agree with the proposal of another person."""
 
     name = "second"
+    judges = True
 
     why: Annotated[Words | None, WordsField(kept_as="reason", outlived=True, optional=True)]
     by: Actor
@@ -142,6 +144,7 @@ class Object(Command):
     """Object to the proposal of another person, with the reasons for it."""
 
     name = "object"
+    judges = True
 
     why: Annotated[Words, WordsField(kept_as="reason", outlived=True)]
     by: Actor
@@ -174,6 +177,7 @@ class Decide(Command):
     """
 
     name = "decide"
+    judges = True
 
     outcome: Annotated[str, ChoiceField(offers=lambda policy: tuple(policy.outcomes))]
     reason: Annotated[Words, WordsField(kept_as="reason", outlived=True)]

@@ -91,6 +91,7 @@ class ReviewEmergency(Command):
     """Confirm or end a measure that another person has taken in an emergency."""
 
     name = "review_emergency"
+    judges = True
     own_place = True
 
     measure_id: Annotated[str, EntryField()]

@@ -55,6 +55,8 @@ class Merge(Command):
         elif case.joined:
             # Those bodies have no part in the survivor.
             yield FieldError("/other", "is_joint", "Other handling bodies work on this case.")
+        elif case.open_recusal_asks:
+            yield FieldError("/other", "recusal_waits", "A party of this case waits to hear who does not handle it.")
         elif any(measure.stands for measure in case.measures):
             # On a merged case nothing comes due, and measures have to end.
             yield FieldError("/other", "measures_stand", "Measures of this case still hold.")

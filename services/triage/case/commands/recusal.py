@@ -100,7 +100,6 @@ class Recuse(Command):
                 assignee=None if is_named or person == case.assignee else case.assignee,
                 confirm_by=now + CONFIRM_WITHIN if alone else None,
             ),
-            *(granted(case, state) if self.ground == ASKED and not alone else ()),
         ]
 
     @property
@@ -222,8 +221,10 @@ def _refs(people: People, body: str | None) -> frozenset[str]:
 def may_withdraw(recusal: Recusal, by: Actor) -> bool:
     """Whether this actor may take a recusal back. What was confirmed stays, unless a coordinator or its author does so.
 
-    Nobody takes back what a person has said of themselves.
+    Nobody takes back what a person has said of themselves, and nobody alone what two have done for a party.
     """
     if recusal.person == recusal.by:
         return False
+    if recusal.ground == ASKED and recusal.confirm_by is None:
+        return by.role == Role.COORDINATOR and by.ref != recusal.by
     return recusal.confirm_by is not None or by.role == Role.COORDINATOR or by.ref == recusal.by

@@ -14,7 +14,7 @@ from services.triage.case.commands.importing import ImportMeasure
 from services.triage.case.commands.opening import Open
 from services.triage.case.deadlines import judge
 from services.triage.case.evolve.fold import fold
-from services.triage.case.lifecycle import TRANSITIONS, FieldsRefused, NotPermitted
+from services.triage.case.lifecycle import TRANSITIONS, FieldsRefused, NotPermitted, cannot_have
 from services.triage.case.measure_follow_up import follow_measures
 from shared.events import Actor, CaseFact, CaseState, DeadlineFact, Draft, Event, MeasureFollowUpSet, stamp
 from shared.policy import Policy
@@ -55,6 +55,9 @@ def _step(case: Case | None, command: Command, policy: Policy, now: datetime) ->
         assert isinstance(command, Open | ImportMeasure) and isinstance(way, CaseState)  # noqa: S101, PT018
         return command.decide(case, way, policy, now)
     state = way if isinstance(way, CaseState) else command.leads(case)
+    by = getattr(command, "by", None)
+    if command.judges and by is not None and by.ref in case.refusers:
+        raise FieldsRefused((cannot_have(),))
     if faults := tuple(command.faults(case, policy, now)):
         raise FieldsRefused(faults)
     return command.decide(case, state, policy, now)

@@ -38,6 +38,13 @@ def _ended(case: Case, fact: RecusalWithdrawn | RecusalLapsed, _event: Event) ->
     }
 
 
+def _withdrawn(case: Case, fact: RecusalWithdrawn, event: Event) -> Fields:
+    # What two people had granted a party waits for an answer again.
+    is_reopened = any(one.person == fact.person and one.ground == "asked_by_party" for one in case.recusals)
+    asks = tuple(replace(ask, answer=None) if ask.answer == "granted" else ask for ask in case.recusal_asks)
+    return {**_ended(case, fact, event), **({"recusal_asks": asks} if is_reopened else {})}
+
+
 def _asked(case: Case, fact: RecusalAsked, event: Event) -> Fields:
     return {"recusal_asks": (*case.recusal_asks, RecusalAsk(fact.ask_id, fact.party, event.time, fact.respondent))}
 
@@ -53,7 +60,7 @@ def _answered(case: Case, fact: RecusalAnswered, _event: Event) -> Fields:
 CHANGES = {
     RecusalDeclared: _declared,
     RecusalConfirmed: _confirmed,
-    RecusalWithdrawn: _ended,
+    RecusalWithdrawn: _withdrawn,
     RecusalLapsed: _ended,
     RecusalAsked: _asked,
     RecusalAnswered: _answered,
