@@ -48,7 +48,7 @@ async def test_a_role_is_given_and_taken_without_javascript(rig: Rig, browser: B
     await sign_in(page, rig, address)
     await page.goto(f"{address}/desk")
     await page.get_by_role("link", name="Roster").click()
-    await page.get_by_label("Find a person by their reference").fill(NEW)
+    await page.get_by_label("Find a person by code name or reference").fill(NEW)
     await page.get_by_role("button", name="Find").click()
     await page.get_by_text("Give a role", exact=True).click()
     await page.get_by_label("Role", exact=True).select_option("responder")

@@ -29,5 +29,5 @@ async def refresh_rosters(app: FastAPI) -> None:
 
 
 def _rosters_of(app: FastAPI) -> list[Roster]:
-    gates = {route.behind for route in app.routes if isinstance(route, GatedRoute)}
+    gates = {route.behind for route in getattr(app, "routes", ()) if isinstance(route, GatedRoute)}
     return [gate.roster for gate in gates if gate.roster]

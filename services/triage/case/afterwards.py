@@ -5,6 +5,7 @@ from datetime import date, datetime
 from services.triage.case.case import NEVER, RESPONDENT, Case
 from services.triage.case.values import Agreement, Measure, Step, end_of
 from shared.events import CaseState, CaseUnwatched, CaseWatched, CheckInKept, CheckInsEnded
+from shared.times import parse_day
 
 CHECKED_IN = frozenset({CaseState.DECIDED, CaseState.FOLLOWING_UP, CaseState.CLOSED})
 """The states in which handlers note whether an agreement is kept."""
@@ -29,9 +30,14 @@ def is_to_check(agreement: Agreement) -> bool:
     return agreement.kept in _UNCERTAIN
 
 
+def last_day(agreement: Agreement) -> date:
+    """The last day of an agreement."""
+    return parse_day(agreement.by_when)
+
+
 def last_moment(agreement: Agreement) -> datetime:
     """When the last day of an agreement is over (UTC-aware)."""
-    return end_of(date.fromisoformat(agreement.by_when)) or NEVER
+    return end_of(last_day(agreement)) or NEVER
 
 
 def agreement_due(case: Case) -> Agreement | None:

@@ -11,7 +11,15 @@ from services.triage.case.commands.recusal import Recuse
 from services.triage.case.commands.table import COMMANDS
 from services.triage.case.commands.waking import Wake
 from services.triage.case.lifecycle import TRANSITIONS, states_of
-from shared.events import CaseDecided, CaseState, MeasureEnded, RecusalConfirmed, RecusalDeclared, RecusalLapsed
+from shared.events import (
+    CaseDecided,
+    CaseState,
+    MeasureEnded,
+    RecusalAnswered,
+    RecusalConfirmed,
+    RecusalDeclared,
+    RecusalLapsed,
+)
 
 PAGE = Path(__file__).parents[3] / "docs/case-lifecycle.md"
 
@@ -46,5 +54,5 @@ def test_each_command_has_its_row() -> None:
 
 def test_facts_are_found_in_what_a_command_decides() -> None:
     assert facts_of(Decide) == (CaseDecided, MeasureEnded)
-    assert set(facts_of(Recuse)) == {RecusalDeclared, RecusalConfirmed}
+    assert set(facts_of(Recuse)) == {RecusalDeclared, RecusalConfirmed, RecusalAnswered}
     assert RecusalLapsed in facts_of(Wake)

@@ -74,9 +74,7 @@ class AnswerRecusal(Command):
         elif self.by.ref in had_part(case):
             yield FieldError("/ask", "had_part", "You had a part in this case. Another person answers this.")
         elif self.recusal_answer == GRANTED and all(one.confirm_by is not None for one in case.recusals):
-            yield FieldError(
-                "/recusal_answer", "nobody_recused", "Nobody is recused for good yet. Recuse the person."
-            )
+            yield FieldError("/recusal_answer", "nobody_recused", "Nobody is recused for good yet. Recuse the person.")
 
     def decide(self, case: Case, state: CaseState, policy: Policy, now: datetime) -> list[CaseFact]:
         """The answer, which a reporter reads as a message."""

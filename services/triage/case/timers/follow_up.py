@@ -1,8 +1,8 @@
 """The reporter is asked how it goes, once more, and then no more; handlers look whether agreements are kept. Pure."""
 
-from datetime import date, datetime
+from datetime import datetime
 
-from services.triage.case.afterwards import CHECKED_IN, is_to_check, last_moment
+from services.triage.case.afterwards import CHECKED_IN, is_to_check, last_day, last_moment
 from services.triage.case.case import Case
 from services.triage.case.check_ins import NO_ANSWER, is_asked_in, kept
 from services.triage.case.timers.timer import Timer
@@ -62,7 +62,7 @@ def _over(case: Case, _policy: Policy, now: datetime) -> list[CaseFact]:
             state=case.state,
             agreement_id=one.id,
             who=one.who,
-            by_when=date.fromisoformat(one.by_when),
+            by_when=last_day(one),
         )
         for one in case.agreements
         if _waits(one) and last_moment(one) <= now
