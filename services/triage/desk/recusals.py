@@ -25,7 +25,7 @@ def asks_of(names: CaseNames, request: Request, case: Case, contents: Contents |
             "party": names.code(request, "party", ask.party),
             "text": said.get(ask.id),
             "waits": ask.answer is None,
-            "answer": names.code(request, "recusal_answer", ask.answer) if ask.answer else None,
+            "answer": names.code(request, "recusal-answer", ask.answer) if ask.answer else None,
             "told": said.get(ask.told_id or ""),
         }
         for ask in sorted(case.recusal_asks, key=lambda ask: ask.answer is not None)

@@ -147,7 +147,7 @@ class CaseView:
             "measures": measures,
             "entry": EntryForms(waiting, sent, errors).of,
             "reviews": names.options(request, "review", REVIEWS),
-            "recusal_answers": names.options(request, "recusal_answer", RECUSAL_ANSWERS),
+            "recusal_answers": names.options(request, "recusal-answer", RECUSAL_ANSWERS),
             "conversations": names.options(request, "conversation", CONVERSATIONS),
             "appeals": appeals_of(names, request, principal, case, contents),
             "asked": asked,

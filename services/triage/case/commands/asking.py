@@ -53,7 +53,7 @@ class AnswerRecusal(Command):
     own_place = True
 
     ask: Annotated[str, EntryField()]
-    recusal_answer: Annotated[str, ChoiceField(offers=lambda _policy: RECUSAL_ANSWERS)]
+    recusal_answer: Annotated[str, ChoiceField(offers=lambda _policy: RECUSAL_ANSWERS, said_as="recusal-answer")]
     why_not: Annotated[Words, WordsField(kept_as="message")]
     by: Actor
 
