@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from pathlib import Path
 from random import Random
 from typing import Any
 
@@ -41,10 +42,7 @@ SECONDS = int(os.environ.get("HEARTH_TEST_KILL_SECONDS", "90"))
 BETWEEN = 10.0
 """Seconds from one kill to the next."""
 STUCK = timedelta(seconds=30)
-STARTS = 2
-"""A case waits for at most so many starts of a replica: of the one that was killed, and of one that joins meanwhile."""
-QUIET = timedelta(seconds=3)
-"""A start of a replica on a machine that does nothing else."""
+"""Nothing is stuck for longer than this where nobody else uses the processors."""
 MOST_STUCK = timedelta(seconds=90)
 """Nothing is stuck for longer than this, however busy the machine is."""
 FIRST_RESPONSE = timedelta(days=7)
@@ -68,12 +66,14 @@ class Replicas:
             self._processes.append(more)
         self.addresses = [process.address for process in self._processes]
         self.kills = 0
-        began = time.monotonic()
+        self._slower = 1.0
         for process in self._processes:
             system.stack.wait_service(process)
-        # Where others use the machine, two starts take longer by so much than on a quiet one, up to a bound.
-        slower = STARTS * max(timedelta(), timedelta(seconds=time.monotonic() - began) - QUIET)
-        self.patience = min(STUCK + slower, MOST_STUCK)
+
+    @property
+    def patience(self) -> timedelta:
+        """STUCK, as many times longer as the slowest replica took for its work while others had the processors."""
+        return min(STUCK * self._slower, MOST_STUCK)
 
     def kill_in_turn(self, seconds: float) -> None:
         """Kill one every ten seconds, and start it again at once."""
@@ -82,6 +82,7 @@ class Replicas:
             place = self.kills % len(self._processes)
             victim = self._processes[place]
             assert victim.alive(), f"replica {place + 1} ended by itself with status {victim.returncode}"
+            self._slower = max(self._slower, slowed_down(victim.pid))
             victim.kill()
             assert victim.returncode == -signal.SIGKILL
             self._processes[place] = self._start(place)
@@ -103,6 +104,12 @@ class Replicas:
         if place == 0:
             self._system.processes["triage"] = process
         return process
+
+
+def slowed_down(pid: int) -> float:
+    """How many times longer a process took than its processor time, because it waited for a processor (schedstat)."""
+    used, waited, _ = map(int, Path(f"/proc/{pid}/schedstat").read_text(encoding="utf-8").split())
+    return (used + waited) / used
 
 
 class Claims:
