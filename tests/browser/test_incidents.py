@@ -129,6 +129,7 @@ async def test_an_insult_goes_from_the_form_to_the_follow_up_by_keyboard_alone_o
         assert (case.state, case.outcome, case.check_ins[0].answer) == ("closed", "warning", "answered")
 
 
+@pytest.mark.slow
 async def test_a_sanction_is_voted_on_appealed_and_followed_up_by_keyboard_alone_on_a_desktop(browser: Browser) -> None:
     cast = Cast({"people": {name: {"of": ["enwiki_oversight"]} for name in ("Ola", "Pia", "Quin")}})
     async with telling(cast, DESKTOP, "doxing") as walk:
