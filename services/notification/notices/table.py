@@ -103,42 +103,9 @@ def _asked(name: str, messages: Messages, links: Links, language: str, deliverie
     return _cases(messages, links, language, deliveries, subject, f"mail-{name}-text", f"mail-{name}-why")
 
 
-def _urgent_case(messages: Messages, links: Links, language: str, deliveries: Sequence[Delivery]) -> Notice:
-    return _cases(
-        messages, links, language, deliveries, "mail-urgent-case-subject", "mail-urgent-case-text"
-    )  # fmt: skip
-
-
-def _appeal(messages: Messages, links: Links, language: str, deliveries: Sequence[Delivery]) -> Notice:
-    return _cases(messages, links, language, deliveries, "mail-appeal-subject", "mail-appeal-text")
-
-
-def _recusal_asked(messages: Messages, links: Links, language: str, deliveries: Sequence[Delivery]) -> Notice:
-    return _cases(messages, links, language, deliveries, "mail-recusal-asked-subject", "mail-recusal-asked-text")
-
-
-def _answer(messages: Messages, links: Links, language: str, deliveries: Sequence[Delivery]) -> Notice:
-    return _cases(messages, links, language, deliveries, "mail-answer-subject", "mail-answer-text")
-
-
-def _measure(messages: Messages, links: Links, language: str, deliveries: Sequence[Delivery]) -> Notice:
-    return _cases(messages, links, language, deliveries, "mail-measure-subject", "mail-measure-text")
-
-
-def _planned(messages: Messages, links: Links, language: str, deliveries: Sequence[Delivery]) -> Notice:
-    return _cases(messages, links, language, deliveries, "mail-planned-subject", "mail-planned-text")
-
-
-def _free_case(messages: Messages, links: Links, language: str, deliveries: Sequence[Delivery]) -> Notice:
-    return _cases(messages, links, language, deliveries, "mail-free-case-subject", "mail-free-case-text")
-
-
-def _due_soon(messages: Messages, links: Links, language: str, deliveries: Sequence[Delivery]) -> Notice:
-    return _cases(messages, links, language, deliveries, "mail-due-soon-subject", "mail-due-soon-text")
-
-
-def _overdue(messages: Messages, links: Links, language: str, deliveries: Sequence[Delivery]) -> Notice:
-    return _cases(messages, links, language, deliveries, "mail-overdue-subject", "mail-overdue-text")
+def _told(name: str, messages: Messages, links: Links, language: str, deliveries: Sequence[Delivery]) -> Notice:
+    """What a body is told of its cases: `name` begins the keys of its messages."""
+    return _cases(messages, links, language, deliveries, f"mail-{name}-subject", f"mail-{name}-text")
 
 
 def _waits_too_long(messages: Messages, links: Links, language: str, deliveries: Sequence[Delivery]) -> Notice:
@@ -215,19 +182,19 @@ def _deadline(messages: Messages, language: str, deadline: Deadline) -> str:
 NOTICES: Mapping[str, Compose] = {
     "acknowledgement": _acknowledgement,
     "new_case": _new_case,
-    "urgent_case": _urgent_case,
+    "urgent_case": partial(_told, "urgent-case"),
     "news": partial(_to_follow_up, "news"),
     "check_in": partial(_to_follow_up, "check-in"),
     "referral": partial(_asked, "referral"),
     "invitation": partial(_asked, "invitation"),
-    "appeal": _appeal,
-    "answer": _answer,
-    "free_case": _free_case,
-    "planned": _planned,
-    "recusal_asked": _recusal_asked,
-    "measure": _measure,
-    "due_soon": _due_soon,
-    "overdue": _overdue,
+    "appeal": partial(_told, "appeal"),
+    "answer": partial(_told, "answer"),
+    "free_case": partial(_told, "free-case"),
+    "planned": partial(_told, "planned"),
+    "recusal_asked": partial(_told, "recusal-asked"),
+    "measure": partial(_told, "measure"),
+    "due_soon": partial(_told, "due-soon"),
+    "overdue": partial(_told, "overdue"),
     "waits_too_long": _waits_too_long,
 }
 """What each notice of routing.toml says."""

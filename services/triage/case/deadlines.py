@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence, Set
 from datetime import datetime, timedelta
 
 from services.triage.case.case import Case
+from services.triage.case.clocks import started
 from services.triage.case.stages import follow_stages
 from services.triage.case.updates import follow_updates
 from shared.events import (
@@ -110,16 +111,7 @@ def _restarted(case: Case, policy: Policy, now: datetime) -> Iterator[DeadlineFa
     for name, rule in policy.deadlines.items():
         has = name in due or (imported and rule.applies_to(case.lane or "standard"))
         if rule.starts == "received" and rule.restarts and has:
-            started = policy.deadline(name, now, case.body)
-            yield DeadlineStarted(
-                previous=state,
-                state=state,
-                deadline=name,
-                previous_due_at=due.get(name),
-                due_at=started.due_at,
-                warn_at=started.warn_at,
-                escalate_at=started.escalate_at,
-            )
+            yield started(state, policy.deadline(name, now, case.body), due.get(name))
 
 
 def _met_at_once(fact: CaseTriaged, names: Set[str], policy: Policy, now: datetime) -> Iterator[DeadlineMet]:

@@ -4,14 +4,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from datetime import datetime
 
 from services.triage.case.case import Case
+from services.triage.case.clocks import run_clocks
 from shared.events import (
     CaseFact,
     CaseState,
     CheckInKept,
     CheckInsEnded,
     DeadlineFact,
-    DeadlineMet,
-    DeadlineStarted,
     FollowUpBegun,
 )
 from shared.policy import Policy
@@ -49,20 +48,4 @@ def follow_stages(
         return
     for start, stands in STAGES.items():
         is_there = stands(case, facts)
-        for rule in policy.starting(start):
-            running = next((one for one in case.deadlines if one.name == rule.id and one.met_at is None), None)
-            if running and rule.met_by.isdisjoint(told):
-                if not is_there:
-                    yield DeadlineMet(
-                        previous=state, state=state, deadline=rule.id, due_at=running.due_at, met_at=now
-                    )  # fmt: skip
-            elif is_there and rule.met_by and rule.applies_to(case.lane or "standard"):
-                clock = policy.deadline(rule.id, now, case.body)
-                yield DeadlineStarted(
-                    previous=state,
-                    state=state,
-                    deadline=rule.id,
-                    due_at=clock.due_at,
-                    warn_at=clock.warn_at,
-                    escalate_at=clock.escalate_at,
-                )
+        yield from run_clocks(case, start, state, told, policy, now, begin=is_there, end=not is_there)

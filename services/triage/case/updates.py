@@ -4,8 +4,9 @@ from collections.abc import Iterator, Set
 from datetime import datetime
 
 from services.triage.case.case import Case
+from services.triage.case.clocks import run_clocks
 from services.triage.case.lifecycle import BEFORE_DECISION
-from shared.events import CaseState, DeadlineFact, DeadlineMet, DeadlineStarted, ReporterLost
+from shared.events import CaseState, DeadlineFact, ReporterLost
 from shared.policy import Policy
 
 OWED = frozenset({*BEFORE_DECISION, CaseState.REFERRED, CaseState.APPEALED, CaseState.REOPENED})
@@ -26,18 +27,6 @@ def follow_updates(
         return
     is_lost = ReporterLost.name in told
     is_owed = state in OWED and not is_lost
-    for rule in policy.starting("last_update"):
-        running = next((one for one in case.deadlines if one.name == rule.id and one.met_at is None), None)
-        if running and rule.met_by.isdisjoint(told):
-            if not is_owed and (is_lost or state != CaseState.MERGED):
-                yield DeadlineMet(previous=state, state=state, deadline=rule.id, due_at=running.due_at, met_at=now)
-        elif is_owed and not stands and rule.met_by and rule.applies_to(case.lane or "standard"):
-            clock = policy.deadline(rule.id, now, case.body)
-            yield DeadlineStarted(
-                previous=state,
-                state=state,
-                deadline=rule.id,
-                due_at=clock.due_at,
-                warn_at=clock.warn_at,
-                escalate_at=clock.escalate_at,
-            )
+    ends = not is_owed and (is_lost or state != CaseState.MERGED)
+    begins = is_owed and not stands
+    yield from run_clocks(case, "last_update", state, told, policy, now, begin=begins, end=ends)

@@ -1,0 +1,39 @@
+"""Clocks that run while a case stands somewhere: begun where it comes there, kept where it goes on. Pure."""
+
+from collections.abc import Iterator, Set
+from datetime import datetime
+
+from services.triage.case.case import Case
+from shared.events import DeadlineFact, DeadlineMet, DeadlineStarted
+from shared.policy import Policy
+from shared.policy.model import Clock, ClockStart
+
+
+def run_clocks(
+    case: Case, start: ClockStart, state: str, told: Set[str], policy: Policy, now: datetime, *, begin: bool, end: bool
+) -> Iterator[DeadlineFact]:
+    """What a step does to the clocks of this start. `now` is UTC-aware.
+
+    `told`: the names of the facts of the step; `state`: that of the case after them. What keeps a clock begins its next
+    line. `begin`: it runs from now on, if it does not run; `end`: if it runs, it is kept.
+    """
+    for rule in policy.starting(start):
+        running = next((one for one in case.deadlines if one.name == rule.id and one.met_at is None), None)
+        if running and rule.met_by.isdisjoint(told):
+            if end:
+                yield DeadlineMet(previous=state, state=state, deadline=rule.id, due_at=running.due_at, met_at=now)
+        elif begin and rule.met_by and rule.applies_to(case.lane or "standard"):
+            yield started(state, policy.deadline(rule.id, now, case.body))
+
+
+def started(state: str, clock: Clock, previous_due_at: datetime | None = None) -> DeadlineStarted:
+    """That a clock runs from now on. `previous_due_at` (UTC-aware): of the line before."""
+    return DeadlineStarted(
+        previous=state,
+        state=state,
+        deadline=clock.name,
+        previous_due_at=previous_due_at,
+        due_at=clock.due_at,
+        warn_at=clock.warn_at,
+        escalate_at=clock.escalate_at,
+    )
