@@ -141,7 +141,7 @@ def voters(case: Case, people: People, policy: Policy, now: datetime) -> frozens
 
     So where bodies work together, a quorum counts the people of all of them: each of them may vote. `now` is UTC-aware.
     """
-    return frozenset(one.ref for one in handlers(case, people, policy, now) if one.ref not in case.refusers)
+    return frozenset(one.ref for one in handlers(case, people, policy, now)) - case.refusers
 
 
 def handlers(case: Case, people: People, policy: Policy, now: datetime) -> Iterator[Principal]:
@@ -154,8 +154,9 @@ def handlers(case: Case, people: People, policy: Policy, now: datetime) -> Itera
 
 def able(case: Case, people: People, policy: Policy, now: datetime) -> list[Principal]:
     """The people who can get the case, each once: they may handle it, and have a part in what it needs now."""
-    found = {one.ref: one for one in handlers(case, people, policy, now) if one.ref not in case.apart}
-    return list(found.values())
+    # Who is apart is found in the whole history of the case, so it is asked once.
+    apart = case.apart
+    return list({one.ref: one for one in handlers(case, people, policy, now) if one.ref not in apart}.values())
 
 
 def served_by(case: Case, person: str, people: People, now: datetime) -> tuple[str, ...]:
