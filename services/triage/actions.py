@@ -10,12 +10,14 @@ import orjson
 
 from services.triage.case.attendance import People, able
 from services.triage.case.case import Case
+from services.triage.case.commands.asking import RECUSAL_ASK
 from services.triage.case.commands.command import Command, takes
 from services.triage.case.commands.sorting import way_of
 from services.triage.case.commands.table import carry_out, carry_out_other
 from services.triage.case.forms import FORMS, Form, read, resource_of
 from services.triage.case.lifecycle import FieldsRefused, NotPermitted, Taken, cannot_have
 from services.triage.case.outline import outline_of
+from services.triage.case.parts import asks_for
 from services.triage.case.tokens import Tokens
 from services.triage.case.values import Note
 from services.triage.case.voting import Tally, count_votes
@@ -25,6 +27,7 @@ from services.triage.others import Beside, Others
 from services.triage.patterns.actions import GroupedShown, Patterns, Similar
 from services.triage.requests import CommandRequest, CommandResult, VersionConflict
 from services.triage.sight import Sight
+from services.triage.statements import without_statements
 from services.triage.stored import CaseChange, CaseStore, Staffing, StoredCase, count_passed_on
 from shared import metrics
 from shared.access.authorization import demand, is_permitted
@@ -117,6 +120,7 @@ class Desk:
         contents = found.get(case.report_id) or Contents(case.report_id, {})
         contents = (await self.beside(principal, case)).contents(case, contents)
         contents = without_hidden_notes(case, contents, principal, self._clock())
+        contents = without_statements(contents, RECUSAL_ASK, asks_for(case, principal.ref))
         if not contents.sections or not self.tells_reporter(case, principal):
             return contents
         who = await self._vault.read([case.report_id], sections=("reporter",), purpose="identify", behalf=actor)

@@ -20,7 +20,9 @@ from shared.policy.retention import Retention
 Lane = Literal["standard", "emergency", "child_protection"]
 CommunityKind = Literal["wiki", "affiliate", "event", "technical_space", "global"]
 Consent = Literal["alone", "four_eyes", "two_thirds"]
-ClockStart = Literal["received", "referred", "last_update", "emergency_measure", "decided", "appealed", "followed_up"]
+ClockStart = Literal[
+    "received", "referred", "last_update", "emergency_measure", "decided", "appealed", "followed_up", "recusal_asked"
+]
 
 EVERYWHERE = Calendar()
 """The calendar of a handling body that names none."""
@@ -28,6 +30,8 @@ GLOBAL_COMMUNITY = "global"
 UNCLASSIFIED = "unclassified"
 MEASURE_REVIEW = "emergency_measure_review"
 """The deadline by which a measure is reviewed that one person has taken in an emergency."""
+RECUSAL_ANSWER = "recusal_answer"
+"""The deadline by which a party hears who asked that a person does not handle the case."""
 QUORUM = 2
 """The `quorum` of a handling body that names none."""
 

@@ -201,6 +201,10 @@ class Case:
         """What parties asked for, and nobody has answered yet."""
         return tuple(ask for ask in self.recusal_asks if ask.answer is None)
 
+    def granted_by(self, person: str) -> bool:
+        """Whether the recusal of this person is one that a party asked for."""
+        return any(one.person == person and one.ground == "asked_by_party" for one in self.recusals)
+
     @property
     def appeal(self) -> Appeal | None:
         """The appeal that waits for its decision."""

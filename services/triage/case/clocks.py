@@ -10,12 +10,22 @@ from shared.policy.model import Clock, ClockStart
 
 
 def run_clocks(
-    case: Case, start: ClockStart, state: str, told: Set[str], policy: Policy, now: datetime, *, begin: bool, end: bool
+    case: Case,
+    start: ClockStart,
+    state: str,
+    told: Set[str],
+    policy: Policy,
+    now: datetime,
+    *,
+    begin: bool,
+    end: bool,
+    since: datetime | None = None,
 ) -> Iterator[DeadlineFact]:
     """What a step does to the clocks of this start. `now` is UTC-aware.
 
     `told`: the names of the facts of the step; `state`: that of the case after them. What keeps a clock begins its next
-    line. `begin`: it runs from now on, if it does not run; `end`: if it runs, it is kept.
+    line. `begin`: it runs from now on, if it does not run; `end`: if it runs, it is kept. `since`: from when on
+    it counts (UTC-aware).
     """
     for rule in policy.starting(start):
         running = next((one for one in case.deadlines if one.name == rule.id and one.met_at is None), None)
@@ -23,7 +33,7 @@ def run_clocks(
             if end:
                 yield DeadlineMet(previous=state, state=state, deadline=rule.id, due_at=running.due_at, met_at=now)
         elif begin and rule.met_by and rule.applies_to(case.lane or "standard"):
-            yield started(state, policy.deadline(rule.id, now, case.body))
+            yield started(state, policy.deadline(rule.id, since or now, case.body))
 
 
 def started(state: str, clock: Clock, previous_due_at: datetime | None = None) -> DeadlineStarted:

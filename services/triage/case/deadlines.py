@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence, Set
 from datetime import datetime, timedelta
 
+from services.triage.case.asks import follow_asks
 from services.triage.case.case import Case
 from services.triage.case.clocks import started
 from services.triage.case.stages import follow_stages
@@ -66,6 +67,7 @@ def judge(case: Case | None, facts: Sequence[CaseFact], policy: Policy, now: dat
             )
     yield from follow_updates(case, state, names, policy, now, stands=stands)
     yield from follow_stages(case, facts, names, policy, now)
+    yield from follow_asks(case, facts, names, policy, now)
 
 
 def _reviews(case: Case, facts: Sequence[CaseFact], policy: Policy, now: datetime) -> Iterator[DeadlineFact]:

@@ -1,4 +1,4 @@
-"""Who has had a part in a case, and so does not judge what was done in it. Pure."""
+"""Who has had a part in a case: they neither judge what was done in it nor read who has a conflict. Pure."""
 
 from services.triage.case.case import Case
 from shared.events import TAKES_PART, CaseAssigned
@@ -9,3 +9,13 @@ def had_part(case: Case) -> frozenset[str]:
     given = {step.detail for step in case.history if step.fact == CaseAssigned.name and step.detail}
     took_part = {step.actor for step in case.history if step.fact in TAKES_PART}
     return frozenset({*given, *took_part, *(measure.by for measure in case.measures)})
+
+
+def asks_for(case: Case, person: str) -> frozenset[str]:
+    """The ids of what parties asked for, of which this person (a reference) reads the words.
+
+    The words may be about any of the people of the case. So they are for those who can answer, who had no part in it,
+    and once one of them has answered, for that one alone.
+    """
+    may_answer = person not in had_part(case)
+    return frozenset(ask.id for ask in case.recusal_asks if (may_answer if ask.answer is None else ask.by == person))

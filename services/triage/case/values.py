@@ -296,8 +296,8 @@ class Recusal:
 class RecusalAsk:
     """That a direct party asked, at a UTC-aware time, that a person does not handle the case. The vault has the words.
 
-    `respondent`: the token of the respondent who did. `answer`: granted or refused; None while it waits. `told_id`: the
-    vault has the words of the answer.
+    `respondent`: the token of the respondent who did. `answer`: granted or refused, by the person `by` (a reference);
+    None while it waits. `told_id`: the vault has the words of the answer.
     """
 
     id: str
@@ -306,6 +306,7 @@ class RecusalAsk:
     respondent: str | None = None
     answer: str | None = None
     told_id: str | None = None
+    by: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

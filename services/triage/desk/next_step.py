@@ -16,6 +16,7 @@ from services.triage.case.voting import Tally
 from services.triage.desk.names import CaseNames
 from shared.access.principal import Principal
 from shared.events import CaseState
+from shared.policy import RECUSAL_ANSWER
 
 BY_CLOCK: Mapping[str, str] = {
     "emergency_action": "act",
@@ -97,10 +98,11 @@ def next_step(case: Case, reader: str = "", *, asked: bool = False, proposed: Pr
 def _next_step(case: Case, *, asked: bool, proposed: ProposalStep, answers: bool) -> NextStep:
     # Who cannot answer a party goes on with the case, and what is urgent goes before it.
     if answers and case.state is CaseState.CLOSED and case.open_recusal_asks:
-        return NextStep("decide-recusal")
+        return _answer_party(case)
     if case.state in ENDED:
         return _in_the_end(case)
-    speaking = (d for d in case.deadlines if d.is_running and (d.name not in QUIET or d.warned_at or d.breached_at))
+    running = (d for d in case.deadlines if d.is_running and d.name != RECUSAL_ANSWER)
+    speaking = (d for d in running if d.name not in QUIET or d.warned_at or d.breached_at)
     clock = min(speaking, key=lambda d: d.due_at, default=None)
     due_at, name = (clock.due_at, clock.name) if clock else (None, None)
     if case.asked and asked:
@@ -110,7 +112,7 @@ def _next_step(case: Case, *, asked: bool, proposed: ProposalStep, answers: bool
     if name in FIRST:
         return NextStep(BY_CLOCK[name or ""], due_at, name)
     if answers and case.open_recusal_asks and not case.is_urgent:
-        return NextStep("decide-recusal", due_at, name)
+        return _answer_party(case)
     if case.referral:
         return NextStep("await-referral", case.referral.accept_by)
     if case.proposal and proposed == "await-hearing":
@@ -125,6 +127,11 @@ def _next_step(case: Case, *, asked: bool, proposed: ProposalStep, answers: bool
             return NextStep("await-check-in", to_come)
     step = BY_STATE.get(case.state) or BY_CLOCK.get(name or "", "go-on")
     return NextStep(step, due_at, name)
+
+
+def _answer_party(case: Case) -> NextStep:
+    clock = next((d for d in case.deadlines if d.name == RECUSAL_ANSWER and d.is_running), None)
+    return NextStep("decide-recusal", clock.due_at, clock.name) if clock else NextStep("decide-recusal")
 
 
 def _in_the_end(case: Case) -> NextStep:

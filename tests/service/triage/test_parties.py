@@ -8,7 +8,7 @@ from services.triage.case.case import Case
 from shared.events import ReportAppealed, ReportRecusalAsked, ReportReplied
 from tests.service.triage.test_sight import naming
 from tests.support.forms import SAME_ORIGIN, hidden_fields
-from tests.support.people import sign_in
+from tests.support.people import bearer, sign_in
 from tests.support.triage_rig import ALICE, COLLEAGUE, CORA, Rig, from_intake, make_rig, reported
 
 JANE = "7" * 32
@@ -63,14 +63,11 @@ async def test_what_a_party_asks_for_is_shown_with_its_words_and_answered_by_oth
         await rig.intake.take([from_intake(case.report_id, fact, 2)])
     shown = (await rig.shown(case))["recusal_asks"]
     assert [(one["ask_id"], one["party"], one["answer"]) for one in shown] == [(ask, "reporter", None)]
-    rig.vault.statements[(case.report_id, ask)] = ("recusal", "He is her cousin.")
-    pages = {}
-    for who in (ALICE, COLLEAGUE):
-        await sign_in(rig.http, rig.sessions, "/desk", who)
-        pages[who.ref] = (await rig.http.get(f"/desk/cases/{case.code_name}", headers=HTML)).text
-        assert "The reporter asks that a person does not handle this case" in pages[who.ref]
-        assert "He is her cousin." in pages[who.ref]
-    assert ["answer_recusal" in page for page in pages.values()] == [False, True]
+    rig.vault.statements[(case.report_id, ask)] = ("recusal_ask", "He is her cousin.")
+    pages = await pages_for(rig, case)
+    assert ["answer_recusal" in page for page in pages] == [False, True]
+    assert ["He is her cousin." in page for page in pages] == [False, True]
+    assert ["You do not read the words" in page for page in pages] == [True, False]
     given = {"ask": ask, "recusal_answer": "refused", "why_not": "They are not related."}
     refused = await rig.order(case, "answer_recusal", given)
     assert [error["code"] for error in refused.json()["errors"]] == ["had_part"]
@@ -79,6 +76,20 @@ async def test_what_a_party_asks_for_is_shown_with_its_words_and_answered_by_oth
     assert shown["answer"] == "refused"
     assert rig.vault.statements[(case.report_id, shown["told_id"])] == ("message", "They are not related.")
     assert "related" not in f"{rig.cases.events} {rig.cases.stored}"
+    assert ["He is her cousin." in page for page in await pages_for(rig, case)] == [False, True]
+    answers = [await rig.http.get(f"/v1/cases/{case.id}/content", headers=bearer(who)) for who in (ALICE, COLLEAGUE)]
+    assert [(answer.status_code, "cousin" in answer.text) for answer in answers] == [(200, False), (200, True)]
+
+
+async def pages_for(rig: Rig, case: Case) -> list[str]:
+    """The page of the case as the person sees it who has it, and a colleague."""
+    pages = []
+    for who in (ALICE, COLLEAGUE):
+        await sign_in(rig.http, rig.sessions, "/desk", who)
+        page = (await rig.http.get(f"/desk/cases/{case.code_name}", headers=HTML)).text
+        assert "The reporter asks that a person does not handle this case" in page
+        pages.append(page)
+    return pages
 
 
 async def test_a_respondent_is_told_words_of_their_own_and_replies(rig: Rig) -> None:

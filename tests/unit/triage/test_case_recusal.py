@@ -18,7 +18,7 @@ from services.triage.case.commands.waking import Wake
 from services.triage.case.forms import FORMS
 from services.triage.case.lifecycle import FieldsRefused
 from shared.access.principal import Role
-from shared.events import Actor, CaseDecided, CaseState, Event, RecusalDeclared, RecusalWithdrawn
+from shared.events import Actor, CaseDecided, CaseState, DeadlineFact, Event, RecusalDeclared, RecusalWithdrawn
 from shared.policy import load_policy
 from tests.support.case_steps import names_of, open_case, step
 from tests.support.people import coordinator, responder
@@ -90,7 +90,7 @@ ASK = "1" * 8 + "-1111-1111-1111-" + "1" * 12
 def asked(party: str = "reporter") -> Case:
     case, _ = after(opened(), Assign(BEN.ref))
     case, events = after(case, ReceiveRecusalAsk(ASK, party, TOKEN if party == "respondent" else None))
-    assert names_of(events) == ["case.recusal_asked"]
+    assert names_of(events) == ["case.recusal_asked", "deadline.started"]
     assert after(case, ReceiveRecusalAsk(ASK, party)) == (case, [])
     return case
 
@@ -102,8 +102,42 @@ def test_what_a_party_asks_for_is_granted_once_a_second_person_confirms_the_recu
     assert [ask.id for ask in lapsed.open_recusal_asks] == [ASK]
     for command in (Confirm(BEN.ref, CAT), Recuse("involved", BEN.ref, CAT)):
         granted, events = after(case, command)
-        assert names_of(events) == ["case.recusal_confirmed", "case.recusal_answered"]
+        assert names_of(events) == ["case.recusal_confirmed", "case.recusal_answered", "deadline.met"]
         assert [ask.answer for ask in granted.recusal_asks] == ["granted"]
+
+
+def clock_of(case: Case) -> tuple[timedelta, str | None]:
+    """In what time after AT the clock of what parties ask for is due, and what was told of it."""
+    (clock,) = [one for one in case.deadlines if one.name == "recusal_answer"]
+    told = {"met": clock.met_at, "escalated": clock.escalated_at, "breached": clock.breached_at}
+    return clock.due_at - AT, next((what for what, at in told.items() if at), None)
+
+
+@pytest.mark.parametrize("closed", [False, True])
+def test_what_a_party_asks_for_has_a_clock_also_where_the_case_is_closed(closed: bool) -> None:
+    case = replace(asked(), state=CaseState.CLOSED) if closed else asked()
+    assert clock_of(case) == (5 * DAY, None)
+    late, events = after(case, Wake(), AT + 7 * DAY)
+    assert clock_of(late) == (5 * DAY, "escalated")
+    told = [(event.fact.name, event.fact.deadline) for event in events if isinstance(event.fact, DeadlineFact)]
+    assert {("deadline.breached", "recusal_answer"), ("deadline.escalated", "recusal_answer")} <= set(told)
+    answered, _ = after(case, AnswerRecusal(ASK, "refused", Words("w1"), ANN), AT + DAY)
+    assert clock_of(answered) == (5 * DAY, "met")
+
+
+def test_the_clock_counts_from_the_oldest_request_that_waits() -> None:
+    case, _ = after(asked(), ReceiveRecusalAsk("2" + ASK[1:], "respondent", TOKEN), AT + DAY)
+    later, _ = after(case, AnswerRecusal("2" + ASK[1:], "refused", Words("w1"), ANN), AT + 2 * DAY)
+    assert clock_of(later) == (5 * DAY, None)
+    later, _ = after(case, AnswerRecusal(ASK, "refused", Words("w1"), ANN), AT + 2 * DAY)
+    assert clock_of(later) == (6 * DAY, None)
+
+
+def test_what_was_granted_and_taken_back_waits_from_then_on() -> None:
+    case, _ = after(asked(), Recuse("asked_by_party", BEN.ref, ANN))
+    case, _ = after(case, Confirm(BEN.ref, CAT))
+    case, _ = after(case, Withdraw(BEN.ref, "mistaken", CORA), AT + 9 * DAY)
+    assert clock_of(case) == (14 * DAY, None)
 
 
 def test_who_steps_back_grants_nothing_and_a_person_without_a_part_answers() -> None:

@@ -17,6 +17,8 @@ from shared.events import Actor, CaseFact, CaseState, RecusalAnswered, RecusalAs
 from shared.policy import Policy
 from shared.problems import FieldError
 
+RECUSAL_ASK = "recusal_ask"
+"""As what the vault keeps the words of a party who asks for a recusal."""
 GRANTED, REFUSED = RECUSAL_ANSWERS = ("granted", "refused")
 """What becomes of what a party asked for."""
 

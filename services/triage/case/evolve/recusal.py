@@ -40,18 +40,19 @@ def _ended(case: Case, fact: RecusalWithdrawn | RecusalLapsed, _event: Event) ->
 
 def _withdrawn(case: Case, fact: RecusalWithdrawn, event: Event) -> Fields:
     # What two people had granted a party waits for an answer again.
-    is_reopened = any(one.person == fact.person and one.ground == "asked_by_party" for one in case.recusals)
     asks = tuple(replace(ask, answer=None) if ask.answer == "granted" else ask for ask in case.recusal_asks)
-    return {**_ended(case, fact, event), **({"recusal_asks": asks} if is_reopened else {})}
+    return {**_ended(case, fact, event), **({"recusal_asks": asks} if case.granted_by(fact.person) else {})}
 
 
 def _asked(case: Case, fact: RecusalAsked, event: Event) -> Fields:
     return {"recusal_asks": (*case.recusal_asks, RecusalAsk(fact.ask_id, fact.party, event.time, fact.respondent))}
 
 
-def _answered(case: Case, fact: RecusalAnswered, _event: Event) -> Fields:
+def _answered(case: Case, fact: RecusalAnswered, event: Event) -> Fields:
     answered = (
-        replace(ask, answer=fact.recusal_answer, told_id=fact.told_id) if ask.id == fact.ask_id else ask
+        replace(ask, answer=fact.recusal_answer, told_id=fact.told_id, by=event.actor.ref)
+        if ask.id == fact.ask_id
+        else ask
         for ask in case.recusal_asks
     )
     return {"recusal_asks": tuple(answered)}

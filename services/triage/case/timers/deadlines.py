@@ -7,7 +7,10 @@ from services.triage.case.case import ENDED, Case
 from services.triage.case.timers.timer import Timer
 from services.triage.case.values import Deadline
 from shared.events import CaseFact, DeadlineBreached, DeadlineEscalated, DeadlineWarned
-from shared.policy import MEASURE_REVIEW, Policy
+from shared.policy import MEASURE_REVIEW, RECUSAL_ANSWER, Policy
+
+OUTLIVING = frozenset({MEASURE_REVIEW, RECUSAL_ANSWER})
+"""Clocks that also run where a case is closed: what they stand for comes to people who wait for nothing any more."""
 
 
 def _next(case: Case) -> datetime | None:
@@ -16,8 +19,8 @@ def _next(case: Case) -> datetime | None:
 
 
 def _owed(case: Case) -> Iterator[Deadline]:
-    """The deadlines that are still to be kept. On a case that has ended that is the review of a measure alone."""
-    return (d for d in case.deadlines if case.state not in ENDED or d.name == MEASURE_REVIEW)
+    """The deadlines that are still to be kept. On a case that has ended, those are OUTLIVING alone."""
+    return (d for d in case.deadlines if case.state not in ENDED or d.name in OUTLIVING)
 
 
 def _next_of(deadline: Deadline) -> datetime | None:

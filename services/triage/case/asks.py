@@ -1,0 +1,38 @@
+"""The clock of what a party asks for: that a person does not handle the case. It runs while an answer is owed. Pure."""
+
+from collections.abc import Iterator, Sequence, Set
+from datetime import datetime
+
+from services.triage.case.case import Case
+from services.triage.case.clocks import run_clocks
+from shared.events import CaseFact, DeadlineFact, RecusalAnswered, RecusalAsked, RecusalWithdrawn
+from shared.policy import Policy
+
+
+def follow_asks(
+    case: Case, facts: Sequence[CaseFact], told: Set[str], policy: Policy, now: datetime
+) -> Iterator[DeadlineFact]:
+    """The clock counts from the oldest request that waits, so no answer to another one gives it more time.
+
+    `told`: the names of the facts of this step; `now` is UTC-aware.
+    """
+    if not case.recusal_asks and RecusalAsked.name not in told:
+        return
+    since, state = _waiting_since(case, facts, now), facts[-1].state
+    is_owed = since is not None
+    yield from run_clocks(case, "recusal_asked", state, told, policy, now, begin=is_owed, end=not is_owed, since=since)
+
+
+def _waiting_since(case: Case, facts: Sequence[CaseFact], now: datetime) -> datetime | None:
+    """Since when (UTC-aware) the oldest request waits that has no answer after these facts; None: none waits."""
+    waiting = {ask.id: ask.at for ask in case.open_recusal_asks}
+    for fact in facts:
+        match fact:
+            case RecusalAsked():
+                waiting[fact.ask_id] = now
+            case RecusalAnswered():
+                waiting.pop(fact.ask_id, None)
+            case RecusalWithdrawn() if case.granted_by(fact.person):
+                # What was granted waits again from now on.
+                waiting |= {ask.id: now for ask in case.recusal_asks if ask.answer == "granted"}
+    return min(waiting.values(), default=None)
