@@ -24,6 +24,16 @@ class HandlerLeft(CaseFact):
     previous_assignee: str
 
 
+class HandlerApart(CaseFact):
+    """The person who had the case took part in what is appealed, so nobody has it: others decide on the appeal."""
+
+    name: ClassVar[str] = "case.handler_apart"
+    unseen: ClassVar[bool] = True
+    shows: ClassVar[str | None] = "previous_assignee"
+
+    previous_assignee: str
+
+
 class CaseWatched(CaseFact):
     """A person (a reference) follows the case; the state stays."""
 

@@ -37,6 +37,7 @@ from shared.events import (
     DeadlineStarted,
     Event,
     FollowUpBegun,
+    HandlerApart,
     HandlerLeft,
     InformationRequested,
     InvitationAccepted,
@@ -216,7 +217,7 @@ def follow(status: Status, event: Event) -> Status | None:
             )
         case CaseAssigned():
             after = replace(after, assignee=fact.assignee)
-        case CaseReleased() | HandlerLeft():
+        case CaseReleased() | HandlerLeft() | HandlerApart():
             after = replace(after, assignee=None)
         case CategoryConfirmed():
             after = replace(after, category=fact.category)

@@ -16,6 +16,7 @@ from shared.events import (
     CaseTriaged,
     DeadlineEscalated,
     Event,
+    HandlerApart,
     HandlerLeft,
     InvitationAccepted,
     InvitationDeclined,
@@ -65,6 +66,7 @@ FOLLOWED: tuple[type[CaseFact], ...] = (
     CasePassedOn,
     CaseAssigned,
     CaseReleased,
+    HandlerApart,
     HandlerLeft,
     LaneLowered,
     LaneRaised,
@@ -107,7 +109,7 @@ def follow(summary: CaseSummary | None, event: Event) -> CaseSummary | None:
             return replace(summary, stand_in=fact.to_body, seq=seq)
         case CaseAssigned() | JointEnded():
             return replace(summary, assignee=fact.assignee, seq=seq)
-        case CaseReleased() | HandlerLeft():
+        case CaseReleased() | HandlerLeft() | HandlerApart():
             return replace(summary, assignee=None, seq=seq)
         case LaneRaised() | LaneLowered():
             return replace(summary, lane=fact.lane, seq=seq)

@@ -5,7 +5,7 @@ A body can look after a case if everybody who hears of the case there may open i
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cached_property
 from itertools import islice
 
@@ -16,9 +16,11 @@ from shared.events import (
     CaseAttended,
     CaseFact,
     CasePassedOn,
+    CaseState,
     CaseTriaged,
     CaseUnattended,
     DeadlineSet,
+    HandlerApart,
     JointEnded,
     ReferralAccepted,
 )
@@ -27,6 +29,9 @@ from shared.policy import QUORUM, Policy
 _Question = tuple[str, str | None, frozenset[str], datetime, frozenset[str], frozenset[str]]
 _GIVEN = (CaseTriaged.name, CasePassedOn.name, ReferralAccepted.name)
 """The facts that give a case to a body, which a history shows beside them."""
+
+RENEWED_WITHIN = timedelta(hours=24)
+"""For so long after the end of a role its person keeps the cases: what was begun need not begin anew with a renewal."""
 
 
 @dataclass(frozen=True)
@@ -169,8 +174,12 @@ def served_by(case: Case, person: str, people: People, now: datetime) -> tuple[s
 
 
 def has_left(case: Case, people: People, now: datetime) -> bool:
-    """Whether the person who has the case serves none of its bodies at `now` (UTC-aware). Leave is no end of a role."""
-    return case.assignee is not None and not served_by(case, case.assignee, people, now)
+    """Whether the person who has the case serves none of its bodies at `now` (UTC-aware). Leave is no end of a role.
+
+    A role that ran out may be renewed for as long as RENEWED_WITHIN; nothing urgent waits for that.
+    """
+    since = now if case.is_urgent else now - RENEWED_WITHIN
+    return case.assignee is not None and not served_by(case, case.assignee, people, since)
 
 
 def choose_body(
@@ -195,7 +204,7 @@ def attend(case: Case, people: People, policy: Policy, now: datetime) -> list[Ca
 
     Its own body has it, or else the first stand-in that can look after it: it also comes back. So recusals that nobody
     confirms take it from a body for no longer than they hold. While an appeal waits, the case needs people who did not
-    decide before.
+    decide before: who has it and did so has it no longer.
     """
     if case.body is None or case.state in ENDED:
         return []
@@ -204,6 +213,9 @@ def attend(case: Case, people: People, policy: Policy, now: datetime) -> list[Ca
     if any(isinstance(fact, CasePassedOn) for fact in facts):
         # Nobody has it in the other body.
         case = replace(case, assignee=None)
+    if case.state is CaseState.APPEALED and case.assignee in case.deciders:
+        apart = HandlerApart(previous=case.state, state=case.state, previous_assignee=case.assignee or "")
+        case, facts = replace(case, assignee=None), [*facts, apart]
     return [*facts, *_joint_ended(case, people, policy, now)]
 
 

@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from services.triage.case.attendance import RENEWED_WITHIN
 from services.triage.case.case import ENDED, Case
 from shared.access.principal import Principal
 from shared.policy import Policy
@@ -42,7 +43,9 @@ def standing(staff: Mapping[str, Sequence[Principal]], now: datetime) -> Standin
 
 
 def _times(person: Principal) -> Iterator[datetime]:
-    ends = [person.confidential_until, *(grant.expires_at for grant in person.grants)]
+    ends = [person.confidential_until]
+    for end in (grant.expires_at for grant in person.grants):
+        ends += [end, end + RENEWED_WITHIN] if end else []
     ends += [at for training in person.trainings for at in (training.completed_at, training.expires_at)]
     ends += [at for leave in person.leaves for at in (leave.begins_at, leave.ends_at)]
     return (at for at in ends if at is not None)

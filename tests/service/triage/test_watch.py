@@ -133,6 +133,21 @@ async def test_a_case_of_a_person_who_has_gone_waits_to_be_taken(rig: Rig, world
     assert after.history[-1].fact == "case.handler_left"
 
 
+async def test_a_role_that_is_renewed_within_a_day_takes_no_case_from_its_person(rig: Rig, world: World) -> None:
+    ending = replace(ANN, grants=(replace(ANN.grants[0], expires_at=world.at + timedelta(hours=1)),))
+    renewed = replace(ANN, grants=(replace(ANN.grants[0], expires_at=world.at + timedelta(days=9)),))
+    for again, assignee in ((renewed, ANN.ref), (ending, None)):
+        world.people = [ending, BEN, CAT, UMA]
+        case, watch = await rig.open(), watch_of(rig, world)
+        await rig.order(case, "claim", who=ANN)
+        began = world.at
+        for hours, person in ((0, ending), (2, ending), (24, again), (26, again)):
+            world.at, world.people = began + timedelta(hours=hours), [person, BEN, CAT, UMA]
+            await watch.look()
+        assert rig.cases.stored[case.id].case.assignee == assignee
+        world.at = began
+
+
 async def test_a_case_for_which_nobody_is_there_raises_an_alarm_until_somebody_is(rig: Rig, world: World) -> None:
     case, watch = await rig.open(), watch_of(rig, world)
     world.people.clear()

@@ -1,7 +1,7 @@
 """Direct parties appeal, also against inaction; people who did not decide before decide on it."""
 
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 
 import pytest
 
@@ -12,14 +12,25 @@ from services.triage.case.commands.command import Command, Words
 from services.triage.case.commands.emergency import ActInEmergency, ReviewEmergency
 from services.triage.case.commands.handling import Assign, Claim, Close, Release, Start
 from services.triage.case.commands.inquiry import Ask, ReceiveAnswer
-from services.triage.case.commands.table import decide
+from services.triage.case.commands.table import carry_out, decide
 from services.triage.case.commands.waking import Wake
 from services.triage.case.evolve.fold import fold
+from services.triage.case.facets import facets_of
 from services.triage.case.lifecycle import NotPermitted
 from services.triage.case.values import RefusedAppeal
 from services.triage.desk.likely import most_likely
 from services.triage.desk.next_step import next_step
-from shared.events import APPEAL_GROUNDS, Actor, AppealDecided, AppealLodged, AppealRefused, CaseState, DeadlineStarted
+from shared.events import (
+    APPEAL_GROUNDS,
+    Actor,
+    AppealDecided,
+    AppealLodged,
+    AppealRefused,
+    CaseState,
+    DeadlineStarted,
+    Event,
+)
+from tests.support.case_steps import names_of
 from tests.support.people import responder
 from tests.unit.triage.test_case_decision import (
     ANN,
@@ -85,6 +96,37 @@ def test_nobody_who_proposed_seconded_or_decided_decides_on_the_appeal(by: Actor
     shown = [next_step(case, who.ref).step for who in (by, DOT)]
     assert shown == ["await-verdict", "decide-appeal"]
     assert [most_likely(case, {"decide_appeal"}, step) for step in shown] == [None, "decide_appeal"]
+
+
+def attended(case: Case, command: Command, at: datetime = AT) -> tuple[Case, list[Event]]:
+    """As `after`, with what follows from who is there for the case."""
+    done, events = carry_out(
+        case, command, POLICY, PEOPLE, at, case_id="c-1", actor=CORA, cause=f"c{case.seq}", trace=None
+    )
+    assert done is not None
+    return done, events
+
+
+def test_a_decider_who_has_the_case_has_it_no_longer_once_it_is_appealed() -> None:
+    assert led(*DECIDED).assignee == ANN.ref
+    case, events = attended(led(*DECIDED), appeal())
+    assert (names_of(events)[-1], case.assignee) == ("case.handler_apart", None)
+    assert "unassigned" in facets_of(case)
+    assert DOT.ref in {one.ref for one in able(case, PEOPLE, POLICY, AT)}
+    assert attend(case, PEOPLE, POLICY, AT) == []
+    taken, _ = after(case, Claim(DOT))
+    assert after(taken, verdict("upheld"))[0].assignee == DOT.ref
+
+
+@pytest.mark.parametrize(("taker", "state"), [(None, CaseState.TRIAGED), (DOT, CaseState.INVESTIGATING)])
+def test_after_an_appeal_against_inaction_a_case_that_nobody_has_waits_to_be_taken(
+    taker: Actor | None, state: CaseState
+) -> None:
+    late, _ = after(led(), Wake(), AT + 60 * DAY)
+    case, _ = attended(late, appeal(ground="inaction"), AT + 60 * DAY)
+    assert (late.assignee, case.assignee) == (ANN.ref, None)
+    case = after(case, Claim(taker), AT + 60 * DAY)[0] if taker else case
+    assert after(case, verdict("upheld"), AT + 61 * DAY)[0].state is state
 
 
 def measure(by: Actor) -> ActInEmergency:
@@ -236,7 +278,7 @@ def test_an_appeal_goes_to_a_body_with_people_who_did_not_decide() -> None:
     case = led(*DECIDED)
     assert attend(case, two, POLICY, AT) == []
     appealed, _ = after(case, appeal())
-    assert attend(appealed, PEOPLE, POLICY, AT) == []
+    assert [fact.name for fact in attend(appealed, PEOPLE, POLICY, AT)] == ["case.handler_apart"]
     own = next(iter(POLICY.stand_ins(BODY)))
     others = People({BODY: STAFF[:3], own: [responder("a4a4", own)]})
     (passed_on,) = attend(appealed, others, POLICY, AT)

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.triage.author import TRIAGE
-from services.triage.case.attendance import People, attend, attendance
+from services.triage.case.attendance import RENEWED_WITHIN, People, attend, attendance
 from services.triage.case.case import Case
 from services.triage.case.commands.command import Command, Words
 from services.triage.case.commands.decision import Decide
@@ -90,7 +90,16 @@ def test_a_case_waits_to_be_taken_once_its_handler_serves_no_body_of_it() -> Non
     on_leave = replace(ANN, leaves=(Leave(AT - timedelta(days=1), None),))
     for there in (EVERYBODY, (on_leave, BEN, CAT)):
         assert given_to(case, LetGo(gone, People(staff_of(*there))), *there)[1] == []
-    ended = replace(ANN, grants=tuple(replace(grant, expires_at=AT) for grant in ANN.grants))
+    ended, renewable = (
+        replace(ANN, grants=tuple(replace(grant, expires_at=at) for grant in ANN.grants))
+        for at in (AT - RENEWED_WITHIN, AT)
+    )
+    # What is voted on begins anew without its handler, so a role is renewed in time.
+    kept, urgent = ((renewable, BEN, CAT), replace(case, lane="emergency"))
+    assert given_to(case, LetGo(gone, People(staff_of(*kept))), *kept)[1] == []
+    assert [e.fact.name for e in given_to(urgent, LetGo(gone, People(staff_of(*kept))), *kept)[1]] == [
+        "case.handler_left"
+    ]
     for there in ((BEN, CAT), (ended, BEN, CAT)):
         free, (event,) = given_to(case, LetGo(gone, People(staff_of(*there))), *there)
         assert (event.fact.name, free.assignee, free.state) == ("case.handler_left", None, CaseState.TRIAGED)

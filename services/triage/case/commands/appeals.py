@@ -11,6 +11,7 @@ from typing import Annotated
 
 from services.triage.case.case import RESPONDENT, Case
 from services.triage.case.commands.command import ChoiceField, Command, Words, WordsField
+from services.triage.case.lifecycle import BEFORE_DECISION
 from services.triage.case.measures import ended_by_appeal
 from services.triage.case.values import Appeal, Deadline
 from shared.access.principal import Role
@@ -151,10 +152,13 @@ class DecideAppeal(Command):
         return person not in case.deciders
 
     def leads(self, case: Case) -> CaseState:
-        """The case is reopened, or goes on where it was."""
+        """The case is reopened, or goes on where it was; before its decision, it waits to be taken if nobody has it."""
         if self.verdict in REOPENING or case.appeal is None:
             return CaseState.REOPENED
-        return case.appeal.state
+        before = case.appeal.state
+        if before in BEFORE_DECISION and case.assignee is None:
+            return CaseState.TRIAGED
+        return CaseState.ASSIGNED if before is CaseState.TRIAGED else before
 
     def faults(self, case: Case, policy: Policy, now: datetime) -> Iterable[FieldError]:
         """Nothing waits, the person has taken part in the decision in whatever role, or nobody reads the words."""

@@ -15,6 +15,7 @@ from shared.events import (
     CaseWatched,
     DeadlineSet,
     Event,
+    HandlerApart,
     HandlerLeft,
 )
 
@@ -54,7 +55,7 @@ def _assigned(_case: Case, fact: CaseAssigned, _event: Event) -> Fields:
     return {"assignee": fact.assignee}
 
 
-def _released(_case: Case, _fact: CaseReleased | HandlerLeft, _event: Event) -> Fields:
+def _released(_case: Case, _fact: CaseReleased | HandlerLeft | HandlerApart, _event: Event) -> Fields:
     return {"assignee": None}
 
 
@@ -74,6 +75,7 @@ CHANGES = {
     CaseAssigned: _assigned,
     CaseReleased: _released,
     HandlerLeft: _released,
+    HandlerApart: _released,
     CaseWatched: _watched,
     CaseUnwatched: _unwatched,
 }
