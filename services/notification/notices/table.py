@@ -114,10 +114,9 @@ def _waits_too_long(messages: Messages, links: Links, language: str, deliveries:
     def say(key: str, *values: int | str) -> str:
         return messages.text(language, f"mail-waits-too-long-{key}", *values)
 
-    count = len(deliveries)
-    lines = sorted(
-        {say("line", d.body or "", messages.code(language, "lane", d.lane or "standard")) for d in deliveries}
-    )
+    cases = _each_case(deliveries)
+    count = len(cases)
+    lines = sorted({say("line", d.body or "", messages.code(language, "lane", d.lane or "standard")) for d in cases})
     blocks = (
         Paragraph(say("text", count)),
         Listing(tuple(Paragraph(line) for line in lines[:MOST_LINES])),
@@ -136,9 +135,9 @@ def _cases(
     text: str,
     why: str = "mail-new-case-why",
 ) -> Notice:
-    count = len(deliveries)
-    most_pressing = sorted(deliveries, key=lambda d: (_act_by(d) is None, _due(d), d.code_name or "", d.id))
-    shown = tuple(_case_line(messages, links, language, delivery) for delivery in most_pressing[:MOST_LINES])
+    cases = _each_case(deliveries)
+    count = len(cases)
+    shown = tuple(_case_line(messages, links, language, delivery) for delivery in cases[:MOST_LINES])
     blocks: list[Block] = [
         Paragraph(messages.text(language, text, count)),
         Listing(shown),
@@ -151,6 +150,12 @@ def _cases(
         Paragraph(messages.text(language, "mail-no-reply")),
     ]
     return Notice(language, messages.text(language, subject, count), tuple(blocks))
+
+
+def _each_case(deliveries: Sequence[Delivery]) -> list[Delivery]:
+    """One delivery of each case, its most pressing one, the most pressing case first: more say the same of the case."""
+    most_pressing = sorted(deliveries, key=lambda d: (_act_by(d) is None, _due(d), d.code_name or "", d.id))
+    return list({d.case_id: d for d in reversed(most_pressing)}.values())[::-1]
 
 
 def _case_line(messages: Messages, links: Links, language: str, delivery: Delivery) -> Link:

@@ -140,6 +140,16 @@ def test_a_gathered_mail_lists_the_most_pressing_case_first() -> None:
     assert "https://desk.example/desk/cases/case-2" in plain
 
 
+@pytest.mark.parametrize(("kind", "more"), [(DeadlineBreached, {}), (DeadlineEscalated, {"to_body": "u4c"})])
+def test_a_mail_names_each_case_once_whatever_is_told_of_it(kind: type[DeadlineFact], more: dict[str, str]) -> None:
+    twice, once = Story(code_name="dark-elm"), Story(code_name="amber-harbour")
+    told = deliveries(*((story.late(kind, **more), story) for story in (twice, twice, once)))
+    assert len(told) == 3
+    notice = write_notice(MESSAGES, LINKS, told)
+    assert notice == write_notice(MESSAGES, LINKS, [told[0], told[2]])
+    assert write_plain(notice).count("/cases/dark-elm") == (kind is DeadlineBreached)
+
+
 def test_a_long_list_is_cut_and_says_how_much_longer_it_is() -> None:
     stories = [Story(code_name=f"case-{n}") for n in range(MOST_LINES + 250)]
     notice = written(*((s.triaged(), s) for s in stories))
