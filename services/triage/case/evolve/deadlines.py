@@ -1,7 +1,6 @@
 """What the facts of deadlines change, and in older cases the steps that kept them. Pure."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 
 from services.triage.case.case import Case
@@ -89,13 +88,11 @@ def _with(case: Case, fact: DeadlineFact, change: Callable[[Deadline], Deadline]
     return {"deadlines": tuple(change(d) if d.name == fact.deadline else d for d in case.deadlines)}
 
 
-def met_by_step(case: Case, fact: CaseFact, at: datetime) -> Case:
-    """A case from before `deadline.met`: its steps keep its deadlines, and no fact tells it. `at` is UTC-aware."""
-    deadlines = tuple(
-        _again(d, met_at=at) if d.met_at is None and fact.name in MET_BY_STEP.get(d.name, ()) else d
-        for d in case.deadlines
+def met_by_step(deadlines: Iterable[Deadline], fact: CaseFact, at: datetime) -> tuple[Deadline, ...]:
+    """Those of a case from before `deadline.met`: its steps keep them, and no fact tells it. `at` is UTC-aware."""
+    return tuple(
+        _again(d, met_at=at) if d.met_at is None and fact.name in MET_BY_STEP.get(d.name, ()) else d for d in deadlines
     )
-    return replace(case, deadlines=deadlines)
 
 
 CHANGES: Mapping[type[CaseFact], Change] = {

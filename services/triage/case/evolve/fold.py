@@ -8,7 +8,7 @@ from types import MappingProxyType
 from services.triage.case import evolve as chapters
 from services.triage.case.case import Case
 from services.triage.case.evolve import deadlines, measures
-from services.triage.case.evolve.changes import Change
+from services.triage.case.evolve.changes import Change, Fields
 from services.triage.case.values import Step
 from shared.copies import copier
 from shared.events import CaseFact, CaseOpened, CaseState, Event, MeasureImported
@@ -31,46 +31,67 @@ _FIRST = (CaseOpened, MeasureImported)
 
 def evolve(case: Case | None, event: Event) -> Case:
     """The case after `event`. Raises TypeError for an event that does not follow on `case`."""
-    fact = event.fact
-    if case is None:
-        if isinstance(fact, MeasureImported):
-            return measures.imported(event, fact, _step(event, fact))
-        if not isinstance(fact, CaseOpened):
-            raise TypeError(f"a case begins with case.opened or measure.imported, not with {fact.name}")
-        return Case(
-            id=event.case_id,
-            report_id=fact.report_id,
-            code_name=fact.code_name,
-            community=fact.community,
-            category=fact.category,
-            flags=fact.flags,
-            setting=fact.setting,
-            language=fact.language,
-            privacy=fact.privacy,
-            contactable=fact.contactable,
-            received_at=fact.received_at,
-            parties=fact.parties,
-            parties_apart=fact.parties_apart,
-            subjects=fact.subjects,
-            reachable=fact.reachable,
-            state=CaseState(fact.state),
-            history=(_step(event, fact),),
-        )
-    if not isinstance(fact, CaseFact) or isinstance(fact, _FIRST) or event.case_seq != case.seq + 1:
-        raise TypeError(f"{fact.name} {event.case_seq} does not follow on event {case.seq} of the case")
-    step = _step(event, fact)
-    change = CHANGES.get(type(fact))
-    # One copy of the case for each event, because a batch of reports makes thousands of them.
-    changes = change(case, fact, event) if change else {}
-    after = _copy(case, state=step.state, history=(*case.history, step), **changes)
-    return after if after.deadlines_told else deadlines.met_by_step(after, fact, event.time)
+    return _fold((event,), case)
 
 
 def fold(events: Iterable[Event], case: Case | None = None) -> Case | None:
-    """The case that `events` (in order) make of `case`."""
+    """The case that `events` (in order) make of `case`. Raises as `evolve`."""
+    told = tuple(events)
+    return _fold(told, case) if told else case
+
+
+def _fold(events: Iterable[Event], case: Case | None) -> Case:
+    # One copy of the case for all events: nobody has seen it yet, so each event may write into it.
+    made = _copy(case) if case else None
     for event in events:
-        case = evolve(case, event)
-    return case
+        if made is None:
+            made = _begun(event)
+            continue
+        for name, value in _after(made, event).items():
+            object.__setattr__(made, name, value)
+    assert made is not None  # noqa: S101  # there is an event
+    return made
+
+
+def _begun(event: Event) -> Case:
+    fact = event.fact
+    if isinstance(fact, MeasureImported):
+        return measures.imported(event, fact, _step(event, fact))
+    if not isinstance(fact, CaseOpened):
+        raise TypeError(f"a case begins with case.opened or measure.imported, not with {fact.name}")
+    return Case(
+        id=event.case_id,
+        report_id=fact.report_id,
+        code_name=fact.code_name,
+        community=fact.community,
+        category=fact.category,
+        flags=fact.flags,
+        setting=fact.setting,
+        language=fact.language,
+        privacy=fact.privacy,
+        contactable=fact.contactable,
+        received_at=fact.received_at,
+        parties=fact.parties,
+        parties_apart=fact.parties_apart,
+        subjects=fact.subjects,
+        reachable=fact.reachable,
+        state=CaseState(fact.state),
+        history=(_step(event, fact),),
+    )
+
+
+def _after(case: Case, event: Event) -> Fields:
+    """The fields of a case that an event changes, as they are after it."""
+    fact = event.fact
+    if not isinstance(fact, CaseFact) or isinstance(fact, _FIRST) or event.case_seq != case.seq + 1:
+        raise TypeError(f"{fact.name} {event.case_seq} does not follow on event {case.seq} of the case")
+    step, change = _step(event, fact), CHANGES.get(type(fact))
+    fields: Fields = {"state": step.state, "history": (*case.history, step)}
+    if change:
+        fields |= change(case, fact, event)
+    if not fields.get("deadlines_told", case.deadlines_told):
+        fields["deadlines"] = deadlines.met_by_step(fields.get("deadlines", case.deadlines), fact, event.time)
+    return fields
 
 
 def _step(event: Event, fact: CaseFact) -> Step:
