@@ -154,13 +154,17 @@ async def change_together(
 
 @dataclass(frozen=True, slots=True)
 class Save:
-    """One change of one aggregate: the document that it builds on (None: a new one), new fields, events and causes."""
+    """One change of one aggregate: the document that it builds on (None: a new one), new fields, events and causes.
+
+    `more`: what is added to arrays of the document, of which nothing else changes.
+    """
 
     id: str
     base: Document | None
     fields: Mapping[str, Any]
     events: Sequence[Event]
     causes: Sequence[str]
+    more: Mapping[str, Sequence[Any]] = field(default_factory=dict)
     pending: list[Document] = field(default_factory=list)
 
     @property
@@ -297,6 +301,7 @@ def _operation(save: Save, due: Any, public_url: str) -> InsertOne[Document] | U
             "$push": {
                 "applied": {"$each": causes, "$slice": -APPLIED_WINDOW},
                 "outbox": {"$each": pending},
+                **{name: {"$each": added} for name, added in save.more.items()},
             },
         },
     )

@@ -1,7 +1,11 @@
 """Frozen values become documents of MongoDB and come back. Their type says how."""
 
-from collections.abc import Mapping
-from typing import Any, Generic, TypeVar
+from collections.abc import Callable, Mapping
+from dataclasses import fields
+from functools import cached_property
+from itertools import compress
+from operator import attrgetter, is_, is_not
+from typing import Any, Generic, TypeVar, get_type_hints
 
 from pydantic import TypeAdapter
 
@@ -18,6 +22,7 @@ class Codec(Generic[T]):
     """
 
     def __init__(self, kind: type[T]) -> None:
+        self._kind = kind
         self._adapter = TypeAdapter(kind)
 
     def to_document(self, value: T) -> Document:
@@ -25,6 +30,28 @@ class Codec(Generic[T]):
         document: Document = self._adapter.dump_python(value)
         document.pop("id", None)
         return document
+
+    def changes(self, value: T, before: T) -> tuple[Document, dict[str, list[Any]]]:
+        """The fields of a value that was made of `before`, as far as they are not the same objects. For dataclasses.
+
+        First those that change as a whole; then, of sequences that only have more items than before, these.
+        """
+        whole, more = Document(), dict[str, list[Any]]()
+        writers, read = self._writers
+        was, new = read(before), read(value)
+        for name, old, one in compress(zip(writers, was, new, strict=True), map(is_not, was, new)):
+            if isinstance(one, tuple) and isinstance(old, tuple) and len(one) > len(old) and all(map(is_, old, one)):
+                more[name] = list(writers[name](one[len(old) :]))
+            else:
+                whole[name] = writers[name](one)
+        return whole, more
+
+    @cached_property
+    def _writers(self) -> tuple[dict[str, Callable[[Any], Any]], Callable[[T], tuple[Any, ...]]]:
+        """How each field becomes part of a document, and what reads all of them."""
+        hints = get_type_hints(self._kind, include_extras=True)
+        names = [one.name for one in fields(self._kind) if one.name != "id"]  # type: ignore[arg-type]  # see `changes`
+        return {name: TypeAdapter(hints[name]).serializer.to_python for name in names}, attrgetter(*names)
 
     def from_document(self, document: Mapping[str, Any]) -> T:
         """The value that a document holds. Raises pydantic's ValidationError for a document that no version wrote."""

@@ -328,12 +328,23 @@ def _parts(after: tuple[float, datetime, str] | None, query: CaseQuery) -> list[
 
 
 def _save(change: CaseChange) -> Save:
+    """The write of a change: a new case as a whole, of a stored one what differs, and by what it is found.
+
+    So a case with a long history is written as fast as any.
+    """
     case, stored = change.case, change.stored
-    fields = document_of(case)
-    known = stored.requests if stored and not change.forget else {}
-    requests = {**known, **change.requests}
-    fields["requests"] = dict(list(requests.items())[-REQUESTS_KEPT:])
-    return Save(case.id, stored.base if stored else None, fields, change.events, change.causes)
+    if stored is None:
+        fields = {**document_of(case), "requests": _kept(change.requests)}
+        return Save(case.id, None, fields, change.events, change.causes)
+    fields, more = _CASES.changes(case, stored.case)
+    fields |= _found_by(case)
+    if change.requests or change.forget:
+        fields["requests"] = _kept({**({} if change.forget else stored.requests), **change.requests})
+    return Save(case.id, stored.base, fields, change.events, change.causes, more)
+
+
+def _kept(requests: Mapping[str, str]) -> Document:
+    return dict(list(requests.items())[-REQUESTS_KEPT:])
 
 
 def _stored(document: Document) -> StoredCase:
@@ -344,17 +355,21 @@ def _stored(document: Document) -> StoredCase:
 
 def document_of(case: Case) -> Document:
     """The fields of a case as MongoDB keeps them, with its place in the queues and when it is to be woken."""
+    return {**_CASES.to_document(case), **_found_by(case)}
+
+
+def _found_by(case: Case) -> Document:
+    """By what MongoDB finds a case, beside its own fields."""
     rank, due, _ = case.place
-    others = {"referred_to": case.asked.to_body if case.asked else None, "joined": list(case.joined)}
     return {
-        **_CASES.to_document(case),
         **fields_of(case),
         "lane_rank": rank,
         "due": due,
         "wakes_at": wakes_at(case),
         "asleep_for": case.asleep_for,
         "facets": facets_of(case),
-        **others,
+        "referred_to": case.asked.to_body if case.asked else None,
+        "joined": list(case.joined),
     }
 
 

@@ -127,6 +127,18 @@ class TestCases:
         assert found is not None
         assert found.case == change.case
 
+    async def test_a_case_comes_back_as_each_step_left_it(self, cases: CaseStore) -> None:
+        change = opening(reported())
+        assert await cases.save([change]) == set()
+        by, note = ALICE.actor(Role.RESPONDER), WriteNote(Words(new_id(), "It goes on."), "shared")
+        late = Snooze((now() + timedelta(days=2)).date(), by)
+        for command in (Claim(by), note, late, Start(), restriction(3, "community"), note):
+            change = commanded(await loaded(cases, change.case), command)
+            assert await cases.save([change]) == set()
+            stored = await loaded(cases, change.case)
+            assert stored.case == change.case
+            assert stored.applied.issuperset(change.causes)
+
     async def test_a_measure_from_before_comes_back_with_its_days(
         self, cases: CaseStore, measures: InForceStore
     ) -> None:
