@@ -55,3 +55,27 @@ async def test_what_is_typed_is_kept_and_stands_in_the_form_when_the_page_opens_
     await again.locator("#do-note").get_by_role("button", name="Discard the draft").click()
     await expect(again.get_by_text("Your draft is not sent yet")).to_have_count(0)
     await expect(again.get_by_label("Note", exact=True)).to_have_value("")
+
+
+async def test_a_printed_page_has_the_words_that_its_reader_had_opened_and_says_what_it_lacks(
+    rig: Rig, browser: Browser, address: str
+) -> None:
+    case = await rig.open(category="harassment.threats")
+    rig.vault.sections[case.report_id] = {"content": {"narrative": "I will find you.", "harmed": "My sister."}}
+    page = await browser.new_page()
+    await sign_in(page, rig, address)
+    await page.goto(f"{address}/desk/cases/{case.code_name}")
+    left_out = page.get_by_text("Words that were not opened are not printed here.")
+    assert not await left_out.first.is_visible()
+    folds = page.locator("details", has=left_out)
+    assert [await folds.count(), await left_out.count()] == [1, 1]
+    await page.emulate_media(media="print")
+    await expect(left_out).to_be_visible()
+    await expect(page.get_by_text("Show the words of the report.")).to_be_hidden()
+    await expect(page.get_by_text("I will find you.")).to_be_hidden()
+    await page.emulate_media(media="screen")
+    await folds.locator("summary").click()
+    await page.emulate_media(media="print")
+    await expect(left_out).to_be_hidden()
+    await expect(page.get_by_text("I will find you.")).to_be_visible()
+    await page.context.close()
