@@ -17,6 +17,21 @@ Say = Callable[[str], None]
 Wait = Callable[[str, Callable[[], Any]], Any]
 """Waits for what is named until something comes of it."""
 STEWARDS = "stewards"
+IN_WORDS = {
+    "claim": "takes the case",
+    "start": "looks into it",
+    "note": "writes a note for every body",
+    "refer": "offers it to the stewards",
+    "accept_referral": "takes it over for them",
+    "propose_decision": "proposes a restriction",
+    "second": "votes for it",
+    "decide": "decides, after two votes",
+    "appeal": "takes down the reporter’s appeal",
+    "decide_appeal": "had no part before: it stands",
+    "follow_up": "may ask how it goes",
+    "agree": "notes what was agreed",
+}
+"""What each command of the story means, for people who see their names for the first time."""
 
 
 class Person:
@@ -33,7 +48,7 @@ class Person:
         version = self._http.get(self._path).raise_for_status().headers["ETag"]
         answer = self._http.post(f"{self._path}/{command}", json=values, headers={"If-Match": version})
         state = answer.raise_for_status().json()["state"]
-        self._say(f"  {self._name:<12} {command:<17} → {state}")
+        self._say(f"  {self._name:<12} {command:<17} → {state:<14} {IN_WORDS[command]}")
         case: dict[str, Any] = self._http.get(self._path).raise_for_status().json()
         return case
 
@@ -88,7 +103,7 @@ def tell_case(system: System, desk: Client, case_id: str, reporter: Reporter, wa
     tess.gives("appeal", party="reporter", ground="proportion", why="The reporter asks for a longer restriction.")
     vera.gives("decide_appeal", verdict="upheld", why="Thirty days are what the policy gives for a first time.")
     sam.gives("follow_up", consent="yes")
-    sam.gives("agree", what="An apology in their own words.", who="reported", by_when=until)
+    sam.gives("agree", what="They write no more on the talk pages of the others.", who="reported", by_when=until)
     asked = wait("the check-in to reach the reporter", reporter.check_in)
     reporter.answers(asked["number"], safe="yes", treated_badly="no")
     case: dict[str, Any] = wait("the answer to reach the case", sam.sees_check_in)

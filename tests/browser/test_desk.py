@@ -9,10 +9,12 @@ from playwright.async_api import Browser, Locator, Page, expect
 from services.triage.case.case import Case
 from services.triage.desk.people import person_name
 from shared.access.principal import Grant, Principal, Role
+from shared.events import ReportRecusalAsked
+from shared.ids import derive
 from shared.times import now
 from tests.support.browser_rig import View, hold_session, looks, violations
 from tests.support.people import person, session_of
-from tests.support.triage_rig import ALICE, COLLEAGUE, Rig, answered
+from tests.support.triage_rig import ALICE, COLLEAGUE, Rig, answered, from_intake
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -26,7 +28,7 @@ async def a_full_case(rig: Rig) -> Case:
             "occurred": {"from": "2026-11-01T20:15:00Z", "to": "2026-11-03T23:59:59.999000Z"},
             "narrative": "They followed me from page to page.\n\nوعندما سألت، شتموني.",
             "harmed": "Two new editors left.",
-            "witnesses": ["Another user"],
+            "witnesses": ["Another user", "Example of a rather long name", "مستخدم"],
             "places": ["https://wiki.example/wiki/" + "A_very_long_title_without_any_break_" * 4],
         },
         "reported": {"people": [{"name": "Example user", "details": "Signs as EU"}]},
@@ -41,6 +43,9 @@ async def a_full_case(rig: Rig) -> Case:
     await rig.intake.take([answered(case.report_id, asked)])
     words = {"answers": [{"question_id": asked, "text": "On the third of November."}]}
     rig.vault.sections[case.report_id]["correspondence"] = words
+    ask = ReportRecusalAsked(report_id=case.report_id, ask_id=derive("ask"))
+    await rig.intake.take([from_intake(case.report_id, ask, 3)])
+    rig.vault.statements[(case.report_id, ask.ask_id)] = ("recusal_ask", "He is her cousin. هو ابن عمها.")
     await rig.order(case, "recuse", {"person": "person:0123456789abcdef", "ground": "related"}, COLLEAGUE)
     await rig.order(case, "recuse", {"person": "person:0123456789abcdee", "ground": "involved"}, ALICE)
     return rig.cases.stored[case.id].case

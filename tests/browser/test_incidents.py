@@ -16,7 +16,7 @@ from playwright.async_api import Browser, Locator, Page, expect
 from services.triage.case.case import Case
 from shared.access.principal import Principal
 from shared.times import now
-from tests.support.browser_rig import Look, View, hold_session, serving
+from tests.support.browser_rig import Look, View, hold_session, judge, serving
 from tests.support.four_services import FourServices, four_services
 from tests.support.incidents import Cast
 from tests.support.people import session_of
@@ -75,6 +75,12 @@ class Walk:
         # The menu of actions lies over what comes behind it, so nobody opens it together with that.
         await self.view.judge(page, f"{self.story}-{name}-opened", but=".hearth-desk__menu")
         await self.view.judge(page, f"{self.story}-{name}", opened=False)
+        menu = page.locator("#actions-menu")
+        if await menu.count() and "menu" not in self.seen:
+            self.seen.add("menu")
+            await menu.locator("summary").click()
+            await judge(page)
+            await menu.locator("summary").click()
 
     async def fill(self, page: Page, form: Locator, label: str, value: str) -> None:
         """Answer a field of a form by what it is: typed, chosen from a list or of a group, or a day."""
