@@ -4,6 +4,7 @@ reports, audit keeps only the hash.
 
 import asyncio
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 from services.audit.actions import Arrival, Recorder, Rewind
 from services.audit.record.leaf import FOREIGN, Place, keep_digest, keep_hash, read_record
@@ -11,6 +12,7 @@ from shared.kafka.batches import Unreadable
 from shared.kafka.consumption import Consumption
 from shared.kafka.records import Record
 from shared.kafka.topics import FACT_TOPICS, INBOX, RESTRICTED, is_inbox
+from shared.problems import Unavailable
 from shared.runtime import Runtime
 
 TOPICS = tuple(topic.name for topic in FACT_TOPICS if "audit" in topic.consumers)
@@ -29,21 +31,62 @@ def capture(record: Record, trace: str | None) -> Arrival:
 
 
 class BatchRecorder:
-    """Records batches with pauses between small ones: two durable writes cost the same for one record as for many."""
+    """Records what all topics bring together, with pauses between small batches: a durable write costs the same for one
+    record as for many.
+    """
 
     def __init__(self, recorder: Recorder, *, pause: float, full: int) -> None:
         """After a batch of fewer than `full` records, the next one begins at least `pause` seconds after it began."""
         self._recorder = recorder
         self._pause = pause
         self._full = full
+        self._waiting: list[_Waiting] = []
+        self._recording: asyncio.Task[None] | None = None
 
     async def handle(self, arrivals: Sequence[Arrival]) -> None:
-        """Record a batch. What arrives in the meantime makes the next one."""
+        """Record a batch of a topic. What arrives in the meantime, of any topic, makes the next one."""
+        recorded: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.append(_Waiting(arrivals, recorded))
+        if self._recording is None or self._recording.done():
+            self._recording = asyncio.create_task(self._record())
+        await recorded
+
+    async def _record(self) -> None:
         loop = asyncio.get_running_loop()
-        began = loop.time()
-        await self._recorder.record(arrivals)
-        if len(arrivals) < self._full:
-            await asyncio.sleep(max(0.0, began + self._pause - loop.time()))
+        while self._waiting:
+            began = loop.time()
+            taken, self._waiting = self._waiting, []
+            await self._record_together(taken)
+            if sum(len(one.arrivals) for one in taken) < self._full:
+                await asyncio.sleep(began + self._pause - loop.time())
+
+    async def _record_together(self, taken: Sequence["_Waiting"]) -> None:
+        try:
+            await self._recorder.record([arrival for one in taken for arrival in one.arrivals])
+        except Unavailable as error:
+            if len(taken) == 1:
+                taken[0].end(error)
+                return
+            # A log that cannot go on holds up its own topic alone.
+            for one in taken:
+                await self._record_together([one])
+        else:
+            for one in taken:
+                one.end()
+
+
+class _Waiting(NamedTuple):
+    arrivals: Sequence[Arrival]
+    recorded: asyncio.Future[None]
+
+    def end(self, error: Unavailable | None = None) -> None:
+        if self.recorded.done():
+            # The consumer has stopped meanwhile.
+            return
+        if error:
+            self.recorded.set_exception(error)
+        else:
+            self.recorded.set_result(None)
 
 
 def consume(runtime: Runtime, recorder: Callable[[Rewind], Recorder], *, pause: float) -> None:

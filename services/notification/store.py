@@ -175,6 +175,18 @@ class MongoStore:
 
     async def take_turns(self, wanted: Mapping[str, str], now: datetime, until: datetime) -> set[str]:
         """See spacing.Turns."""
+        inserts = [InsertOne({"_id": address, "by": one, "until": until}) for one, address in wanted.items()]
+        with reaching():
+            # Nearly every address comes for the first time within the hour.
+            known = await write_unordered(self.turns, inserts)
+            taken = {delivery for number, delivery in enumerate(wanted) if number not in known}
+            if known:
+                held = {delivery: address for delivery, address in wanted.items() if delivery not in taken}
+                taken |= await self._take_held(held, now, until)
+        return taken
+
+    async def _take_held(self, wanted: Mapping[str, str], now: datetime, until: datetime) -> set[str]:
+        """As take_turns, of addresses that had a turn before."""
         turns = [
             UpdateOne(
                 {"_id": address, "$or": [{"until": {"$lte": now}}, {"by": delivery}]},
@@ -183,14 +195,13 @@ class MongoStore:
             )
             for delivery, address in wanted.items()
         ]
-        with reaching():
-            failed = await write_unordered(self.turns, turns)
-            # An upsert also loses to another replica that inserts the turn of the same delivery at the same moment.
-            taken = {delivery for number, delivery in enumerate(wanted) if number not in failed}
-            if failed:
-                found = self.turns.find({"_id": {"$in": list({*wanted.values()})}, "until": {"$gt": now}})
-                by = {turn["_id"]: turn["by"] async for turn in found}
-                taken |= {delivery for delivery, address in wanted.items() if by.get(address) == delivery}
+        # An upsert also loses to another replica that inserts the turn of the same delivery at the same moment.
+        failed = await write_unordered(self.turns, turns)
+        taken = {delivery for number, delivery in enumerate(wanted) if number not in failed}
+        if failed:
+            found = self.turns.find({"_id": {"$in": list({*wanted.values()})}, "until": {"$gt": now}})
+            by = {turn["_id"]: turn["by"] async for turn in found}
+            taken |= {delivery for delivery, address in wanted.items() if by.get(address) == delivery}
         return taken
 
     async def hide(self, summaries: Sequence[CaseSummary], only: Sequence[str] | None = None) -> None:

@@ -1,0 +1,86 @@
+"""What several topics bring at once is recorded together, and a log that cannot go on holds up its own topic alone."""
+
+import asyncio
+from collections.abc import Sequence
+
+import pytest
+
+from services.audit.actions import Arrival, Recorder
+from services.audit.consumer import BatchRecorder
+from services.audit.record.leaf import Place, read_record
+from services.audit.record.log import Clash, DamagedError, Entry
+from services.audit.writer import LogWriter
+from shared.problems import Unavailable
+from tests.fakes.memory_record import MemoryRecord
+from tests.support.audit_rig import ORIGIN, event_of, record_of
+
+
+class CountedRecord(MemoryRecord):
+    """Counts inserts, and refuses the entries of one log."""
+
+    inserts = 0
+    damaged = ""
+
+    async def insert(self, entries: Sequence[Entry]) -> Clash | None:
+        self.inserts += 1
+        if any(entry.log == self.damaged for entry in entries):
+            raise DamagedError(self.damaged)
+        return await super().insert(entries)
+
+
+def arrivals(topic: str, count: int, first: int = 0) -> list[Arrival]:
+    found = []
+    for offset in range(first, first + count):
+        key, value, headers = record_of(event_of(f"{topic}-{offset}", 1))
+        found.append(Arrival(read_record(Place(topic, 0, offset, 0), key, headers, value), None))
+    return found
+
+
+def recorder(store: MemoryRecord, pause: float = 0) -> BatchRecorder:
+    writer = LogWriter(store, ORIGIN, "writer")
+    return BatchRecorder(Recorder(writer, lambda *_: None), pause=pause, full=1_000)
+
+
+def sizes(store: MemoryRecord) -> dict[str, int]:
+    return {log: head.size for log, head in store.by_log.items()}
+
+
+async def test_batches_of_several_topics_are_one_write() -> None:
+    store = CountedRecord()
+    batches = recorder(store)
+    await asyncio.gather(*(batches.handle(arrivals(topic, 3)) for topic in ("reports", "cases", "access")))
+    assert (store.inserts, sizes(store)) == (1, {"reports/0": 3, "cases/0": 3, "access/0": 3})
+
+
+async def test_what_arrives_in_a_pause_makes_the_next_batch() -> None:
+    store = CountedRecord()
+    batches = recorder(store, pause=0.05)
+    await batches.handle(arrivals("reports", 1))
+    await asyncio.gather(batches.handle(arrivals("reports", 1, 1)), batches.handle(arrivals("cases", 1)))
+    assert (store.inserts, sizes(store)) == (2, {"reports/0": 2, "cases/0": 1})
+
+
+async def test_a_damaged_log_holds_up_its_own_topic_alone() -> None:
+    store = CountedRecord()
+    store.damaged = "cases/0"
+    batches = recorder(store)
+    done = await asyncio.gather(
+        *(batches.handle(arrivals(topic, 2)) for topic in ("reports", "cases", "access")), return_exceptions=True
+    )
+    assert [type(one) for one in done] == [type(None), Unavailable, type(None)]
+    assert {log: size for log, size in sizes(store).items() if size} == {"reports/0": 2, "access/0": 2}
+    store.damaged = ""
+    await batches.handle(arrivals("cases", 2))
+    assert sizes(store)["cases/0"] == 2
+
+
+async def test_a_consumer_that_stops_leaves_its_batch_to_the_record() -> None:
+    store = CountedRecord()
+    batches = recorder(store)
+    stopped = asyncio.create_task(batches.handle(arrivals("reports", 1)))
+    await asyncio.sleep(0)
+    stopped.cancel()
+    await batches.handle(arrivals("cases", 1))
+    with pytest.raises(asyncio.CancelledError):
+        await stopped
+    assert sizes(store) == {"reports/0": 1, "cases/0": 1}
