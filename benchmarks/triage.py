@@ -135,6 +135,8 @@ async def fill(database: Database, count: int) -> None:
     # Nothing depends on them after a crash of MongoDB, so nobody waits for its journal.
     unhurried = cases.with_options(write_concern=RELAXED)
     await asyncio.gather(*map(write, range(await cases.estimated_document_count(), count, AT_ONCE)))
+    # Cases that came in over months are on disk when a page is asked for.
+    await database.client["admin"].command("fsync")
 
 
 def _moved(like: Mapping[str, Any], number: int) -> dict[str, Any]:

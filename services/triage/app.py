@@ -153,7 +153,7 @@ def build_app(
         Part(
             [make_router(desk, queue, gate, people)],
             indexes=[(aggregates.collection, CASE_INDEXES)],
-            prepare=[replay.run],
+            prepare=[MongoCases(aggregates).place_in_queues, replay.run],
             tasks=[watch.run, watch.run_timers, watch.run_hints],
         ),
         build_desk(

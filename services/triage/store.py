@@ -5,8 +5,8 @@ from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequen
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from services.triage.case.case import ASLEEP, BEHIND, ENDED, NEVER, URGENT_LANES, Case, urgency
-from services.triage.case.facets import WITH_FACETS, facets_of
+from services.triage.case.case import ASLEEP, BEHIND, NEVER, URGENT_LANES, Case, urgency
+from services.triage.case.facets import OPEN, OPEN_STATES, queues, queues_of
 from services.triage.case.in_force import fields_of
 from services.triage.case.standing import Whereabouts
 from services.triage.case.timers.table import wakes_at
@@ -25,32 +25,7 @@ CASE_INDEXES = (
         name="asleep",
         partialFilterExpression={"asleep_for": {"$gt": ""}},
     ),
-    IndexModel([("body", 1), ("state", 1), ("lane_rank", 1), ("due", 1), ("_id", 1)], name="queue"),
-    IndexModel(
-        [("referred_to", 1), ("lane_rank", 1), ("due", 1), ("_id", 1)],
-        name="referred",
-        partialFilterExpression={"referred_to": {"$gt": ""}},
-    ),
-    IndexModel(
-        [("joined", 1), ("lane_rank", 1), ("due", 1), ("_id", 1)],
-        name="joined",
-        partialFilterExpression={"joined": {"$gt": ""}},
-    ),
-    # Partial, so that a look without facets takes no part of it for a way in.
-    IndexModel(
-        [("body", 1), ("facets", 1), ("lane_rank", 1), ("due", 1), ("_id", 1)],
-        name="facets",
-        partialFilterExpression={"facets": {"$gt": ""}},
-    ),
-    # Few closed cases have facets, and all are looked for by a place or a category.
-    *(
-        IndexModel(
-            [("body", 1), (field, 1), ("lane_rank", 1), ("due", 1), ("_id", 1)],
-            name=f"closed_by_{field}",
-            partialFilterExpression={"state": CaseState.CLOSED.value},
-        )
-        for field in ("community", "category")
-    ),
+    IndexModel([("queues", 1), ("lane_rank", 1), ("due", 1), ("_id", 1)], name="queues"),
     IndexModel([("own_body", 1), ("body", 1), ("state", 1)], name="own_body"),
     IndexModel([("notes.by", 1)], name="noted_by", partialFilterExpression={"notes.by": {"$gt": ""}}),
     IndexModel([("unattended", 1)], name="unattended", partialFilterExpression={"unattended": True}),
@@ -59,11 +34,11 @@ QUEUE_ORDER = [("lane_rank", 1), ("due", 1), ("_id", 1)]
 MOST_SCANS = 200
 """The scans of an index that MongoDB reads in one order; for more it sorts all (internalQueryMaxScansToExplode)."""
 REQUESTS_KEPT = 50
-_OPEN: Document = {"state": {"$in": [state.value for state in CaseState if state not in ENDED]}}
+_OPEN: Document = {"state": {"$in": [state.value for state in OPEN_STATES]}}
 _RANKS = range(len(URGENT_LANES) + 1)
 AT_ONCE = 1_000
 """So many glimpses come in one answer: all of a look, unless cases are hidden from its reader."""
-_GLIMPSE = dict.fromkeys(Glimpse.__dataclass_fields__, 1)
+_GLIMPSE = dict.fromkeys(Glimpse._fields, 1)
 _CASES = Codec(Case)
 
 
@@ -123,7 +98,7 @@ class MongoCases:
                 found = await self._first(part, left) if left else []
                 cases += found
                 left -= len(found)
-        # A case may be in one of the bodies, and referred to another one.
+        # A case may lie with one of the bodies, and be referred to another one.
         found_once = {case.id: case for case in cases}.values()
         return sorted(found_once, key=lambda case: case.place_for(query.viewer))[: query.limit]
 
@@ -156,20 +131,19 @@ class MongoCases:
         """The cases of each queue, in any order, as far as it takes to count them. All are read in one look."""
         collection = self._aggregates.collection
         looks: list[list[Document]] = [
-            [{"$match": wanted}, {"$limit": query.limit}, {"$project": _GLIMPSE}, {"$set": {"queue": number}}]
+            [{"$match": wanted_by(query)}, {"$limit": query.limit}, {"$project": _GLIMPSE}, {"$set": {"queue": number}}]
             for number, query in enumerate(queries)
-            for wanted in kinds_of(query)
         ]
         first, *more = looks
         pipeline: list[Document] = [
             *first,
             *({"$unionWith": {"coll": collection.name, "pipeline": one}} for one in more),
         ]
-        found: list[dict[str, Glimpse]] = [{} for _ in queries]
+        found: list[list[Glimpse]] = [[] for _ in queries]
         with reaching():
             async for document in collection.aggregate(pipeline, batchSize=AT_ONCE):
-                found[document["queue"]][document["_id"]] = _glimpse(document)
-        return [list(some.values())[: query.limit] for some, query in zip(found, queries, strict=True)]
+                found[document["queue"]].append(_glimpse(document))
+        return found
 
     async def versions(self, ids: Collection[str]) -> dict[str, Version]:
         """The versions of these cases, and who made them so, by id."""
@@ -187,20 +161,19 @@ class MongoCases:
             return [document["_id"] async for document in found.limit(limit)]
 
     async def open_after(self, case_id: str, limit: int) -> list[Case]:
-        """At most `limit` cases that have not ended, by id, from behind `case_id`.
-
-        A case from before the facets gets them: else no tab of the queue would have it until its next change.
-        """
+        """At most `limit` cases that have not ended, by id, from behind `case_id`."""
         wanted: Document = {"_id": {"$gt": case_id}, **_OPEN}
         found = self._aggregates.collection.find(wanted, {"outbox": 0, "applied": 0}).sort("_id", 1).limit(limit)
         with reaching():
-            documents = await found.to_list(None)
-            for document in documents:
-                if "facets" not in document:
-                    same = {"_id": document["_id"], "version": document["version"]}
-                    facets = {"facets": facets_of(case_of(document))}
-                    await self._aggregates.collection.update_one(same, {"$set": facets})
-        return [case_of(document) for document in documents]
+            return [case_of(document) async for document in found]
+
+    async def place_in_queues(self) -> None:
+        """Give cases from before the queues their places in them. Each write of a case does so by itself."""
+        with reaching():
+            async for document in self._aggregates.collection.find({"queues": None}, {"outbox": 0, "applied": 0}):
+                same = {"_id": document["_id"], "version": document["version"]}
+                placed = {"queues": queues_of(case_of(document))}
+                await self._aggregates.collection.update_one(same, {"$set": placed})
 
     async def where(self, those: Whereabouts) -> AsyncIterator[Case]:
         """The open cases there, in any order; one that is changed meanwhile may be missing, or come twice."""
@@ -237,19 +210,23 @@ def due_by(at: datetime) -> Document:
 def where_of(those: Whereabouts) -> Document:
     """What MongoDB is asked for; an index leads to each kind of them, so it reads no other cases."""
     kinds: list[Document] = [{"unattended": True}]
-    kinds += [{name: {"$in": sorted(those.bodies)}} for name in ("body", "joined")] if those.bodies else []
+    if those.bodies:
+        # Those that a body is only asked for stand in its queue, too.
+        theirs = {"$in": sorted(those.bodies)}
+        kinds.append(
+            {"queues": {"$in": queues(sorted(those.bodies), [OPEN])}, "$or": [{"body": theirs}, {"joined": theirs}]}
+        )
     kinds += [{"own_body": own, "body": {"$nin": list(away)}} for own, away in sorted(those.but_at.items())]
     # Each kind says which states it has, or MongoDB does not find the index that leads to it.
     return {"$or": [{**kind, **_OPEN} for kind in kinds]}
 
 
 def ranges_of(query: CaseQuery) -> list[list[QueueRange]]:
-    """The cases that a query is about: for some bodies each, the ranges of their queue, in order.
+    """The cases that a query is about: for some bodies each, the ranges of their queues, in order.
 
-    Then the same of the cases that these bodies have joined, and of those that they are asked to take over or to join.
-
-    MongoDB reads each range in the order of the index, so it sorts nothing, and without a lane and a second facet it
-    examines no more cases than it returns. For this a range is not sorted by what is the same in all of it.
+    They are so few that MongoDB reads each range in the order of the index and sorts nothing. Without a lane and a
+    second facet it examines no more cases than it returns. For this a range is not sorted by what is the same in all
+    of it.
     """
     parts = _parts(query.after, query)
     if query.viewer is not None:
@@ -258,47 +235,33 @@ def ranges_of(query: CaseQuery) -> list[list[QueueRange]]:
         asleep = _parts((rank - ASLEEP, due, case_id) if rank >= ASLEEP else None, query)
         parts = [QueueRange({**part.wanted, "asleep_for": {"$ne": query.viewer}}, part.order) for part in awake]
         parts += [QueueRange({**part.wanted, "asleep_for": query.viewer}, part.order) for part in asleep]
-    return [[QueueRange({**group, **wanted}, order) for wanted, order in parts] for group in _groups(query)]
+    step = MOST_SCANS // len(query.any_of[0])
+    some = [query.bodies[first : first + step] for first in range(0, len(query.bodies), step)]
+    return [[QueueRange({**_wanted(query, bodies), **wanted}, order) for wanted, order in parts] for bodies in some]
 
 
-def kinds_of(query: CaseQuery) -> list[Document]:
-    """The cases that a query is about, in no order: in each of these kinds, and as few of them as can be."""
+def wanted_by(query: CaseQuery) -> Document:
+    """The cases that a query is about, in no order."""
     ranks = {"lane_rank": {"$in": _ranks(query)}} if query.lane or query.due_before else {}
     due = {"due": {"$lt": query.due_before}} if query.due_before else {}
-    return [{**group, **ranks, **due} for group in _groups(query)]
+    return {**_wanted(query, query.bodies), **ranks, **due}
 
 
-def _groups(query: CaseQuery) -> list[Document]:
-    """The cases of some bodies each, so few that MongoDB sorts none of them; then what they joined or are asked for."""
-    states = list({state.value for state in query.states or CaseState})
-    of_states: Document = {"state": {"$in": states}}
-    if (query.facets or query.among) and set(states).issuperset(WITH_FACETS):
-        # No others have facets, and without the states one index leads to them in order.
-        states, of_states = [""], {}
+def _wanted(query: CaseQuery, bodies: Sequence[str]) -> Document:
+    first, *others = ({"queues": {"$in": queues(bodies, facets)}} for facets in query.any_of)
     narrowed = {"lane": query.lane, "community": query.community, "category": query.category}
-    narrow: Document = {name: value for name, value in narrowed.items() if value is not None}
-    step = MOST_SCANS // len(states)
-    groups = [query.bodies[first : first + step] for first in range(0, len(query.bodies), step)]
-    others = [query.bodies[first : first + MOST_SCANS] for first in range(0, len(query.bodies), MOST_SCANS)]
-    ways = [("body", query.facets, groups), ("joined", query.facets, others), ("referred_to", query.of_asked, others)]
-    return [
-        {name: {"$in": list(bodies)}, **of_states, **_all(facets, query.among), **narrow}
-        for name, facets, some in ways
-        if facets is not None
-        for bodies in some
-    ]
+    return {
+        **first,
+        **({"$and": others} if others else {}),
+        **({"state": {"$in": sorted({state.value for state in query.states})}} if query.states else {}),
+        **{name: value for name, value in narrowed.items() if value is not None},
+    }
 
 
 def _ranks(query: CaseQuery) -> list[float]:
     """The ranks of a lane, or of all, each also behind a flood."""
     lanes = [urgency(query.lane)] if query.lane else list(_RANKS)
     return [rank + behind for rank in lanes for behind in (0, BEHIND)]
-
-
-def _all(facets: Sequence[str], among: Sequence[str] = ()) -> Document:
-    all_of: Document = {"$all": list(facets)} if facets else {}
-    one_of: Document = {"$in": list(among)} if among else {}
-    return {"facets": {**all_of, **one_of}} if facets or among else {}
 
 
 def _parts(after: tuple[float, datetime, str] | None, query: CaseQuery) -> list[QueueRange]:
@@ -367,7 +330,7 @@ def _found_by(case: Case) -> Document:
         "due": due,
         "wakes_at": wakes_at(case),
         "asleep_for": case.asleep_for,
-        "facets": facets_of(case),
+        "queues": queues_of(case),
         "referred_to": case.asked.to_body if case.asked else None,
         "joined": list(case.joined),
     }

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any, NamedTuple, Protocol
 
 from services.triage.case.case import Case
-from services.triage.case.facets import UNASSIGNED
+from services.triage.case.facets import OPEN, OPEN_STATES, in_category, in_community, in_state, once_closed
 from services.triage.case.standing import Whereabouts
 from shared import metrics
 from shared.access.roster import Staff
@@ -69,19 +69,20 @@ class CaseQuery:
     category: str | None = None
 
     @property
-    def of_asked(self) -> tuple[str, ...] | None:
-        """The facets that a case must have that is referred to these bodies; None where it is none of those wanted.
+    def any_of(self) -> list[list[str]]:
+        """For one of each of these, a case stands in a queue (services.triage.case.facets) of one of these bodies."""
+        facets = [*([facet] for facet in self.facets), *([list(self.among)] if self.among else [])]
+        if facets:
+            return facets
+        states = frozenset(self.states or CaseState)
+        if states == {CaseState.CLOSED} and (self.community or self.category):
+            places = [in_community(self.community)] if self.community else []
+            places += [in_category(self.category)] if self.category else []
+            return [[once_closed(place)] for place in places]
+        return [[OPEN]] if states == frozenset(OPEN_STATES) else [[in_state(state) for state in sorted(states)]]
 
-        To the body that is asked, it is a case that nobody has, whatever it is to the body that has it.
-        """
-        if self.among:
-            return None
-        left = tuple(facet for facet in self.facets if facet != UNASSIGNED)
-        return left if all(facet.startswith(("community:", "category:")) for facet in left) else None
 
-
-@dataclass(frozen=True, slots=True)
-class Glimpse:
+class Glimpse(NamedTuple):
     """What it takes to count a case: what it is counted by, and who may not see it. See Case for the fields.
 
     `referred_to`: the body that is asked to take it over or to join it; `joined`: those that have joined it.

@@ -17,6 +17,7 @@ Value = str | int | float | Decimal
 _TOKEN = re.compile(r"\$(\d)|\{\{(PLURAL|GENDER):|\}\}|\|")
 _PLURAL_ORDER = ("zero", "one", "two", "few", "many", "other")
 _MOST_DIGITS = 18
+_GROUPED = 1_000
 _EXPLICIT = re.compile(r"(\d+)=(.*)", re.DOTALL)
 
 
@@ -111,7 +112,10 @@ def _fill_part(part: "str | Slot | Choice", values: Sequence[Value], locale: Loc
 
 
 def _write(value: Value, locale: Locale) -> str:
-    return value if isinstance(value, str) else format_decimal(value, locale=locale)
+    if isinstance(value, str):
+        return value
+    # No language groups fewer than four digits, and most numbers of a page have few.
+    return str(value) if isinstance(value, int) and 0 <= value < _GROUPED else format_decimal(value, locale=locale)
 
 
 def _plain(wording: Wording, values: Sequence[Value]) -> str:
@@ -122,6 +126,7 @@ def _plain(wording: Wording, values: Sequence[Value]) -> str:
     )
 
 
+@lru_cache(maxsize=16_384)
 def _plural_form(value: str, forms: tuple[Wording, ...], locale: Locale) -> Wording:
     try:
         number = abs(Decimal(value))

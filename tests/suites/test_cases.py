@@ -25,11 +25,10 @@ from services.triage.case.commands.recusal import Recuse, Withdraw
 from services.triage.case.commands.table import events_of
 from services.triage.case.commands.waiting import Snooze
 from services.triage.case.evolve.fold import fold
-from services.triage.case.facets import WITH_FACETS
+from services.triage.case.facets import OPEN_STATES, WITH_FACETS
 from services.triage.case.in_force import ANYWHERE, of_body, of_community, of_scope, place_of
 from services.triage.case.standing import Whereabouts
 from services.triage.case.values import Grouped
-from services.triage.desk.queue import OPEN_STATES
 from services.triage.measures.store import InForceQuery, InForceStore, MongoMeasures
 from services.triage.patterns.breaches import BreachStore, MongoBreaches
 from services.triage.reports import DigestEraser, ReportFollower

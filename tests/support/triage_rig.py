@@ -15,7 +15,7 @@ from services.intake.vault.routes import MeasuresBefore
 from services.triage.app import Intake, build_app
 from services.triage.baseline.scorecards import Scorecards
 from services.triage.case.case import ENDED, Case
-from services.triage.case.facets import facets_of
+from services.triage.case.facets import UNASSIGNED, facets_of, in_category, in_community
 from services.triage.case.in_force import keys_of, place_of
 from services.triage.case.standing import Whereabouts
 from services.triage.case.timers.table import wakes_at
@@ -247,12 +247,14 @@ def _is_theirs(case: Case, query: CaseQuery) -> bool:
 
 
 def _is_offered(case: Case, query: CaseQuery) -> bool:
+    # To the body that is asked, it is a case that nobody has, whatever it is to the body that has it.
+    told = {UNASSIGNED, in_community(case.community), in_category(case.category)}
     asked = case.asked.to_body if case.asked else None
-    return asked in query.bodies and query.of_asked is not None and set(query.of_asked) <= set(facets_of(case))
+    return asked in query.bodies and not query.among and set(query.facets) <= told
 
 
 def _glimpse_of(case: Case) -> Glimpse:
-    told = {name: getattr(case, name) for name in Glimpse.__dataclass_fields__ if hasattr(case, name)}
+    told = {name: getattr(case, name) for name in Glimpse._fields if hasattr(case, name)}
     return Glimpse(**told, due=case.place[1], referred_to=case.asked.to_body if case.asked else None)
 
 

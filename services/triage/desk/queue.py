@@ -8,9 +8,10 @@ from typing import Annotated, Literal, NamedTuple, get_args
 
 from pydantic import Field
 
-from services.triage.case.case import ENDED, Case
+from services.triage.case.case import Case
 from services.triage.case.facets import (
     ANSWERED,
+    OPEN_STATES,
     UNASSIGNED,
     WAITING,
     WITH_FACETS,
@@ -39,7 +40,6 @@ _TAB_FACETS: Mapping[Tab, Callable[[Principal], str]] = {
     "waiting": lambda _: WAITING,
     "answered": lambda _: ANSWERED,
 }
-OPEN_STATES = tuple(state for state in CaseState if state not in ENDED)
 AT_ONCE = 8
 """So many people are looked at side by side, however many there are."""
 COUNTED = 100
@@ -275,7 +275,7 @@ class Queue:
             return in_reach and not is_shut_out(principal, Resource(parties=shut_out, recused=shut_out))
 
         # The body that is only asked learns of no other body that works on the case.
-        return [one if is_theirs(one) else replace(one, joined=()) for one in found if sees(one)]
+        return [one if is_theirs(one) else one._replace(joined=()) for one in found if sees(one)]
 
     def _query(self, principal: Principal, wanted: QueueFilter) -> CaseQuery:
         bodies = tuple(body for body in self.bodies(principal) if not wanted.bodies or body in wanted.bodies)

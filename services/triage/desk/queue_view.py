@@ -11,13 +11,14 @@ from fastapi import Request, Response
 
 from services.triage.actions import Desk
 from services.triage.case.case import Case
+from services.triage.case.facets import OPEN_STATES
 from services.triage.case.voting import Tally
 from services.triage.desk.bulk import MOST, Bulk, SentBulk
 from services.triage.desk.choices import communities_for
 from services.triage.desk.faults import FIELD_MESSAGES
 from services.triage.desk.names import CaseNames, done_in
 from services.triage.desk.next_step import next_step_of
-from services.triage.desk.queue import OPEN_STATES, TABS, Count, Counts, Queue, QueueFilter
+from services.triage.desk.queue import TABS, Count, Counts, Queue, QueueFilter
 from services.triage.desk.saved_views import LONGEST, SavedViews, Views
 from services.triage.paths import HOME
 from services.triage.rooms import rooms_of

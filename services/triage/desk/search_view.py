@@ -9,9 +9,10 @@ from fastapi import Request, Response
 
 from services.triage.actions import Desk
 from services.triage.case.case import Case
+from services.triage.case.facets import OPEN_STATES
 from services.triage.desk.names import CaseNames
 from services.triage.desk.next_step import next_step_of
-from services.triage.desk.queue import OPEN_STATES, Queue, QueueFilter
+from services.triage.desk.queue import Queue, QueueFilter
 from services.triage.desk.search import MOST_READ, Search
 from services.triage.paths import HOME
 from services.triage.rooms import rooms_of
