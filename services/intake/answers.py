@@ -57,6 +57,12 @@ class CheckInTaken(TypedDict):
     opened: NotRequired[str]
 
 
+class ConsentTaken(TypedDict):
+    """Whether the reporter may be asked again is stored."""
+
+    consent: Literal["yes", "no"]
+
+
 class AppealTaken(TypedDict):
     """An appeal of a reporter that is stored. Triage judges it; the status tells what became of it."""
 

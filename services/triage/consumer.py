@@ -6,6 +6,7 @@ from shared.events import (
     ReportAnswered,
     ReportAppealed,
     ReportCheckedIn,
+    ReportConsented,
     ReportErased,
     ReportReceived,
     ReportRecusalAsked,
@@ -18,6 +19,7 @@ def consume(runtime: Runtime, reports: ReportFollower, eraser: DigestEraser) -> 
     """Hand every batch of the topic `reports` to `reports`, and every batch of `erasures` to `eraser`."""
     told: list[type[Fact]] = [
         ReportReceived, ReportAnswered, ReportCheckedIn, ReportAppealed, ReportReplied, ReportRecusalAsked,
+        ReportConsented,
     ]  # fmt: skip
     runtime.consume_facts("reports", told, reports.take)
     runtime.consume_facts("erasures", [ReportErased], eraser.take)

@@ -11,7 +11,7 @@ from services.triage.case.case import Case
 from services.triage.case.code_names import code_name_of
 from services.triage.case.commands.appeals import ReceiveAppeal
 from services.triage.case.commands.asking import ReceiveRecusalAsk
-from services.triage.case.commands.check_ins import ReceiveCheckIn
+from services.triage.case.commands.check_ins import ReceiveCheckIn, ReceiveConsent
 from services.triage.case.commands.command import Command
 from services.triage.case.commands.inquiry import LoseReporter, ReceiveAnswer
 from services.triage.case.commands.linking import SPLIT
@@ -35,6 +35,7 @@ from shared.events import (
     ReportAnswered,
     ReportAppealed,
     ReportCheckedIn,
+    ReportConsented,
     ReportErased,
     ReportReceived,
     ReportRecusalAsked,
@@ -219,6 +220,8 @@ class ReportFollower:
                 command = ReceiveAnswer(answer.question_id, answer.answer_id)
             case ReportCheckedIn() as told:
                 command = ReceiveCheckIn(told.number, told.due_at, told.answer, told.stop, told.answer_id)
+            case ReportConsented() as said:
+                command = ReceiveConsent(said.consent)
             case ReportAppealed() as appeal:
                 command = ReceiveAppeal(appeal.appeal_id, appeal.appeal_ground, appeal.party, appeal.respondent)
             case ReportReplied() as reply:
@@ -306,6 +309,7 @@ _OF_REPORTS = (
     ReportReceived,
     ReportAnswered,
     ReportCheckedIn,
+    ReportConsented,
     ReportAppealed,
     ReportReplied,
     ReportRecusalAsked,

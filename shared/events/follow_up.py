@@ -31,6 +31,13 @@ class FollowUpBegun(CaseFact):
     check_ins: tuple[CheckInSet, ...] = ()
 
 
+class ConsentGiven(CaseFact):
+    """The reporter said, without a handler, that Hearth may ask again how it goes; the state stays."""
+
+    name: ClassVar[str] = "case.consent_given"
+    unseen: ClassVar[bool] = True
+
+
 class CheckInDue(CaseFact):
     """The reporter is asked how it goes, for the first time or once more; the state stays.
 

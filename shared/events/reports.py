@@ -91,6 +91,16 @@ class ReportCheckedIn(Fact):
     answer_id: str
 
 
+class ReportConsented(Fact):
+    """The reporter said, by the receipt, whether Hearth may ask again how it goes: `yes`, or `no` for good."""
+
+    topic: ClassVar[str] = "reports"
+    name: ClassVar[str] = "report.consented"
+
+    report_id: str
+    consent: Literal["yes", "no"]
+
+
 class ReportReplied(Fact):
     """A respondent replied, by a receipt of their own; the words stay in the vault under `reply_id`.
 

@@ -32,7 +32,7 @@ OPEN = {
     "POST /v1/reports", "GET /v1/policy", "POST /v1/follow-up", "POST /v1/follow-up/answers", "GET /v1/record/keys",
     "POST /v1/follow-up/check-ins", "POST /v1/follow-up/appeals", "POST /v1/respondent",
     "POST /v1/respondent/replies", "POST /v1/respondent/appeals", "POST /v1/follow-up/recusals",
-    "POST /v1/respondent/recusals",
+    "POST /v1/respondent/recusals", "POST /v1/follow-up/consent",
     "GET /v1/record/verify.py",
 } | {
     f"GET /scorecard{end}"

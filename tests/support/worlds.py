@@ -73,7 +73,7 @@ async def make_intake() -> World:
     assert answer.status_code == 202
     known: dict[str, Sequence[Any]] = {
         "report_id": [report_id], "statement_id": ["statement-1"], "question_id": ["q-1"], "text": ["Yes."],
-        "number": [1], "choice": ["answer"], "answers": [{"safe": "yes"}],
+        "number": [1], "choice": ["answer"], "answers": [{"safe": "yes"}], "consent": ["yes"],
         "ground": ["facts"],
         "receipt": [sent["receipt"]], "community": ["enwiki"], "category": ["harassment.insults"], "flags": [[]],
         "setting": ["online"], "occurred": [None], "privacy": ["named"], "purpose": ["review"],

@@ -4,6 +4,7 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from typing import Literal
 
 from services.intake.mailbox.appeals import KEPT_AS, appeal_id_of, newest_sent, pending, view_appeals, way_to_appeal
 from services.intake.mailbox.asking import KEPT_AS as ASKED_AS
@@ -24,6 +25,7 @@ from services.intake.mentions import Mentions
 from services.intake.report.check_ins import (
     ANSWER,
     CHOICE,
+    CONSENTS,
     DECLINE,
     QUESTIONS,
     STOP,
@@ -55,6 +57,7 @@ from shared.events import (
     ReportAnswered,
     ReportAppealed,
     ReportCheckedIn,
+    ReportConsented,
     ReportRecusalAsked,
     stamp,
 )
@@ -194,6 +197,29 @@ class Mailbox:
         await change_together(self._store, [found.id, *([opened.report_id] if opened else [])], decide)
         return opened.receipt if opened else None
 
+    async def consent(self, receipt: str, consent: Literal["yes", "no"]) -> None:
+        """Keep, durably, whether the reporter may be asked again how it goes, and tell triage. A no is for good.
+
+        The call may be repeated. Raises Problem 404 for an unknown receipt, 409 where nobody asks or after a no, and
+        410 when the report has been erased.
+        """
+        found = await self._find(receipt)
+
+        async def decide(_report_id: str, report: StoredReport | None) -> Change | None:
+            if report is None:
+                raise Unavailable("a report is not where it was")
+            refuse_erased(report)
+            if consent_of(report) == consent:
+                return None
+            if not may_consent(report):
+                raise Problem(409, "not-asked", "This is not asked now.")
+            fact = ReportConsented(report_id=report.id, consent=consent)
+            return await self._answered(
+                report, fact, derive("consent", report.id, consent), {CONSENTS[consent]: consent}, []
+            )
+
+        await change(self._store, [found.id], decide)
+
     async def appeal(self, receipt: str, ground: str, text: str) -> str:
         """Keep an appeal of the reporter, durably, and tell it to triage, which judges it. Returns its id.
 
@@ -330,6 +356,9 @@ class Mailbox:
             appeal=self._way(report),
             peer_support=view_peer_support(self._offered(report, wanted=wanted)),
             support_wanted=wanted,
+            consent=consent_of(report),
+            # From the first check-in on, each of them has a stop.
+            may_consent=may_consent(report) and status.check_in is None,
             parts=tuple(self._further.of_matter(part_id).receipt for part_id in report.parts),
             recusal_asks=view_asks(report, None, lambda statement_id: self._words.statement(report, statement_id)),
             may_ask_recusal=may_ask(report, None),
@@ -366,6 +395,18 @@ def _is_followed_up(report: StoredReport) -> bool:
     asked, state = report.status.check_in, report.status.state
     once_closed = state == CaseState.CLOSED and asked is not None and asked.once_closed
     return report.erased is None and (state == CaseState.FOLLOWING_UP or once_closed)
+
+
+def consent_of(report: StoredReport) -> str | None:
+    """What the reporter has said of being asked again."""
+    return next((said for said, key in CONSENTS.items() if key in report.answers), None)
+
+
+def may_consent(report: StoredReport) -> bool:
+    """Whether the reporter can say whether to be asked again: from the decision on, until a no."""
+    status = report.status
+    stands = status.state in (CaseState.DECIDED, CaseState.FOLLOWING_UP) and not status.before_merge
+    return report.erased is None and stands and consent_of(report) != "no"
 
 
 def _is_asked(report: StoredReport) -> bool:

@@ -134,10 +134,20 @@ class FollowUpPage:
             return {"conflict": "status-ask-too-many"}
         return {}
 
+    async def _consent(self, receipt: str, said: str) -> bool:
+        """Send whether the reporter may be asked again. Whether it has arrived; else the page says how it stands."""
+        try:
+            await self._mailbox.consent(receipt, "yes" if said == "yes" else "no")
+        except Problem as problem:
+            if problem.code not in ("not-asked", "report-erased"):
+                raise
+            return False
+        return True
+
     async def _status(self, request: Request, filled: Filled) -> Response:
         receipt, question_id = filled.value("receipt")[:RECEIPT_LIMIT], filled.value("question_id")
         text, appeals, asks = filled.value("answer"), bool(filled.value("appealing")), bool(filled.value("asking"))
-        error, faults = None, dict[str, str]()
+        error, faults, consented = None, dict[str, str](), False
         try:
             sent = await take_check_in(self._mailbox, receipt, filled)
             if question_id:
@@ -146,6 +156,8 @@ class FollowUpPage:
                 faults = await self._appeal(receipt, filled)
             elif asks:
                 faults = await self._ask(receipt, filled)
+            elif filled.value("consent"):
+                consented = await self._consent(receipt, filled.value("consent"))
             view = await self._mailbox.follow_up(receipt)
         except Problem as problem:
             if problem.code == "invalid-fields":
@@ -160,6 +172,7 @@ class FollowUpPage:
             "answered": bool(question_id) and not error,
             "appealed": appeals and not faults,
             "asked": asks and not appeals and not question_id and not faults,
+            "consented": consented,
             "conflict": filled.value("conflict") if faults else "",
             "appeal": filled.value("appeal") if faults else "",
             "appeal_ground": filled.value("appeal_ground") if faults else "",

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Request, Response
 from pydantic import Field
 
-from services.intake.answers import AnswerTaken, AppealTaken, CheckInTaken, RecusalAskTaken, ReplyTaken
+from services.intake.answers import AnswerTaken, AppealTaken, CheckInTaken, ConsentTaken, RecusalAskTaken, ReplyTaken
 from services.intake.fields import ANSWER_LIMIT, PRIVATE, Body, Identifier, Receipt, Words
 from services.intake.mailbox.actions import Mailbox
 from services.intake.mailbox.respondents import Respondents
@@ -63,6 +63,13 @@ class CheckIn(Body):
     def given(self) -> Mapping[str, str]:
         """The answers that were given."""
         return self.answers.model_dump(exclude_none=True)
+
+
+class Consent(Body):
+    """POST /v1/follow-up/consent: whether the reporter may be asked again how it goes. A no is for good."""
+
+    receipt: Receipt
+    consent: Literal["yes", "no"]
 
 
 class Appeal(Body):
@@ -131,6 +138,18 @@ def make_mailbox_router(mailbox: Mailbox, respondents: Respondents, statements: 
         body = parse_body(CheckIn, await request.body())
         opened = await mailbox.check_in(body.receipt, body.number, body.choice, body.given, body.text)
         return json_response({"number": body.number, **({"opened": opened} if opened else {})}, 202, headers=PRIVATE)
+
+    @router.post(
+        "/v1/follow-up/consent",
+        status_code=202,
+        responses=gives(ConsentTaken, 202),
+        **does("report.follow_up", takes(Consent)),
+    )
+    async def consent(request: Request) -> Response:
+        """Take whether a reporter may be asked again how it goes. The request may be repeated."""
+        body = parse_body(Consent, await request.body())
+        await mailbox.consent(body.receipt, body.consent)
+        return json_response({"consent": body.consent}, 202, headers=PRIVATE)
 
     @router.post(
         "/v1/follow-up/appeals",

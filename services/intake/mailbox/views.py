@@ -140,6 +140,9 @@ class StatusView:
     `opened`: the receipts of the reports that the reporter's answers to check-ins became; `parts`: of those that single
     matters of this report became.
 
+    `consent`: whether the reporter may be asked again, as the reporter said; `may_consent`: and is asked for
+    it now.
+
     `recusal_asks`: that the reporter asked that a person does not handle the case; `may_ask_recusal`: and may again.
 
     Of an erased report (`erased_at`) no words are left: no questions, no messages, no reason, no appeals.
@@ -164,6 +167,8 @@ class StatusView:
     peer_support: tuple[PeerSupportView, ...] = ()
     support_wanted: bool = False
     messages: tuple[MessageView, ...] = ()
+    consent: str | None = None
+    may_consent: bool = False
     recusal_asks: tuple[RecusalAskView, ...] = ()
     may_ask_recusal: bool = False
 

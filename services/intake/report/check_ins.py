@@ -25,6 +25,10 @@ CHOICES = (ANSWER, DECLINE, STOP)
 """STOP is also the name under which the vault has that the reporter stopped the asking after an answer."""
 
 
+CONSENTS: Mapping[str, str] = MappingProxyType({"no": f"consent-{STOP}", "yes": f"consent-{CHOICE}"})
+"""By what the reporter says of being asked again: its key among the answers of a report, which no answer replaces."""
+
+
 def answer_id_of(report_id: str, check_in: CheckIn) -> str:
     """What the keys of all answers to this check-in begin with: the same for every retry of them."""
     return derive("check-in", report_id, str(check_in.number), check_in.due_at.isoformat())

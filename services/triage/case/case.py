@@ -70,7 +70,8 @@ class Case:
     `earlier_deadlines`: how a deadline stood each time its clock started anew, the oldest first.
     `recusals`: how those of `recused` came about, but for older ones; `ended_recusals`: those taken back or lapsed.
     `consent`: whether the reporter may be asked again after the decision, `yes` or `no`; None: was not asked yet.
-    `unasked_for`: why the reporter is never asked again, `stopped` or `no_answer`.
+    `unasked_for`: why the reporter is never asked again, `stopped` or `no_answer`; `consent_given`: the reporter said,
+    without a handler, to want to be asked.
     `proposal`: the decision that is proposed, and not made yet. `objections`: to outcomes, also to those that are not
     proposed any more: each stands until its maker agrees, or the outcome is decided on.
     `appeals`: all of them, the newest last; `refused_appeals`: those of a party that could not be taken.
@@ -124,6 +125,7 @@ class Case:
     consent: str | None = None
     check_ins: tuple[CheckIn, ...] = ()
     unasked_for: str | None = None
+    consent_given: bool = False
     agreements: tuple[Agreement, ...] = ()
     appeals: tuple[Appeal, ...] = ()
     refused_appeals: tuple[RefusedAppeal, ...] = ()

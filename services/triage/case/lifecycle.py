@@ -135,6 +135,7 @@ TRANSITIONS: Mapping[str, Ways] = {
     "follow_up": {CaseState.DECIDED: CaseState.FOLLOWING_UP},
     "check_in": _staying(CaseState.FOLLOWING_UP),
     "receive_check_in": {**_ANY, CaseState.MERGED: CaseState.MERGED},
+    "receive_consent": {**_ANY, CaseState.MERGED: CaseState.MERGED},
     "lose_reporter": {
         **_ANY,
         CaseState.AWAITING_INFORMATION: CaseState.INVESTIGATING,

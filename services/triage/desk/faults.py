@@ -53,6 +53,7 @@ FIELD_MESSAGES = {
     "taken_before": "desk-taken-before",
     "nothing_due": "desk-nothing-due",
     "asked_no_more": "desk-asked-no-more",
+    "consent_given": "desk-consent-given",
     "no_party": "desk-no-party",
     "not_overdue": "desk-not-overdue",
     "not_decided": "desk-not-decided",

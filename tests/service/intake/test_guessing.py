@@ -20,6 +20,7 @@ DOORS: dict[str, dict[str, Any]] = {
     "/v1/respondent": {},
     "/v1/respondent/replies": {"text": "No."},
     "/v1/respondent/appeals": {"ground": "facts", "text": "No."},
+    "/v1/follow-up/consent": {"consent": "yes"},
     "/v1/follow-up/recusals": {"text": "He is my opponent."},
     "/v1/respondent/recusals": {"text": "He is my opponent."},
 }

@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 
 from services.triage.case.case import Case
-from services.triage.case.commands.check_ins import CheckIn, ReceiveCheckIn
+from services.triage.case.commands.check_ins import CheckIn, ReceiveCheckIn, ReceiveConsent
 from services.triage.case.commands.command import Command, Words
 from services.triage.case.commands.follow_up import Agree, CheckAgreement, FollowUp
 from services.triage.case.commands.handling import Close
@@ -232,3 +232,26 @@ def test_an_answer_is_never_refused_whatever_has_become_of_the_case(state: CaseS
     expected = CaseState.INVESTIGATING if state is CaseState.AWAITING_INFORMATION else state
     assert case.state is expected
     assert after(case, ReceiveAnswer("q1", "a1")) == (case, [])
+
+
+def test_what_the_reporter_says_of_being_asked_again_holds_for_its_handlers() -> None:
+    agreed, events = after(decided(), ReceiveConsent("yes"), ReceiveConsent("yes"))
+    assert [event.fact.name for event in events] == ["case.consent_given"]
+    assert FollowUp.chosen(agreed) == {"consent": "yes"}
+    with pytest.raises(FieldsRefused, match="consent_given"):
+        after(agreed, FollowUp("no"))
+    assert len(after(agreed, FollowUp("yes"))[0].check_ins) == 3
+    stopped, _ = after(agreed, ReceiveConsent("no"))
+    assert FollowUp.chosen(stopped) == {"consent": "no"}
+    with pytest.raises(FieldsRefused, match="asked_no_more"):
+        after(stopped, FollowUp("yes"))
+    assert after(stopped, FollowUp("no"), ReceiveConsent("yes"), ReceiveConsent("no"))[0].check_ins == ()
+
+
+def test_a_reporter_begins_or_ends_the_asking_after_the_follow_up_has_begun() -> None:
+    unasked, _ = after(decided(), FollowUp("no"))
+    asked, events = after(unasked, ReceiveConsent("yes"), at=AT + 2 * DAY)
+    assert [event.fact.name for event in events] == ["case.consent_given", "case.follow_up_begun"]
+    assert (asked.consent, wakes_at(asked)) == ("yes", AT + 9 * DAY)
+    ended, _ = after(after(decided(), FollowUp("yes"))[0], ReceiveConsent("no"))
+    assert (ended.unasked_for, wakes_at(ended), next_step(ended).step) == ("stopped", None, "close-at-last")

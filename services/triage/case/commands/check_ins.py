@@ -8,7 +8,8 @@ from typing import Annotated
 from services.triage.case.case import Case
 from services.triage.case.check_ins import NO_ANSWER, kept
 from services.triage.case.commands.command import ChoiceField, Command
-from shared.events import CaseFact, CaseState, CheckInKept, CheckInsEnded
+from services.triage.case.commands.follow_up import NO, YES, begun
+from shared.events import CaseFact, CaseState, CheckInKept, CheckInsEnded, ConsentGiven
 from shared.policy import Policy
 from shared.problems import FieldError
 
@@ -74,3 +75,25 @@ class ReceiveCheckIn(Command):
         if self.stop and case.unasked_for != STOPPED:
             facts.append(CheckInsEnded(previous=state, state=state, why=STOPPED))
         return facts
+
+
+@dataclass(frozen=True, slots=True)
+class ReceiveConsent(Command):
+    """The reporter says whether to be asked again how it goes. It is never refused; a no is for good."""
+
+    name = "receive_consent"
+    by_people = False
+
+    consent: str
+
+    def decide(self, case: Case, state: CaseState, policy: Policy, now: datetime) -> list[CaseFact]:
+        """The end of all asking; or the consent, and the check-ins where handlers had none."""
+        if case.unasked_for == STOPPED:
+            return []
+        if self.consent == NO:
+            return [CheckInsEnded(previous=state, state=state, why=STOPPED)]
+        if case.consent_given:
+            return []
+        given = ConsentGiven(previous=state, state=state)
+        waits_for_it = state is CaseState.FOLLOWING_UP and case.consent == NO and not case.unasked_for
+        return [given, begun(case, state, YES, policy, now)] if waits_for_it else [given]

@@ -1,9 +1,9 @@
 """A decided case is followed up, and agreements of repair are tracked. Pure."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Annotated
+from typing import Annotated, Any
 
 from services.triage.case.case import Case
 from services.triage.case.commands.command import ChoiceField, Command, DayField, EntryField, Words, WordsField
@@ -35,16 +35,29 @@ class FollowUp(Command):
 
     consent: Annotated[str, ChoiceField(offers=lambda _policy: (YES, NO))]
 
+    @classmethod
+    def chosen(cls, case: Case) -> Mapping[str, Any]:
+        """What the reporter has said."""
+        said = NO if case.unasked_for else YES if case.consent_given else None
+        return {"consent": said} if said else {}
+
     def faults(self, case: Case, policy: Policy, now: datetime) -> Iterable[FieldError]:
-        """A reporter who is never to be asked again."""
+        """A reporter who is never to be asked again, or who wants to be."""
         if self.consent == YES and case.unasked_for:
             yield FieldError("/consent", "asked_no_more", "The reporter is not to be asked again.")
+        elif self.consent == NO and case.consent_given and not case.unasked_for:
+            yield FieldError("/consent", "consent_given", "The reporter wants to be asked again.")
 
     def decide(self, case: Case, state: CaseState, policy: Policy, now: datetime) -> list[CaseFact]:
-        """The beginning, and the check-ins that the policy names for the outcome; none without consent."""
-        after = policy.check_ins(case.outcome or "", case.setting) if self.consent == YES else ()
-        check_ins = tuple(CheckInSet(number=number, due_at=now + time) for number, time in enumerate(after, start=1))
-        return [FollowUpBegun(previous=case.state, state=state, consent=self.consent, check_ins=check_ins)]
+        """The beginning."""
+        return [begun(case, state, self.consent, policy, now)]
+
+
+def begun(case: Case, state: CaseState, consent: str, policy: Policy, now: datetime) -> FollowUpBegun:
+    """A follow-up that begins now, with the check-ins that the policy names for the outcome; none without consent."""
+    after = policy.check_ins(case.outcome or "", case.setting) if consent == YES else ()
+    check_ins = tuple(CheckInSet(number=number, due_at=now + time) for number, time in enumerate(after, start=1))
+    return FollowUpBegun(previous=case.state, state=state, consent=consent, check_ins=check_ins)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from shared.events import (
     CheckInDue,
     CheckInKept,
     CheckInsEnded,
+    ConsentGiven,
     Event,
     FollowUpBegun,
 )
@@ -19,6 +20,10 @@ from shared.events import (
 
 def _begun(_case: Case, fact: FollowUpBegun, _event: Event) -> Fields:
     return {"consent": fact.consent, "check_ins": tuple(CheckIn(c.number, c.due_at) for c in fact.check_ins)}
+
+
+def _consented(_case: Case, _fact: ConsentGiven, _event: Event) -> Fields:
+    return {"consent_given": True}
 
 
 def _due(case: Case, fact: CheckInDue, event: Event) -> Fields:
@@ -72,6 +77,7 @@ def _agreement_due(case: Case, fact: AgreementDue, event: Event) -> Fields:
 
 CHANGES = {
     FollowUpBegun: _begun,
+    ConsentGiven: _consented,
     CheckInDue: _due,
     CheckInKept: _kept,
     CheckInsEnded: _ended,

@@ -1,0 +1,52 @@
+"""The reporter says on the follow-up page whether to be asked again how it goes, and stops it for good."""
+
+import pytest
+
+from shared.events import CaseDecided, ReportConsented
+from tests.service.intake.test_mailbox import follow
+from tests.support.forms import SAME_ORIGIN, token_from
+from tests.support.intake_rig import Rig, case_event
+
+HTML = {"Accept": "text/html", **SAME_ORIGIN}
+DECIDED = CaseDecided(previous="investigating", state="decided", outcome="warning", reason_id="r-1")
+
+
+@pytest.fixture
+def rig() -> Rig:
+    return Rig()
+
+
+async def says(rig: Rig, receipt: str, consent: str) -> int:
+    async with rig.http() as http:
+        answer = await http.post("/v1/follow-up/consent", json={"receipt": receipt, "consent": consent})
+    return answer.status_code
+
+
+async def test_the_reporter_says_it_once_the_case_is_decided_and_a_no_is_for_good(rig: Rig) -> None:
+    sent = await rig.post()
+    report_id, receipt = sent["report_id"], sent["receipt"]
+    assert await says(rig, receipt, "yes") == 409
+    await rig.progress.project([case_event(report_id, 1, DECIDED)])
+    assert (await follow(rig, receipt))["may_consent"] is True
+    for consent, status in (("yes", 202), ("yes", 202), ("maybe", 422), ("no", 202), ("no", 202), ("yes", 409)):
+        assert await says(rig, receipt, consent) == status
+    told = [fact.consent for fact in rig.store.events() if isinstance(fact, ReportConsented)]
+    view = await follow(rig, receipt)
+    assert (told, view["consent"], view["may_consent"]) == (["yes", "no"], "no", False)
+
+
+async def test_the_page_asks_for_it_and_shows_what_was_said(rig: Rig) -> None:
+    sent = await rig.post()
+    await rig.progress.project([case_event(sent["report_id"], 1, DECIDED)])
+    async with rig.http() as http:
+        form = {**await token_from(http, "/follow-up"), "receipt": sent["receipt"]}
+        page = (await http.post("/follow-up", data=form, headers=HTML)).text
+        assert "May we ask you again how it goes?" in page
+        assert 'name="consent" value="yes"' in page
+        page = (await http.post("/follow-up", data={**form, "consent": "yes"}, headers=HTML)).text
+        assert page.count("We ask you again how it goes, unless you stop it.") == 2
+        assert 'name="consent" value="yes"' not in page
+        for _ in range(2):
+            page = (await http.post("/follow-up", data={**form, "consent": "no"}, headers=HTML)).text
+            assert "We will not ask you again." in page
+            assert 'name="consent"' not in page
