@@ -33,9 +33,9 @@ def run() -> list[Result]:
     mail, record = percentile(mails, 95) * 1000, percentile(recorded, 95) * 1000
     return [
         Result("POST to mail, p50", percentile(mails, 50) * 1000, "ms", None, None, "", True),
-        Result("POST to mail, p95", mail, "ms", None, None, "≤ 400 ms", mail <= 400),
+        Result("POST to mail, p95", mail, "ms", None, None, "≤ 200 ms", mail <= 200),
         Result("POST to signed checkpoint, p50", percentile(recorded, 50) * 1000, "ms", 40, None, "", True),
-        Result("POST to signed checkpoint, p95", record, "ms", 140, None, "≤ 1,500 ms", record <= 1500),
+        Result("POST to signed checkpoint, p95", record, "ms", 140, None, "≤ 300 ms", record <= 300),
         Result("reports watched", len(recorded), "", None, None, "", len(recorded) == REPORTS // SAMPLE),
     ]
 
