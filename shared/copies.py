@@ -11,16 +11,17 @@ T = TypeVar("T")
 def copier(kind: type[T]) -> Callable[..., T]:
     """A function that takes a value of `kind` and fields by name, and returns a copy with these fields.
 
-    `kind`: a dataclass of two fields or more, with slots of its own for all of them and without `__post_init__`. Raises
-    TypeError for any other. The function raises KeyError for a field that there is not.
+    `kind`: a dataclass of two fields or more, with slots for all of them and without `__post_init__`. Raises TypeError
+    for any other. The function raises KeyError for a field that there is not.
     """
     names = [field.name for field in fields(kind)]  # type: ignore[arg-type]  # T stands for dataclasses only
-    if len(names) < 2 or hasattr(kind, "__post_init__") or not set(names) <= set(vars(kind).get("__slots__", ())):
+    slots = {slot for part in kind.__mro__ for slot in vars(part).get("__slots__", ())}
+    if len(names) < 2 or hasattr(kind, "__post_init__") or not slots.issuperset(names):
         raise TypeError(f"{kind.__name__} needs two fields or more, slots for all of them, and no __post_init__")
     places = {name: place for place, name in enumerate(names)}
     read = attrgetter(*names)
     # The slots themselves: `__init__` of a frozen class goes a longer way to each of them.
-    writes = [vars(kind)[name].__set__ for name in names]
+    writes = [getattr(kind, name).__set__ for name in names]
 
     def copy(value: T, **changes: object) -> T:
         values = list(read(value))

@@ -12,7 +12,7 @@ from services.intake.report.check_ins import is_code
 from services.intake.report.mentions import Known, words_of
 from services.intake.report.pseudonym import party_token, people_named
 from services.intake.report.sealed import Sealed, SealedSections
-from services.intake.report.submission import People, Section, Submission
+from services.intake.report.submission import People, Section, Submission, copy_people
 from services.intake.stored import Change, Store, StoredReport, make_salt, refuse_erased, tell_erased, tell_parties
 from shared.aggregates import change
 from shared.events import Actor, Draft, Event
@@ -67,7 +67,7 @@ class Mentions:
         know.
         """
         found = self._known.mentioned((*words_of(submission), *_texts_in(unknown, names=True)), names)
-        return replace(people, mentioned=tuple(sorted(found.keys() - set(people.parties))))
+        return copy_people(people, mentioned=tuple(sorted(found.keys() - set(people.parties))))
 
     async def noted(self, report: StoredReport, words: Iterable[str]) -> StoredReport:
         """The report, to which these words have come, with the people that they mention."""

@@ -132,32 +132,32 @@ def save_of(change: Change) -> Save:
 
     So a step of a case never writes sealed data, and cannot undo what a rotation of the master key does meanwhile.
     """
-    before, fields = change.before, _document_of(change.report)
+    before, after = change.before, change.report
     if before is None:
-        return Save(change.id, None, fields, change.events, change.causes)
-    known = _document_of(before)
-    changed: Document = {}
-    for name, value in fields.items():
-        if name in _GROWING and value:
-            changed |= {f"{name}.{key}": entry for key, entry in value.items() if key not in known[name]}
-        elif name not in known or value != known[name]:
-            changed[name] = value
-    if "doors" in known and "doors" not in fields:
+        return Save(change.id, None, _as_kept(_REPORTS.to_document(after)), change.events, change.causes)
+    differing, more = _REPORTS.changes(after, before)
+    changed = _as_kept(differing)
+    for name in _GROWING:
+        if entries := changed.get(name):
+            del changed[name]
+            changed |= {f"{name}.{key}": entry for key, entry in entries.items() if key not in getattr(before, name)}
+    if before.doors and not after.doors:
         # Of what a document can lack, doors alone come to an end.
         changed["doors"] = []
-    return Save(change.id, {"version": before.version, "outbox": before.outbox}, changed, change.events, change.causes)
+    base = {"version": before.version, "outbox": before.outbox}
+    return Save(change.id, base, changed, change.events, change.causes, more)
 
 
-def _document_of(report: StoredReport) -> Document:
-    document = _REPORTS.to_document(report)
+def _as_kept(document: Document) -> Document:
+    """These fields of a report, without those of the aggregate, and without what a document lacks where it is empty."""
     for name in _OF_AGGREGATES:
-        del document[name]
+        document.pop(name, None)
     for name in ("receipt", "erased", "shut_out", "further", "remarks", "opened", "parts", "doors"):
         # The index of receipts is sparse: without one, there is no such field.
-        if not document[name]:
+        if name in document and not document[name]:
             del document[name]
-    if document["vault"]:
+    if document.get("vault"):
         document["vault"] = {name: sealed for name, sealed in document["vault"].items() if sealed is not None}
-    if not report.facts.channel:
+    if "facts" in document and not document["facts"]["channel"]:
         document["facts"] = {}
     return document

@@ -10,6 +10,7 @@ from services.intake.report.sealed import SealedAnswer, SealedSections, SealedSt
 from services.intake.report.status import Status
 from services.intake.report.submission import Facts
 from services.intake.sources.arrival import Remark
+from shared.copies import copier
 from shared.events import Actor, Draft, Event, ReportParties, stamp
 from shared.problems import Problem
 
@@ -123,6 +124,10 @@ class StoredReport(ReportOutline):
     def hidden_from(self) -> tuple[str, ...]:
         """The references of all people who are shut out by theirs, beside those that the case has by theirs."""
         return (*self.shut_out, *(self.further[token] for token in self.status.recused if token in self.further))
+
+
+copy_report = copier(StoredReport)
+"""A report once more, with other fields."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ import logging
 import re
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from uuid import uuid4
+from os import urandom
 
 import orjson
 from fastapi import Request, Response
@@ -84,7 +84,7 @@ class Boundary:
             send = packed(scope, send)
         headers = dict(scope["headers"])
         given = headers.get(b"x-request-id", b"").decode("latin-1")
-        request_id = given if _REQUEST_ID.fullmatch(given) else uuid4().hex
+        request_id = given if _REQUEST_ID.fullmatch(given) else urandom(16).hex()
         scope["request_id"] = request_id
         scope["path"] = tidy_path(scope["path"])
         scope["query_string"] = tidy_query(scope["query_string"])

@@ -173,6 +173,8 @@ class MemoryStore:
             for part in path:
                 place = place[part]
             place[last] = value
+        for name, added in save.more.items():
+            stored.setdefault(name, []).extend(_as_stored(added))
         stored["version"] += 1
         stored["seq"] += count_numbered(events)
         stored["applied"] += causes

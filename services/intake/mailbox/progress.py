@@ -9,7 +9,7 @@ from services.intake.mailbox.further import FurtherReports
 from services.intake.mailbox.words import StoredWords
 from services.intake.mentions import Mentions
 from services.intake.report.status import Status, follow
-from services.intake.stored import INTAKE, Change, RespondentDoor, Store, StoredReport
+from services.intake.stored import INTAKE, Change, RespondentDoor, Store, StoredReport, copy_report
 from shared.aggregates import change, change_together
 from shared.events import CaseSplit, Event, MentionCleared
 from shared.times import now
@@ -59,17 +59,18 @@ class Progress:
                 event_id = by_case[case_id][0].id
                 log.warning("a case without a report here", extra={"case_id": case_id, "event_id": event_id})
                 return None
-            after, causes = report, []
+            after, status, doors, causes = report, report.status, report.doors, []
             for event in by_case[case_id]:
                 if isinstance(event.fact, MentionCleared):
                     after = self._mentions.without(after, event.fact.mention)
-                elif status := follow(after.status, event):
-                    after = replace(after, status=status, doors=_doors(after, status))
+                elif followed := follow(status, event):
+                    status, doors = followed, _doors_left(doors, status, followed)
                 else:
                     continue
                 causes.append(event.id)
             if not causes:
                 return None
+            after = copy_report(after, status=status, doors=doors)
             return Change(report, after, self._mentions.told(report, after, INTAKE, self._clock(), causes[-1]), causes)
 
         await change(_ByCase(self._store), by_case, decide)
@@ -96,7 +97,7 @@ class Progress:
         await change_together(self._store, [first.id, part.report_id], decide)
 
 
-def _doors(report: StoredReport, status: Status) -> tuple[RespondentDoor, ...]:
+def _doors_left(doors: tuple[RespondentDoor, ...], before: Status, after: Status) -> tuple[RespondentDoor, ...]:
     """The doors for respondents that are left: a new disclosure ends the receipt of the one before, for all."""
-    ended = {*report.status.disclosed.values()} - {*status.disclosed.values()}
-    return tuple(door for door in report.doors if door.told_id not in ended)
+    ended = {*before.disclosed.values()} - {*after.disclosed.values()} if doors else None
+    return tuple(door for door in doors if door.told_id not in ended) if ended else doors

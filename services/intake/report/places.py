@@ -6,8 +6,8 @@ give one text. Any other place is known by its words, within its community.
 
 import re
 import unicodedata
-from collections.abc import Iterable
-from urllib.parse import SplitResult, parse_qs, unquote, urlsplit
+from collections.abc import Iterable, Sequence
+from urllib.parse import parse_qs, unquote, urlsplit
 
 from shared.names import normalise_name
 
@@ -36,9 +36,9 @@ def _page_at(address: str) -> str | None:
         return None
     if not host:
         return None
-    if title := _title_of(parts):
-        return f"{host} {title.casefold()}"
     asked = parse_qs(parts.query)
+    if title := _title_of(parts.path, asked.get("title")):
+        return f"{host} {title.casefold()}"
     for name in ("oldid", "curid", "diff"):
         if parts.path.endswith("/index.php") and asked.get(name, [""])[0].isdecimal():
             return f"{host} {name} {asked[name][0]}"
@@ -56,10 +56,9 @@ def _site_of(host: str) -> str:
     return ".".join(labels)
 
 
-def _title_of(parts: SplitResult) -> str | None:
-    """The title of a page of MediaWiki, as MediaWiki writes it."""
-    prefix, wiki, title = parts.path.partition("/wiki/")
+def _title_of(path: str, asked: Sequence[str] | None) -> str | None:
+    """The title of a page of MediaWiki, as MediaWiki writes it; `asked`: the titles in the query."""
+    prefix, wiki, title = path.partition("/wiki/")
     if wiki and not prefix and title:
         return normalise_name(unquote(title))
-    asked = parse_qs(parts.query).get("title")
-    return normalise_name(asked[0]) if asked and asked[0].strip() and parts.path.endswith("/index.php") else None
+    return normalise_name(asked[0]) if asked and asked[0].strip() and path.endswith("/index.php") else None

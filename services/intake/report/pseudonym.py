@@ -6,11 +6,11 @@ They stand in intake and on restricted topics only. Events carry party tokens, w
 
 import hmac
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 
 from services.intake.report.places import pages_in
-from services.intake.report.submission import MOST_NAMES, People, Pseudonyms, Reporter, Submission
+from services.intake.report.submission import MOST_NAMES, People, Pseudonyms, Reporter, Submission, copy_people
 from shared.input.texts import trim_line
+from shared.mac import mac_under
 from shared.names import MOST_OF_LINE, Key, address_keys, keys_of, names_at_most, normalise_name, own_keys
 
 _SPELLINGS = 4
@@ -23,7 +23,7 @@ def pseudonym_of(key: bytes, of: Key) -> str:
 
 
 def _digest(key: bytes, kind: str, text: str) -> str:
-    return hmac.digest(key, f"{kind}\x1f{text}".encode(), "sha256")[:16].hex()
+    return mac_under(key, f"{kind}\x1f{text}".encode())[:16].hex()
 
 
 def people_in(key: bytes, submission: Submission, program: str | None = None) -> People:
@@ -37,7 +37,7 @@ def people_in(key: bytes, submission: Submission, program: str | None = None) ->
         email=reporter.email if reporter else None,
     )
     pages = tuple(_digest(key, "page", page) for page in pages_in(submission.places, submission.community))
-    return replace(people, pages=pages, source=_source_of(key, reporter, program))
+    return copy_people(people, pages=pages, source=_source_of(key, reporter, program))
 
 
 def _source_of(key: bytes, reporter: Reporter | None, program: str | None) -> str | None:

@@ -3,10 +3,11 @@
 Intake stores only an HMAC of a receipt, under a pepper that is not in the database. 100 bits need no slow hash.
 """
 
-import hmac
 import re
 import unicodedata
 from uuid import UUID
+
+from shared.mac import mac_under
 
 ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"  # pragma: allowlist secret  # known to everyone
 LENGTH = 20
@@ -21,7 +22,7 @@ _IN_GROUPS = re.compile(r"(?<![0-9A-Z-])(?:[0-9A-TV-Z]{4} ?- ?){4}[0-9A-TV-Z]{4}
 
 def make_receipt(pepper: bytes, nonce: bytes) -> str:
     """The receipt that follows from `nonce` (at least 16 random bytes, or a caller's key), in groups of four."""
-    digest = hmac.digest(pepper, b"receipt\x1f" + nonce, "sha256")
+    digest = mac_under(pepper, b"receipt\x1f" + nonce)
     number = int.from_bytes(digest[:13], "big") >> 4
     # Two letters, ten bits, at a time.
     pairs = [_PAIRS[number >> shift & 1023] for shift in range(90, -1, -10)]
@@ -73,15 +74,15 @@ def _shown(character: str) -> str:
 
 def hash_receipt(pepper: bytes, receipt: str) -> bytes:
     """The hash that stands for a receipt in the store. Raises ValueError for a text that is no receipt."""
-    return hmac.digest(pepper, b"lookup\x1f" + read_receipt(receipt).encode(), "sha256")
+    return mac_under(pepper, b"lookup\x1f" + read_receipt(receipt).encode())
 
 
 def digest_content(pepper: bytes, channel: str, content: bytes) -> str:
     """What stands for a submission in keys of callers without a token. Nobody can test words against it."""
-    return hmac.digest(pepper, b"content\x1f" + channel.encode() + b"\x1f" + content, "sha256").hex()
+    return mac_under(pepper, b"content\x1f" + channel.encode() + b"\x1f" + content).hex()
 
 
 def derive_report_id(pepper: bytes, scope: str, key: str) -> str:
     """The report id that follows from a caller's own key within `scope`. It cannot be guessed without the pepper."""
-    digest = hmac.digest(pepper, f"report\x1f{scope}\x1f{key}".encode(), "sha256")
+    digest = mac_under(pepper, f"report\x1f{scope}\x1f{key}".encode())
     return str(UUID(bytes=digest[:16], version=5))

@@ -6,7 +6,9 @@ Events come at least once and in the order of `case_seq`; an event that was seen
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from typing import Any
 
+from shared.copies import copier
 from shared.events import (
     MET_BY_STEP,
     AppealDecided,
@@ -175,67 +177,68 @@ class Status:
     recusal_answers: tuple[RecusalAnswer, ...] = ()
 
 
+_copy = copier(Status)
+
+
 def follow(status: Status, event: Event) -> Status | None:
     """The status after an event of the case; None when the event was seen before or is no step of a case."""
     fact = event.fact
     if event.case_seq <= status.seq or not isinstance(fact, CaseFact):
         return None
-    after = replace(status, seq=event.case_seq)
+    seen: dict[str, Any] = {"seq": event.case_seq}
     # A deadline that the reporter has not heard of is an affair of the handlers.
     is_theirs = isinstance(fact, DeadlineFact) and fact.deadline not in {d.name for d in status.deadlines}
     if not fact.unseen and not is_theirs:
         merged = fact.state == CaseState.MERGED
-        after = replace(
-            after,
+        seen |= {
             # Nothing more is done on a merged case by itself.
-            state=CaseState.CLOSED.value if merged else fact.state,
-            before_merge=(status.before_merge or status.state) if merged else None,
-            updated_at=event.time,
-        )
+            "state": CaseState.CLOSED.value if merged else fact.state,
+            "before_merge": (status.before_merge or status.state) if merged else None,
+            "updated_at": event.time,
+        }
+    after = _copy(status, **seen)
     match fact:
         # What is unseen decides who may read the report.
         case RecusalDeclared():
-            after = replace(after, recused=(*status.recused, fact.person), assignee=fact.assignee)
+            after = _copy(after, recused=(*status.recused, fact.person), assignee=fact.assignee)
         case RecusalWithdrawn() | RecusalLapsed():
-            after = replace(after, recused=tuple(person for person in status.recused if person != fact.person))
+            after = _copy(after, recused=tuple(person for person in status.recused if person != fact.person))
         case RecusalAnswered():
             answer = RecusalAnswer(fact.ask_id, fact.recusal_answer, fact.told_id)
-            after = replace(after, recusal_answers=(*status.recusal_answers, answer))
+            after = _copy(after, recusal_answers=(*status.recusal_answers, answer))
         case CasePassedOn() | ReferralAccepted() | CaseFollowed():
             joined = tuple(body for body in status.joined if body != fact.body)
-            after = replace(after, body=fact.body, assignee=None, joined=joined)
+            after = _copy(after, body=fact.body, assignee=None, joined=joined)
         case InvitationAccepted():
-            after = replace(after, joined=(*status.joined, fact.body))
+            after = _copy(after, joined=(*status.joined, fact.body))
         case JointEnded():
             joined = tuple(body for body in status.joined if body != fact.body)
-            after = replace(after, joined=joined, assignee=fact.assignee)
+            after = _copy(after, joined=joined, assignee=fact.assignee)
         case CaseTriaged():
             met = {deadline.name: deadline.met_at for deadline in status.deadlines}
             deadlines = tuple(Deadline(d.name, d.due_at, met.get(d.name)) for d in fact.deadlines)
-            after = replace(
+            after = _copy(
                 after, lane=fact.lane, body=fact.body, deadlines=deadlines, deadlines_told=fact.deadlines_told
             )
         case CaseAssigned():
-            after = replace(after, assignee=fact.assignee)
+            after = _copy(after, assignee=fact.assignee)
         case CaseReleased() | HandlerLeft() | HandlerApart():
-            after = replace(after, assignee=None)
+            after = _copy(after, assignee=None)
         case CategoryConfirmed():
-            after = replace(after, category=fact.category)
+            after = _copy(after, category=fact.category)
         case LaneLowered():
-            after = replace(after, lane=fact.lane)
+            after = _copy(after, lane=fact.lane)
         case LaneRaised():
             added = tuple(Deadline(d.name, d.due_at) for d in fact.deadlines)
-            after = replace(after, lane=fact.lane, deadlines=(*status.deadlines, *added))
+            after = _copy(after, lane=fact.lane, deadlines=(*status.deadlines, *added))
         case CaseAbsorbed():
-            after = replace(after, lane=fact.lane, assignee=fact.assignee)
+            after = _copy(after, lane=fact.lane, assignee=fact.assignee)
         case InformationRequested():
-            after = replace(
-                after, questions=(*status.questions, Question(fact.question_id, event.time, fact.answer_by))
-            )
+            after = _copy(after, questions=(*status.questions, Question(fact.question_id, event.time, fact.answer_by)))
         case ReporterTold():
-            after = replace(after, messages=(*status.messages, Message(fact.message_id, event.time)))
+            after = _copy(after, messages=(*status.messages, Message(fact.message_id, event.time)))
         case CaseDecided():
-            after = replace(
+            after = _copy(
                 after,
                 outcome=fact.outcome,
                 reason_id=fact.reason_id,
@@ -244,40 +247,40 @@ def follow(status: Status, event: Event) -> Status | None:
             )
         case AppealLodged() if fact.party == "reporter":
             appeal = Appeal(fact.appeal_id, fact.appeal_ground, event.time)
-            after = replace(after, appeals=(*status.appeals, appeal))
+            after = _copy(after, appeals=(*status.appeals, appeal))
         case AppealLodged():
             appeal = Appeal(fact.appeal_id, fact.appeal_ground, event.time)
-            after = replace(after, their_appeals=(*status.their_appeals, appeal))
+            after = _copy(after, their_appeals=(*status.their_appeals, appeal))
         case AppealRefused():
             appeal = Appeal(fact.appeal_id, fact.appeal_ground, event.time, refusal=fact.refusal)
             if fact.party == "reporter":
-                after = replace(after, appeals=(*status.appeals, appeal))
+                after = _copy(after, appeals=(*status.appeals, appeal))
             else:
-                after = replace(after, their_appeals=(*status.their_appeals, appeal))
+                after = _copy(after, their_appeals=(*status.their_appeals, appeal))
         case MeasureImported():
             # It is kept for as long as what Hearth itself decided so.
-            after = replace(after, lane=fact.lane, body=fact.body, outcome=fact.outcome, respondents=len(fact.subjects))
+            after = _copy(after, lane=fact.lane, body=fact.body, outcome=fact.outcome, respondents=len(fact.subjects))
         case OutcomeFollowed():
-            after = replace(after, outcome_there=fact.outcome)
+            after = _copy(after, outcome_there=fact.outcome)
         case CaseUnmerged():
-            after = replace(after, outcome_there=None)
+            after = _copy(after, outcome_there=None)
         case CaseOpened():
-            after = replace(after, respondents=len(fact.subjects))
+            after = _copy(after, respondents=len(fact.subjects))
         case PartyAdded() if fact.party_role == "respondent" and status.respondents:
             # To an unknown number nothing can be added.
-            after = replace(after, respondents=status.respondents + 1)
+            after = _copy(after, respondents=status.respondents + 1)
         case CaseDisclosed():
             others = {party: told for party, told in status.disclosed.items() if party != fact.party}
-            after = replace(after, disclosed={**others, **({fact.party: fact.told_id} if fact.told_id else {})})
+            after = _copy(after, disclosed={**others, **({fact.party: fact.told_id} if fact.told_id else {})})
         case AppealDecided() | CaseReopened():
             after = _again(after, fact)
         case CheckInDue() if fact.attempt == 1 or status.check_in is None:
-            after = replace(
+            after = _copy(
                 after,
                 check_in=CheckIn(fact.number, fact.due_at, event.time, once_closed=fact.state == CaseState.CLOSED),
             )
         case CheckInKept() | CheckInsEnded() | FollowUpBegun() if status.check_in:
-            after = replace(after, check_in=replace(status.check_in, over=True))
+            after = _copy(after, check_in=replace(status.check_in, over=True))
         case DeadlineStarted():
             return _with(after, fact.deadline, lambda d: Deadline(d.name, fact.due_at))
         case DeadlineMet():
@@ -302,14 +305,14 @@ def _again(status: Status, fact: AppealDecided | CaseReopened) -> Status:
             )
             for some in (status.appeals, status.their_appeals)
         )
-        status = replace(status, appeals=appeals, their_appeals=theirs)
+        status = _copy(status, appeals=appeals, their_appeals=theirs)
     if fact.state != CaseState.REOPENED:
         return status
-    return replace(status, outcome=None, reason_id=None, decided_at=None, appeal_until=None)
+    return _copy(status, outcome=None, reason_id=None, decided_at=None, appeal_until=None)
 
 
 def _with(status: Status, name: str, change: Callable[[Deadline], Deadline]) -> Status:
-    return replace(status, deadlines=tuple(change(d) if d.name == name else d for d in status.deadlines))
+    return _copy(status, deadlines=tuple(change(d) if d.name == name else d for d in status.deadlines))
 
 
 def _met_by(fact: CaseFact, status: Status) -> Status:
@@ -318,4 +321,4 @@ def _met_by(fact: CaseFact, status: Status) -> Status:
         replace(d, met_at=status.updated_at) if d.met_at is None and fact.name in MET_BY_STEP.get(d.name, ()) else d
         for d in status.deadlines
     )
-    return replace(status, deadlines=deadlines)
+    return _copy(status, deadlines=deadlines)

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 import orjson
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
+from shared.copies import copier
 from shared.events import ReportParties, ReportReceived
 from shared.field_words import LANGUAGE, of_form
 from shared.input.mail_addresses import MailAddress
@@ -276,6 +277,10 @@ class People:
             reported_at=received_at,
             salt=salt,
         )
+
+
+copy_people = copier(People)
+"""The people once more, with other fields."""
 
 
 def _flat(texts: Iterable[Pseudonyms]) -> Pseudonyms:
