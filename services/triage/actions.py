@@ -118,9 +118,10 @@ class Desk:
         sections = (*SECTIONS, *also)
         found = await self._vault.read([case.report_id], sections=sections, purpose="review", behalf=actor)
         contents = found.get(case.report_id) or Contents(case.report_id, {})
-        contents = (await self.beside(principal, case)).contents(case, contents)
+        beside = await self.beside(principal, case)
+        contents = beside.contents(case, contents)
         contents = without_hidden_notes(case, contents, principal, self._clock())
-        contents = without_statements(contents, RECUSAL_ASK, asks_for(case, principal.ref))
+        contents = without_statements(contents, RECUSAL_ASK, asks_for(case, principal.ref, beside.survivor(case)))
         if not contents.sections or not self.tells_reporter(case, principal):
             return contents
         who = await self._vault.read([case.report_id], sections=("reporter",), purpose="identify", behalf=actor)

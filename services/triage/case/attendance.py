@@ -10,6 +10,7 @@ from functools import cached_property
 from itertools import islice
 
 from services.triage.case.case import ENDED, Case
+from services.triage.case.parts import had_part
 from shared.access.authorization import is_permitted, is_shut_out
 from shared.access.principal import Principal, Resource, serves
 from shared.events import (
@@ -235,18 +236,39 @@ def _attend(case: Case, people: People, recused: frozenset[str], policy: Policy,
     # Else the people of a body that joined could shut out those of the body that leads, and have the case.
     have_joined = {one.to_body for one in case.referrals if one.joint and one.ended == "accepted"}
     stand_ins = (body for body in policy.stand_ins(own) if body not in have_joined)
+    fit: list[str] = []
     for body in dict.fromkeys((own, *stand_ins, case.body)):
         there = attendance(body, case.community, people, policy, now, recused, case.apart)
         if there.can_keep if body in before else there.can_take:
-            if body != case.body:
-                return [_passed_on(case, body)]
-            return [CaseAttended(previous=state, state=state, body=body)] if case.unattended else []
+            fit.append(body)
+            if _answers(case, body, people, recused, policy, now):
+                break
         able += [body] if there.able else []
+    else:
+        # Where no body can answer a party, the case lies where it would without the request.
+        del fit[1:]
+    if fit:
+        body = fit[-1]
+        if body != case.body:
+            return [_passed_on(case, body)]
+        return [CaseAttended(previous=state, state=state, body=body)] if case.unattended else []
     # Nobody can be told of it. So at least it goes to where a person can open it.
     body = case.body if case.body in able or not able else able[0]
     if body != case.body:
         return [_passed_on(case, body), CaseUnattended(previous=state, state=state, body=body)]
     return [] if case.unattended else [CaseUnattended(previous=state, state=state, body=body)]
+
+
+def _answers(case: Case, body: str, people: People, recused: frozenset[str], policy: Policy, now: datetime) -> bool:
+    """Whether a person of this body can answer the party who asks for a recusal, if one does. Nothing urgent waits."""
+    if not case.open_recusal_asks or case.is_urgent:
+        return True
+    about, took_part = _about(body, case.community, people, policy, recused), had_part(case)
+    return any(
+        is_permitted(one, "case.answer_recusal", about, now)
+        for one in people.staff.get(body, ())
+        if one.ref not in took_part
+    )
 
 
 def _joint_ended(case: Case, people: People, policy: Policy, now: datetime) -> Iterator[CaseFact]:

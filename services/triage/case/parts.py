@@ -11,11 +11,11 @@ def had_part(case: Case) -> frozenset[str]:
     return frozenset({*given, *took_part, *(measure.by for measure in case.measures)})
 
 
-def asks_for(case: Case, person: str) -> frozenset[str]:
+def asks_for(case: Case, person: str, survivor: Case | None = None) -> frozenset[str]:
     """The ids of what parties asked for, of which this person (a reference) reads the words.
 
     The words may be about any of the people of the case. So they are for those who can answer, who had no part in it,
-    and once one of them has answered, for that one alone.
+    and once one of them has answered, for that one alone. `survivor`: the case of which this one is a part.
     """
-    may_answer = person not in had_part(case)
+    may_answer = not any(person in had_part(one) for one in (case, survivor) if one)
     return frozenset(ask.id for ask in case.recusal_asks if (may_answer if ask.answer is None else ask.by == person))

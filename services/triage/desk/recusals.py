@@ -7,7 +7,6 @@ from fastapi import Request
 
 from services.triage.case.case import Case
 from services.triage.case.commands.recusal import WITHDRAWALS, may_withdraw
-from services.triage.case.parts import asks_for
 from services.triage.case.values import Recusal
 from services.triage.desk.contents import words_in
 from services.triage.desk.names import CaseNames
@@ -16,18 +15,16 @@ from shared.access.principal import Principal, Role
 from shared.clients.vault import Contents
 
 
-def asks_of(
-    names: CaseNames, request: Request, reader: Principal, case: Case, contents: Contents | None
-) -> list[dict[str, Any]]:
+def asks_of(names: CaseNames, request: Request, case: Case, contents: Contents | None) -> list[dict[str, Any]]:
     """What parties asked for, with their words and the answer as far as they are at hand; what waits comes first."""
-    said, read = words_in(contents), asks_for(case, reader.ref)
+    said = words_in(contents)
     return [
         {
             "id": ask.id,
             "at": ask.at,
             "party": names.code(request, "party", ask.party),
             "text": said.get(ask.id),
-            "sealed": ask.id not in read,
+            "sealed": contents is not None and not contents.erased and ask.id not in said,
             "waits": ask.answer is None,
             "answer": names.code(request, "recusal-answer", ask.answer) if ask.answer else None,
             "told": said.get(ask.told_id or ""),

@@ -113,7 +113,7 @@ class CaseView:
         checks = checks_of(case, self._desk.policy)
         talk, errors = talk_of(case, contents), errors_of(names, request, sent)
         measures = measures_of(names, request, principal, case, contents, may_give)
-        own_bodies, asks = self._queue.bodies(principal), asks_of(names, request, principal, case, contents)
+        own_bodies, asks = self._queue.bodies(principal), asks_of(names, request, case, contents)
         referrals = referrals_of(names, request, principal, case, contents, reason, own_bodies)
         waiting = kept_of(drafts, may_give, entries_of(talk, measures, referrals, asks, may_give))
         kept = {one["name"]: one for one in waiting if not one["entry"]}

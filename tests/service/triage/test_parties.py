@@ -81,6 +81,17 @@ async def test_what_a_party_asks_for_is_shown_with_its_words_and_answered_by_oth
     assert [(answer.status_code, "cousin" in answer.text) for answer in answers] == [(200, False), (200, True)]
 
 
+async def test_who_has_the_survivor_reads_no_words_of_a_party_in_a_case_that_is_part_of_it(rig: Rig) -> None:
+    case, survivor = await rig.open(), await rig.open()
+    assert (await rig.order(survivor, "claim")).status_code == 200
+    assert (await rig.order(case, "merge", {"other": survivor.code_name})).status_code == 200
+    ask = "0" * 8 + "-0000-0000-0000-" + "0" * 12
+    fact = ReportRecusalAsked(report_id=case.report_id, ask_id=ask)
+    await rig.intake.take([from_intake(case.report_id, fact, 2)])
+    rig.vault.statements[(case.report_id, ask)] = ("recusal_ask", "He is her cousin.")
+    assert ["He is her cousin." in page for page in await pages_for(rig, case)] == [False, True]
+
+
 async def pages_for(rig: Rig, case: Case) -> list[str]:
     """The page of the case as the person sees it who has it, and a colleague."""
     pages = []

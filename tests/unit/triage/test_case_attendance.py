@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from services.triage.author import TRIAGE
 from services.triage.case.attendance import RENEWED_WITHIN, People, attend, attendance
 from services.triage.case.case import Case
+from services.triage.case.commands.asking import AnswerRecusal, ReceiveRecusalAsk
 from services.triage.case.commands.command import Command, Words
 from services.triage.case.commands.decision import Decide
 from services.triage.case.commands.handling import Assign, Attend, Close, LetGo, Start
@@ -41,7 +42,7 @@ from shared.events import (
 from shared.policy import ReportFacts, load_policy
 from tests.support.case_steps import names_of
 from tests.support.examples import up_to
-from tests.support.people import responder
+from tests.support.people import coordinator, responder
 from tests.support.triage_rig import TOKENS, reported
 
 POLICY = load_policy(None)
@@ -49,6 +50,7 @@ AT = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
 ANN, BEN, CAT = (responder(name, "enwiki_arbcom") for name in ("a1a1", "b1b1", "c1c1"))
 UMA, ULI = (responder(name, "u4c") for name in ("d1d1", "e1e1"))
 TOM = responder("f1f1", "trust_safety")
+CORA = coordinator("c0ac", "enwiki_arbcom")
 OLA = responder("0a0a", "ombuds_commission")
 EVERYBODY = (ANN, BEN, CAT, UMA, ULI, TOM, OLA)
 
@@ -105,6 +107,35 @@ def test_a_case_waits_to_be_taken_once_its_handler_serves_no_body_of_it() -> Non
         assert (event.fact.name, free.assignee, free.state) == ("case.handler_left", None, CaseState.TRIAGED)
         # Who got the case meanwhile may have joined the body after it was looked at who serves it.
         assert given_to(case, LetGo(frozenset({BEN.ref}), People(staff_of(*there))), *there)[1] == []
+
+
+ASK = ReceiveRecusalAsk("1" * 8 + "-1111-1111-1111-" + "1" * 12, "reporter")
+
+
+def test_where_everybody_had_a_part_the_stand_in_answers_a_party_and_the_case_comes_back() -> None:
+    two = (ANN, BEN, UMA, ULI, OLA)
+    case, _ = opened(*two)
+    for one in (ANN, BEN):
+        case, _ = given_to(case, Assign(one.ref), *two)
+    asked, events = given_to(case, ASK, *two)
+    assert (names_of(events)[-1], asked.body) == ("case.passed_on", "u4c")
+    refusal = AnswerRecusal(ASK.ask_id, "refused", Words("w1"), UMA.actor(Role.RESPONDER))
+    answered, events = given_to(asked, refusal, *two)
+    assert (names_of(events)[-1], answered.body) == ("case.passed_on", "enwiki_arbcom")
+
+
+@pytest.mark.parametrize(
+    ("others", "lane"),
+    [((CAT,), "standard"), ((CORA,), "standard"), ((), "standard"), ((UMA,), "emergency")],
+    ids=["another one", "a coordinator", "nobody anywhere", "urgent"],
+)
+def test_else_the_case_stays_where_it_is_while_a_party_asks(others: tuple[Principal, ...], lane: str) -> None:
+    there = (ANN, BEN, *others)
+    case, _ = opened(*there)
+    for one in (ANN, BEN):
+        case, _ = given_to(case, Assign(one.ref), *there)
+    asked, _ = given_to(replace(case, lane=lane), ASK, *there)
+    assert (asked.body, asked.assignee) == ("enwiki_arbcom", BEN.ref)
 
 
 def given_to(

@@ -240,9 +240,14 @@ def test_what_the_reporter_says_of_being_asked_again_holds_for_its_handlers() ->
     assert FollowUp.chosen(agreed) == {"consent": "yes"}
     with pytest.raises(FieldsRefused, match="consent_given"):
         after(agreed, FollowUp("no"))
-    assert len(after(agreed, FollowUp("yes"))[0].check_ins) == 3
+    with pytest.raises(FieldsRefused, match="reporter_asks"):
+        after(agreed, Close())
+    followed, _ = after(agreed, FollowUp("yes"))
+    assert len(followed.check_ins) == 3
+    assert after(followed, Close())[0].state is CaseState.CLOSED
     stopped, _ = after(agreed, ReceiveConsent("no"))
     assert FollowUp.chosen(stopped) == {"consent": "no"}
+    assert after(stopped, Close())[0].state is CaseState.CLOSED
     with pytest.raises(FieldsRefused, match="asked_no_more"):
         after(stopped, FollowUp("yes"))
     assert after(stopped, FollowUp("no"), ReceiveConsent("yes"), ReceiveConsent("no"))[0].check_ins == ()

@@ -170,17 +170,31 @@ class Close(Command):
 
     @classmethod
     def applies(cls, case: Case) -> bool:
-        """Where no measure waits for its review: nobody looks for it in a closed case, and it would lapse."""
-        return not any(measure.review_by for measure in case.measures)
+        """Where no measure waits for its review, and no reporter to be asked again."""
+        return not _waits_for_review(case) and not _is_to_follow_up(case)
 
     def faults(self, case: Case, policy: Policy, now: datetime) -> Iterable[FieldError]:
-        """A measure waits for its review."""
-        if not self.applies(case):
+        """A measure waits for its review, or the reporter wants to be asked again how it goes."""
+        if _waits_for_review(case):
             yield FieldError("", "review_waits", "A measure waits for its review; review it first, or let it lapse.")
+        if _is_to_follow_up(case):
+            yield FieldError(
+                "", "reporter_asks", "The reporter wants to be asked again how it goes: follow it up first."
+            )
 
     def decide(self, case: Case, state: CaseState, policy: Policy, now: datetime) -> list[CaseFact]:
         """The end."""
         return [CaseClosed(previous=case.state, state=state)]
+
+
+def _waits_for_review(case: Case) -> bool:
+    """Whether a measure waits for its review: nobody looks for it in a closed case, and it would lapse."""
+    return any(measure.review_by for measure in case.measures)
+
+
+def _is_to_follow_up(case: Case) -> bool:
+    """Whether the reporter has said to want to be asked again, and no handler has begun with it."""
+    return case.consent_given and not case.unasked_for and case.state is CaseState.DECIDED
 
 
 @dataclass(frozen=True, slots=True)
