@@ -9,6 +9,7 @@ from typing import ClassVar
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from shared.addresses import LOCAL, SCHEMAS
+from shared.copies import quick
 from shared.ids import derive
 from shared.problems import Malformed
 from shared.times import parse_rfc3339, rfc3339
@@ -44,6 +45,7 @@ class Actor:
     role: str
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Draft:
     """A fact before it has a place in its aggregate: what happened, who did it, when (UTC-aware), and why."""
@@ -55,6 +57,7 @@ class Draft:
     policy_version: str | None = None
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Event:
     """A fact in its envelope.

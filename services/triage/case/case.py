@@ -30,6 +30,7 @@ from services.triage.case.values import (
     Snooze,
     Step,
 )
+from shared.copies import quick
 from shared.events import (
     INACTION,
     TAKES_PART,
@@ -58,6 +59,7 @@ RESPONDENT = "respondent"
 NEVER = datetime(9999, 1, 1, tzinfo=UTC)
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Case:
     """A case as its events made it. `lane`, `body` and `rule` are None only between `received` and `triaged`.

@@ -5,6 +5,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Literal
 
 from services.triage.case.extent import NOWHERE_ELSE, Extent
+from shared.copies import quick
 from shared.events import CaseState
 
 
@@ -26,6 +27,7 @@ ANSWER, REOPENED, ANEW, MERGED = "answer", "reopened", "anew", "merged"
 """Reasons of a Move, beside the pauses of the policy."""
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Deadline:
     """A deadline of the case. Times are UTC-aware; `met_at` is when a step kept it, in time or not.
@@ -422,6 +424,7 @@ class Agreement:
     told_at: datetime | None = None
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Step:
     """One event of the case's history. `detail` is the field that the fact `shows`, such as the assignee.

@@ -96,7 +96,7 @@ def test_what_an_earlier_version_wrote_is_read() -> None:
 def test_it_is_written_again_as_it_was_and_with_what_is_new() -> None:
     again = written(case_of(STORED))
     assert (again.pop("deadlines_told"), again.pop("parties_apart")) == (False, False)
-    assert again.pop("unattended") is False
+    assert (again.pop("unattended"), again.pop("consent_given")) == (False, False)
     assert again.pop("own_body") is None
     assert (again.pop("proposal"), again.pop("appeals"), again.pop("measures")) == (None, [], [])
     assert (again.pop("refused_appeals"), again.pop("appeal_until")) == ([], None)

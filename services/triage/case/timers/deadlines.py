@@ -1,6 +1,6 @@
 """Handlers are warned of a deadline that comes near; what nothing keeps is missed, and then others hear of it. Pure."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 from services.triage.case.case import ENDED, Case
@@ -15,12 +15,12 @@ OUTLIVING = frozenset({MEASURE_REVIEW, RECUSAL_ANSWER})
 
 def _next(case: Case) -> datetime | None:
     """When the next deadline has something to tell."""
-    return min((at for d in _owed(case) if (at := _next_of(d))), default=None)
+    return min([at for d in _owed(case) if (at := _next_of(d))], default=None)
 
 
-def _owed(case: Case) -> Iterator[Deadline]:
+def _owed(case: Case) -> Sequence[Deadline]:
     """The deadlines that are still to be kept. On a case that has ended, those are OUTLIVING alone."""
-    return (d for d in case.deadlines if case.state not in ENDED or d.name in OUTLIVING)
+    return [d for d in case.deadlines if d.name in OUTLIVING] if case.state in ENDED else case.deadlines
 
 
 def _next_of(deadline: Deadline) -> datetime | None:

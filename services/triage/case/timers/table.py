@@ -26,7 +26,7 @@ def wakes_at(case: Case) -> datetime | None:
     # On a merged case nothing comes due; it goes on where it was when it is a case for itself again.
     if case.state is CaseState.MERGED:
         return None
-    return min((at for timer in TIMERS if (at := timer.next_at(case))), default=None)
+    return min([at for timer in TIMERS if (at := timer.next_at(case))], default=None)
 
 
 def due(case: Case, policy: Policy, now: datetime) -> list[CaseFact]:
