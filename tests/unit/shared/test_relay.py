@@ -1,10 +1,12 @@
-"""The relay of the outbox ends when it is told to."""
+"""The relay of the outbox ends when it is told to, and its rounds keep apart."""
 
 import asyncio
+from typing import cast
 
 import pytest
 
-from shared.outbox import Relay
+from shared.mongo import Collection
+from shared.outbox import BUSY, PACE, PACE_OF_BUSY, Parcel, Relay
 from tests.support.stores import Nowhere
 
 
@@ -21,3 +23,29 @@ async def test_a_relay_that_is_woken_as_it_is_cancelled_ends(steps: int) -> None
     done, _ = await asyncio.wait([running], timeout=2)
     assert done
     assert running.cancelled()
+
+
+class TimedRelay(Relay):
+    """Notes when its rounds begin, and publishes nothing."""
+
+    def __init__(self) -> None:
+        super().__init__(Nowhere(), service="test")
+        self.begun: list[float] = []
+
+    async def flush(self) -> None:
+        self.begun.append(asyncio.get_running_loop().time())
+        self._queue.clear()
+
+
+@pytest.mark.parametrize(("changes", "apart"), [(BUSY - 1, PACE), (BUSY, PACE_OF_BUSY)], ids=["few", "many"])
+async def test_rounds_are_farther_apart_after_a_large_one(changes: int, apart: float) -> None:
+    relay = TimedRelay()
+    running = asyncio.create_task(relay.run())
+    parcel = Parcel(cast(Collection, None), "a", 1, [])
+    for count in (changes, 1):
+        relay.wake([parcel] * count)
+        while relay._queue:
+            await asyncio.sleep(0.001)
+    running.cancel()
+    first, second = relay.begun
+    assert second - first >= apart - 0.002
