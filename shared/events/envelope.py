@@ -80,7 +80,7 @@ class Event:
 
     def with_trace(self, trace: str | None) -> "Event":
         """The same event, continuing another traceparent."""
-        return replace(self, trace=trace)
+        return self if trace == self.trace else replace(self, trace=trace)
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,10 +151,10 @@ def _kind_of(fact: type[Fact], public_url: str) -> tuple[bytes, bytes]:
     return fact.type().encode(), f"{public_url}{SCHEMAS}{fact.schema_path()}".encode()
 
 
-REQUIRED = (
+REQUIRED = dict.fromkeys((
     "ce_specversion", "ce_id", "ce_source", "ce_type", "ce_time", "ce_subject",
     "ce_caseseq", "ce_actorref", "ce_actorrole", "ce_cause",
-)  # fmt: skip
+))  # fmt: skip
 
 
 def decode(
@@ -173,7 +173,8 @@ def decode(
         if any(known.rpartition(".v")[0] == stem for known in facts):
             raise Malformed("unknown_version", f"no reader for this major version of {stem}")
         return None
-    if missing := [name for name in REQUIRED if name not in headers]:
+    if not REQUIRED.keys() <= headers.keys():
+        missing = [name for name in REQUIRED if name not in headers]
         raise Malformed("missing_attribute", f"{', '.join(missing)} missing")
     if headers["ce_specversion"] != "1.0":
         raise Malformed("unknown_specversion", "only CloudEvents 1.0 is read")
