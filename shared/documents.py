@@ -38,8 +38,8 @@ class Codec(Generic[T]):
         """
         whole, more = Document(), dict[str, list[Any]]()
         writers, read = self._writers
-        was, new = read(before), read(value)
-        for name, old, one in compress(zip(writers, was, new, strict=True), map(is_not, was, new)):
+        for name in compress(writers, map(is_not, read(before), read(value))):
+            old, one = getattr(before, name), getattr(value, name)
             if isinstance(one, tuple) and isinstance(old, tuple) and len(one) > len(old) and all(map(is_, old, one)):
                 more[name] = list(writers[name](one[len(old) :]))
             else:

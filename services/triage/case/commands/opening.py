@@ -90,7 +90,12 @@ class Open(Command):
             lane=way.lane,
             body=body,
             rule=way.rule,
-            deadlines=tuple(DeadlineSet(**d._asdict()) for d in deadlines),
+            deadlines=tuple(
+                [
+                    DeadlineSet(name=d.name, due_at=d.due_at, warn_at=d.warn_at, escalate_at=d.escalate_at)
+                    for d in deadlines
+                ]
+            ),
             deadlines_told=True,
             own_body=own,
         )
