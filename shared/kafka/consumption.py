@@ -43,6 +43,10 @@ LONGEST_BATCH = 600.0
 """Seconds that a batch may take before its consumer counts as stuck."""
 NEW_TOPICS = 10_000
 """Milliseconds between two looks at which topics there are."""
+LONGEST_WAIT = 1_000
+"""Milliseconds that a consumer waits for records. Any record ends the wait at once."""
+BETWEEN_TURNS = 0.05
+"""Seconds until the inboxes are looked at again, where all were empty."""
 AT_ONCE = 1024 * 1024
 """Bytes of an inbox that are handled together: what they become in memory is many times larger."""
 INBOX_FETCH = (512 * 1024, 128 * 1024)
@@ -138,7 +142,6 @@ class Consumption(Generic[T]):
         attempts: int = 5,
         dead_letter_limit: int = 200,
         tracer: Tracer | None = None,
-        poll_ms: int = 50,
     ) -> None:
         """`keep_unreadable`: also what Kafka could not give as a record goes to `decode`; else it is a dead letter."""
         # Two uses of one topic need two groups, or they would share its records.
@@ -165,7 +168,7 @@ class Consumption(Generic[T]):
             group_id=prefix + self.group,
             batch=True,
             max_records=batch,
-            batch_timeout_ms=poll_ms,
+            batch_timeout_ms=LONGEST_WAIT,
             auto_offset_reset="earliest",
             ack_policy=AckPolicy.NACK_ON_ERROR,
             parser=_keep_raw,
@@ -174,7 +177,7 @@ class Consumption(Generic[T]):
             max_partition_fetch_bytes=part,
         )
         self._subscriber(self._consume)
-        self._pause_seconds, self._most = poll_ms / 1000, batch
+        self._most = batch
         self._turn_of: TopicPartition | None = None
         if self.of_strangers:
             # FastStream takes from all partitions at once. All turns together would take much memory.
@@ -194,7 +197,7 @@ class Consumption(Generic[T]):
             self._turn_of = tp
             if found := await consumer.getmany(tp, timeout_ms=0, max_records=self._most):
                 return tuple(found[tp])
-        await asyncio.sleep(self._pause_seconds)
+        await asyncio.sleep(BETWEEN_TURNS)
         return ()
 
     def release(self) -> None:
