@@ -206,8 +206,8 @@ class Case:
         return tuple(ask for ask in self.recusal_asks if ask.answer is None)
 
     def granted_by(self, person: str) -> bool:
-        """Whether the recusal of this person is one that a party asked for."""
-        return any(one.person == person and one.ground == "asked_by_party" for one in self.recusals)
+        """Whether what parties asked for may have been granted by the recusal of this person: it holds for good."""
+        return any(one.person == person and one.confirm_by is None for one in self.recusals)
 
     @property
     def appeal(self) -> Appeal | None:

@@ -26,7 +26,7 @@ from services.triage.case.commands.linking import Link, Unlink
 from services.triage.case.commands.naming import Clear
 from services.triage.case.commands.notes import WriteNote
 from services.triage.case.commands.opening import Open
-from services.triage.case.commands.recusal import ASKED, BY_TWO, Confirm, Recuse, Withdraw
+from services.triage.case.commands.recusal import BY_TWO, Confirm, Recuse, Withdraw
 from services.triage.case.commands.sorting import way_of
 from services.triage.case.commands.table import COMMANDS, _commands, decide
 from services.triage.case.commands.waiting import Resume
@@ -559,7 +559,7 @@ class Life(RuleBasedStateMachine):
                 if event.fact.recusal_answer == "refused":
                     assert event.actor.ref not in {step.detail for step in case.history if step.fact == "case.assigned"}
                 else:
-                    assert any(one.ground == ASKED and one.confirm_by is None for one in case.recusals)
+                    assert any(one.confirm_by is None for one in case.recusals)
 
     @invariant()
     def nobody_is_asked_again_who_did_not_agree_and_each_check_in_comes_in_its_turn(self) -> None:

@@ -140,6 +140,15 @@ def test_what_was_granted_and_taken_back_waits_from_then_on() -> None:
     assert clock_of(case) == (14 * DAY, None)
 
 
+def test_what_a_recusal_on_another_ground_granted_waits_again_once_it_is_taken_back() -> None:
+    case, _ = after(asked(), Recuse("involved", BEN.ref, ANN))
+    case, _ = after(case, Confirm(BEN.ref, CAT))
+    case, _ = after(case, AnswerRecusal(ASK, "granted", Words("w1"), ANN))
+    assert case.open_recusal_asks == ()
+    case, _ = after(case, Withdraw(BEN.ref, "mistaken", CORA))
+    assert [ask.id for ask in case.open_recusal_asks] == [ASK]
+
+
 def test_who_steps_back_grants_nothing_and_a_person_without_a_part_answers() -> None:
     waiting = asked()
     granted = AnswerRecusal(ASK, "granted", Words("w1"), ANN)
