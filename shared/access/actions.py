@@ -98,9 +98,7 @@ ACTIONS: Mapping[str, Action] = {
         _command("add_party", "say that a further person is a party to a case", Role.RESPONDER, joint=_RESPONDERS),
         _command("disclose", "record what a respondent was told", Role.RESPONDER, joint=_RESPONDERS),
         _command("decide", "decide on an outcome", Role.RESPONDER, fresh=True),
-        _command(
-            "clear", "say that words which mention a person on the roster do not", Role.RESPONDER, joint=_RESPONDERS
-        ),
+        _command("clear", "say that words which mention a person on the roster do not", Role.RESPONDER),
         _command("follow_up", "follow up what was decided", Role.RESPONDER),
         _command("check_in", "note what became of a check-in with the reporter", Role.RESPONDER),
         _command("agree", "note what people agreed on to repair what happened", Role.RESPONDER),

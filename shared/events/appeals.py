@@ -23,11 +23,11 @@ class AppealLodged(CaseFact):
     """A direct party appeals against the decision, or against the lack of one; the words stay in the vault.
 
     `party`: `reporter` or `respondent`. `outcome`: the decision that is appealed; None where there is none.
-    `respondent`: the token of the respondent who appealed; None where a handler took the appeal down.
+    `respondent`: the token of the respondent who appealed; None also where nothing says which one it was.
     """
 
     name: ClassVar[str] = "appeal.lodged"
-    version: ClassVar[str] = "1.1"
+    version: ClassVar[str] = "1.2"
     follows_policy: ClassVar[bool] = True
     shows: ClassVar[str | None] = "appeal_ground"
 

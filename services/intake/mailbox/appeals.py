@@ -6,7 +6,7 @@ Triage alone judges an appeal. What triage told of the case says here whether it
 from collections.abc import Callable
 from datetime import datetime
 
-from services.intake.mailbox.views import AppealStanding, AppealView, AppealWay, Barred, standing_of
+from services.intake.mailbox.views import AppealStanding, AppealView, AppealWay, Barred
 from services.intake.report.status import Appeal, Status
 from services.intake.stored import StoredReport
 from shared.events import APPEAL_GROUNDS, INACTION, NOT_NOW, NOT_POSSIBLE, TAKES_NO_APPEAL
@@ -50,7 +50,8 @@ def way_to_appeal(status: Status, next_body: str | None, now: datetime, *, is_se
         return AppealWay(barred="nothing")
     if is_sent or any(appeal.refusal is None and appeal.verdict is None for appeal in status.appeals):
         return AppealWay(barred="pending")
-    missed = max((d.due_at for d in status.deadlines if standing_of(d, now) == "late"), default=None)
+    late = (d.due_at for d in status.deadlines if d.standing(now) == "late")
+    missed = max((*late, *([status.missed_at] if status.missed_at else ())), default=None)
     is_decided, until = status.outcome is not None, status.appeal_until
     if not is_decided and missed is None:
         return AppealWay(barred="nothing")

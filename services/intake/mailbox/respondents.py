@@ -194,7 +194,7 @@ class Respondents:
     def _way(self, found: _Found) -> AppealWay:
         status, sent = found.report.status, found.said(APPEAL)
         # Of the appeals of other respondents nothing is told.
-        own = tuple(appeal for appeal in status.their_appeals if appeal.id in sent)
+        own = tuple(one for one in status.their_appeals if one.id in sent or one.respondent == found.party)
         answered = {appeal.id for appeal in own}
         others = self._policy.stand_ins(status.body) if status.body else ()
         return way_to_appeal(

@@ -5,10 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from services.intake.report.status import Deadline, Status
+from services.intake.report.status import Standing, Status
 from shared.policy import PeerSupport
 
-Standing = Literal["met", "late", "paused", "open"]
 Barred = Literal["nothing", "pending", "busy", "over", "once", "refused", "too_many", "elsewhere"]
 AppealStanding = Literal["sent", "lodged", "decided", "refused"]
 
@@ -209,19 +208,7 @@ def view_deadlines(status: Status, now: datetime) -> tuple[DeadlineView, ...]:
     """Each deadline with what triage told of it, seen at `now` (UTC-aware)."""
     views = []
     for deadline in status.deadlines:
-        standing = standing_of(deadline, now)
+        standing = deadline.standing(now)
         met = {"met": True, "late": False}.get(standing)
         views.append(DeadlineView(deadline.name, deadline.due_at, met, standing))
     return tuple(views)
-
-
-def standing_of(deadline: Deadline, now: datetime) -> Standing:
-    """How a deadline stands at `now` (UTC-aware)."""
-    if deadline.met_at is not None:
-        return "met" if deadline.met_at <= deadline.due_at else "late"
-    if deadline.breached_at is not None:
-        return "late"
-    if deadline.remaining_seconds is not None:
-        return "paused"
-    # Triage does not tell of every breach yet, and a date that has passed is no promise.
-    return "late" if now > deadline.due_at else "open"

@@ -6,7 +6,7 @@ Events come at least once and in the order of `case_seq`; an event that was seen
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 from shared.copies import copier
 from shared.events import (
@@ -57,6 +57,9 @@ from shared.events import (
     ReporterTold,
 )
 
+Standing = Literal["met", "late", "paused", "open"]
+"""How a deadline stands: kept in time, missed or kept too late, standing still, or still to come."""
+
 
 @dataclass(frozen=True, slots=True)
 class Deadline:
@@ -71,6 +74,17 @@ class Deadline:
     met_at: datetime | None = None
     breached_at: datetime | None = None
     remaining_seconds: int | None = None
+
+    def standing(self, now: datetime) -> Standing:
+        """How it stands at `now` (UTC-aware)."""
+        if self.met_at is not None:
+            return "met" if self.met_at <= self.due_at else "late"
+        if self.breached_at is not None:
+            return "late"
+        if self.remaining_seconds is not None:
+            return "paused"
+        # Triage does not tell of every breach yet, and a date that has passed is no promise.
+        return "late" if now > self.due_at else "open"
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,8 +123,9 @@ class CheckIn:
 
 @dataclass(frozen=True, slots=True)
 class Appeal:
-    """An appeal of the reporter, on a ground, as triage answered it at `at` (UTC-aware).
+    """An appeal of a party, on a ground, as triage answered it at `at` (UTC-aware).
 
+    `respondent`: the token of the respondent who appeals, if one does.
     `refusal`: why triage could not take it; None where it did. `verdict` and `told_id` (the words for the reporter) are
     None while it waits; `told_id` also where there are no such words.
     """
@@ -121,6 +136,7 @@ class Appeal:
     refusal: str | None = None
     verdict: str | None = None
     told_id: str | None = None
+    respondent: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +163,7 @@ class Status:
     appealed; None of a decision from before triage told it. `appeals`: those of the reporter, in their order.
     `disclosed`: the ids of the words for each respondent, by the token of the case. `respondents`: how many there are;
     0: it is not known, because nothing told it of older cases, or nobody was named at first.
+    `missed_at`: when the last deadline was due (UTC-aware) that was missed before its clock began its next line.
     `their_appeals`: those of respondents. `recusal_answers`: to what parties asked for.
     """
 
@@ -175,6 +192,7 @@ class Status:
     messages: tuple[Message, ...] = ()
     joined: tuple[str, ...] = ()
     recusal_answers: tuple[RecusalAnswer, ...] = ()
+    missed_at: datetime | None = None
 
 
 _copy = copier(Status)
@@ -249,7 +267,7 @@ def follow(status: Status, event: Event) -> Status | None:
             appeal = Appeal(fact.appeal_id, fact.appeal_ground, event.time)
             after = _copy(after, appeals=(*status.appeals, appeal))
         case AppealLodged():
-            appeal = Appeal(fact.appeal_id, fact.appeal_ground, event.time)
+            appeal = Appeal(fact.appeal_id, fact.appeal_ground, event.time, respondent=fact.respondent)
             after = _copy(after, their_appeals=(*status.their_appeals, appeal))
         case AppealRefused():
             appeal = Appeal(fact.appeal_id, fact.appeal_ground, event.time, refusal=fact.refusal)
@@ -282,6 +300,9 @@ def follow(status: Status, event: Event) -> Status | None:
         case CheckInKept() | CheckInsEnded() | FollowUpBegun() if status.check_in:
             after = _copy(after, check_in=replace(status.check_in, over=True))
         case DeadlineStarted():
+            before = (d for d in status.deadlines if d.name == fact.deadline and d.standing(event.time) == "late")
+            missed = (*(d.due_at for d in before), *([status.missed_at] if status.missed_at else ()))
+            after = _copy(after, missed_at=max(missed, default=None))
             return _with(after, fact.deadline, lambda d: Deadline(d.name, fact.due_at))
         case DeadlineMet():
             return _with(after, fact.deadline, lambda d: Deadline(d.name, fact.due_at, fact.met_at))

@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import Literal
 
 from services.triage.case.case import Case
+from services.triage.case.measures import rules_of
 from services.triage.case.values import Question
 from shared.policy import Hearing, Policy
 
@@ -57,7 +58,7 @@ def step_of_proposal(case: Case, policy: Policy, now: datetime, *, ready: bool =
     `ready`: it has the votes that it needs.
     """
     assert case.proposal is not None  # noqa: S101  # asked for only where there is one
-    need, rule = need_of(case, case.proposal.outcome, policy, now), policy.outcomes.get(case.proposal.outcome)
+    need, rules = need_of(case, case.proposal.outcome, policy, now), rules_of(case, case.proposal.outcome, policy)
     if need is not None:
         return "hear" if need == "reporter" else "await-hearing"
-    return "decide-proposed" if ready or (rule and rule.needs == "alone") else "vote"
+    return "decide-proposed" if ready or {rule.needs for rule in rules} == {"alone"} else "vote"

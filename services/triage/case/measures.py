@@ -1,8 +1,9 @@
-"""The ends of measures that a person causes, as facts. Pure."""
+"""The ends of measures that a person causes, as facts, and what a decision needs that ends some. Pure."""
 
 from services.triage.case.case import Case
 from services.triage.case.values import Measure
 from shared.events import CaseState, MeasureEnded
+from shared.policy import Outcome, Policy
 
 
 def ended(measure: Measure, state: CaseState, end: str, reason_id: str) -> MeasureEnded:
@@ -21,6 +22,15 @@ def ended(measure: Measure, state: CaseState, end: str, reason_id: str) -> Measu
 def ended_by_decision(case: Case, state: CaseState, reason_id: str) -> list[MeasureEnded]:
     """That a decision on the case takes the place of all measures that stand."""
     return [ended(measure, state, "decided", reason_id) for measure in case.measures if measure.stands]
+
+
+def rules_of(case: Case, outcome: str, policy: Policy) -> list[Outcome]:
+    """What the policy asks for before such a decision: for its outcome, and for each ban without end that it ends.
+
+    Else one person, who may have objected to the ban, would lift alone what two thirds have carried.
+    """
+    held = (measure.kind for measure in case.measures if measure.stands and measure.until is None)
+    return [policy.outcomes[code] for code in dict.fromkeys((outcome, *held)) if code in policy.outcomes]
 
 
 def ended_by_appeal(case: Case, state: CaseState, reason_id: str) -> list[MeasureEnded]:

@@ -55,7 +55,7 @@ class Deadline:
     @property
     def is_running(self) -> bool:
         """Whether it is still to be kept, and its clock runs."""
-        return self.met_at is None and self.remaining_seconds is None
+        return self.met_at is None and self.remaining_seconds is None and self.anew_at is None
 
     def is_overdue(self, now: datetime) -> bool:
         """Whether it is neither kept, nor paused, nor still to come."""
@@ -63,12 +63,11 @@ class Deadline:
 
     @property
     def was_missed(self) -> bool:
-        """Whether nothing had kept it in time when its clock started anew."""
-        if self.anew_at is None:
-            return False
+        """Whether a step kept it too late, triage told that it passed, or it had when its clock started anew."""
         if self.met_at is not None:
             return self.met_at > self.due_at
-        return self.breached_at is not None or (self.remaining_seconds is None and self.due_at < self.anew_at)
+        passed = self.anew_at is not None and self.remaining_seconds is None and self.due_at < self.anew_at
+        return self.breached_at is not None or passed
 
     def due_if_running(self, now: datetime) -> datetime:
         """When it is due if its clock runs from now on."""
@@ -222,8 +221,8 @@ class Measure:
 class Appeal:
     """An appeal of a direct party, that `by` (a reference) took down. The vault has the words under `reason_id`.
 
-    `respondent`: the token of the respondent who sent it. `state`: where the case was. `verdict`, `decided_by` and
-    `verdict_id` (the words of the verdict) are None while it waits.
+    `respondent`: the token of the respondent who appeals; None in an older one that a handler took down. `state`: where
+    the case was. `verdict`, `decided_by` and `verdict_id` (the words of the verdict) are None while it waits.
     """
 
     id: str

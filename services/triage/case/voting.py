@@ -4,6 +4,7 @@ Votes count while the person who gave them may handle the case: not once the per
 While only one person says that another one is recused, the objection of that other one counts.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
@@ -11,6 +12,7 @@ from typing import Literal
 from services.triage.case.attendance import People, but_for_waiting, voters
 from services.triage.case.case import Case
 from services.triage.case.hearing import need_of
+from services.triage.case.measures import rules_of
 from services.triage.case.values import Proposal
 from shared.policy import Outcome, Policy
 
@@ -41,11 +43,11 @@ def count_votes(case: Case, proposal: Proposal, people: People, policy: Policy, 
     in_favour = tuple(by for by, agrees in votes if agrees and by in may_agree)
     against = tuple(by for by, agrees in votes if not agrees and by in may_vote)
     needs: list[Need] = []
-    rule = policy.outcomes.get(proposal.outcome)
-    if rule is None:
+    if proposal.outcome not in policy.outcomes:
         needs.append("outcome")
     else:
-        needs += _votes_needed(rule, len(in_favour), len(against), len(may_vote))
+        rules = rules_of(case, proposal.outcome, policy)
+        needs += _votes_needed(rules, len(in_favour), len(against), len(may_vote))
         if need := need_of(case, proposal.outcome, policy, now):
             needs.append(need)
     if proposal.until is not None and proposal.until <= now:
@@ -58,15 +60,15 @@ def may_object(case: Case, people: People, policy: Policy, now: datetime) -> fro
     return voters(but_for_waiting(case), people, policy, now)
 
 
-def _votes_needed(rule: Outcome, in_favour: int, against: int, may_vote: int) -> list[Need]:
+def _votes_needed(rules: Sequence[Outcome], in_favour: int, against: int, may_vote: int) -> list[Need]:
     needs: list[Need] = []
-    if rule.needs != "alone" and in_favour < ENOUGH:
+    if in_favour < ENOUGH and any(rule.needs != "alone" for rule in rules):
         needs.append("second")
-    if rule.needs == "two_thirds":
+    if any(rule.needs == "two_thirds" for rule in rules):
         votes = in_favour + against
         if 3 * in_favour < 2 * votes:
             needs.append("majority")
-        if 100 * votes < rule.quorum * may_vote:
+        if 100 * votes < max(rule.quorum for rule in rules) * may_vote:
             needs.append("quorum")
     return needs
 

@@ -51,6 +51,7 @@ FIELD_MESSAGES = {
     "nothing_to_review": "desk-nothing-to-review",
     "own_measure": "desk-own-measure",
     "taken_before": "desk-taken-before",
+    "day_is_over": "desk-day-is-over",
     "nothing_due": "desk-nothing-due",
     "asked_no_more": "desk-asked-no-more",
     "consent_given": "desk-consent-given",

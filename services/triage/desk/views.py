@@ -293,5 +293,5 @@ class CaseView:
 
 def _is_of_use(form: Form, mentions: Sequence[tuple[str, str]], respondents: Sequence[tuple[str, str]]) -> bool:
     """Whether the page can fill a form in: one about mentions, or about respondents, needs some."""
-    kinds = {field.kind for field in form.fields}
+    kinds = {field.kind for field in form.fields if not field.optional}
     return (bool(mentions) or "mention" not in kinds) and (bool(respondents) or "party" not in kinds)

@@ -5,6 +5,7 @@ from typing import ClassVar
 
 import pytest
 
+from services.intake.mailbox.appeals import way_to_appeal
 from services.intake.mailbox.views import view_deadlines
 from services.intake.report.status import Status, follow
 from shared.events import (
@@ -149,6 +150,14 @@ def test_a_clock_that_starts_anew_is_followed_and_one_of_the_handlers_own_is_not
     own = DeadlineStarted(**STEP, deadline="emergency_measure_review", due_at=DUE)
     status = after(TRIAGED, met(DUE), anew, own)
     assert [(d.name, d.due_at, d.met_at) for d in status.deadlines] == [("decision", DUE + 30 * DAY, None)]
+
+
+def test_a_missed_clock_can_be_appealed_though_its_next_line_runs() -> None:
+    anew = DeadlineStarted(**STEP, deadline="decision", due_at=DUE + 30 * DAY)
+    for kept, grounds in (([met(DUE + DAY)], ("inaction",)), ([met(DUE)], ()), ([], ("inaction",))):
+        status = after(TRIAGED, *kept, anew, days=5)
+        assert standing(status, DUE + 9 * DAY) == ("open", None)
+        assert way_to_appeal(status, None, DUE + 9 * DAY, is_sent=False).grounds == grounds
 
 
 def test_a_reporter_sees_nothing_of_a_merger_and_the_report_counts_as_closed() -> None:

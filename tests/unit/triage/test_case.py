@@ -411,9 +411,11 @@ class Life(RuleBasedStateMachine):
                 assert set(fact.against) <= self.voted(event, DecisionObjected)
                 for ref in fact.in_favour:
                     assert self.could(Actor(ref, "responder"), case, event.time, case.bodies)
-                rule = POLICY.outcomes[fact.outcome]
-                assert len(fact.in_favour) >= (1 if rule.needs == "alone" else 2) or not rule.needs_proposal
-                if rule.needs == "two_thirds":
+                held = [measure.kind for measure in case.measures if measure.stands and measure.until is None]
+                rules = [POLICY.outcomes[code] for code in (fact.outcome, *held)]
+                for rule in rules:
+                    assert len(fact.in_favour) >= (1 if rule.needs == "alone" else 2) or not rule.needs_proposal
+                if any(rule.needs == "two_thirds" for rule in rules):
                     assert 3 * len(fact.in_favour) >= 2 * len(votes)
 
     def voted(self, decided: Event, *ways: type[Fact]) -> set[str]:
@@ -511,6 +513,14 @@ class Life(RuleBasedStateMachine):
         assert len(set(case.bodies)) == len(case.bodies)
         assert set(case.joined) <= set(POLICY.ordinary_bodies)
         assert case.asked is None or case.asked.to_body not in case.joined or not case.asked.joint
+
+    @invariant()
+    def nobody_acts_alone_for_a_second_day(self) -> None:
+        for case, event in self.steps:
+            if isinstance(event.fact, EmergencyMeasureTaken):
+                assert case is not None
+                alone = [m for m in case.measures if m.emergency and m.by == event.actor.ref and not m.confirmed]
+                assert all(event.time - measure.begun_at < timedelta(days=1) for measure in alone)
 
     @invariant()
     def no_measure_outlives_its_day_or_a_review_that_did_not_come(self) -> None:

@@ -11,7 +11,7 @@ from services.triage.case.commands.appeals import VERDICTS, DecideAppeal, LodgeA
 from services.triage.case.commands.command import Command, Words
 from services.triage.case.commands.emergency import ActInEmergency, ReviewEmergency
 from services.triage.case.commands.handling import Assign, Claim, Close, Release, Start
-from services.triage.case.commands.inquiry import Ask, ReceiveAnswer
+from services.triage.case.commands.inquiry import Ask, ReceiveAnswer, Tell
 from services.triage.case.commands.table import carry_out, decide
 from services.triage.case.commands.waking import Wake
 from services.triage.case.evolve.fold import fold
@@ -59,8 +59,10 @@ ID = "1" * 8 + "-1111-1111-1111-" + "1" * 12
 DECIDED = (proposal("restriction"), agree(BEN), decision("restriction", CAT))
 
 
-def appeal(party: str = "reporter", ground: str = "facts", by: Actor = CORA, why: str = "a1") -> LodgeAppeal:
-    return LodgeAppeal(party, ground, Words(why), by)
+def appeal(
+    party: str = "reporter", ground: str = "facts", by: Actor = CORA, why: str = "a1", respondent: str = ""
+) -> LodgeAppeal:
+    return LodgeAppeal(party, ground, Words(why), by, respondent=respondent)
 
 
 def verdict(verdict: str, by: Actor = DOT, why: str = "v1") -> DecideAppeal:
@@ -198,6 +200,31 @@ def test_the_appeal_of_one_respondent_takes_none_from_another() -> None:
     assert [one.refusal for one in again.refused_appeals] == ["appealed_before"]
     other, _ = after(case, ReceiveAppeal("p3", "facts", "respondent", "b" * 32), AT + 3 * DAY)
     assert [one.respondent for one in other.appeals] == ["a" * 32, "b" * 32]
+
+
+def test_an_appeal_that_handlers_take_down_is_that_of_one_respondent() -> None:
+    both = replace(led(*DECIDED), parties=("a" * 32, "b" * 32), subjects=("a" * 32, "b" * 32))
+    assert refused(both, appeal("respondent")) == [("/respondent", "missing")]
+    assert refused(both, appeal("respondent", respondent="c" * 32)) == [("/respondent", "unknown_choice")]
+    assert refused(both, appeal("reporter", respondent="a" * 32)) == [("/respondent", "unknown_choice")]
+    case, _ = after(both, appeal("respondent", respondent="a" * 32), AT + DAY)
+    assert refused(case, DecideAppeal("upheld", Words("v1"), DOT, Words("t1"))) == [("/told", "read_by_nobody")]
+    case, _ = after(case, verdict("upheld"), AT + 2 * DAY)
+    by_receipt, _ = after(case, ReceiveAppeal("p1", "facts", "respondent", "a" * 32), AT + 3 * DAY)
+    assert [one.refusal for one in by_receipt.refused_appeals] == ["appealed_before"]
+    other, _ = after(case, appeal("respondent", respondent="b" * 32, why="a2"), AT + 3 * DAY)
+    assert [one.respondent for one in other.appeals] == ["a" * 32, "b" * 32]
+
+
+def test_the_only_respondent_of_a_case_need_not_be_chosen() -> None:
+    one = accused(led(*DECIDED))
+    case, _ = after(one, appeal("respondent"), AT + DAY)
+    assert [a.respondent for a in case.appeals] == ["5" * 32]
+    case, _ = after(case, verdict("upheld"), AT + 2 * DAY)
+    before = replace(case, appeals=(replace(case.appeals[0], respondent=None),))
+    for known in (case, before):
+        again, _ = after(known, ReceiveAppeal("p1", "facts", "respondent", "5" * 32), AT + 3 * DAY)
+        assert [a.refusal for a in again.refused_appeals] == ["appealed_before"]
 
 
 @pytest.mark.parametrize("ground", [ground for ground in APPEAL_GROUNDS if ground != "inaction"])
@@ -345,6 +372,21 @@ def test_a_deadline_that_was_kept_too_late_can_be_appealed_though_no_breach_was_
     case = replace(case, deadlines=late)
     assert LodgeAppeal.applies(case)
     assert after(case, ReceiveAppeal("p1", "inaction"), AT + 5 * DAY)[0].state is CaseState.APPEALED
+
+
+def test_a_message_takes_no_missed_clock_from_an_appeal() -> None:
+    case, _ = after(led(), Tell(Words("m1")))
+    due = {d.name: d.due_at for d in case.deadlines}["update"]
+    case, _ = after(case, Tell(Words("m2")), due + DAY)
+    missed = [d for d in case.deadlines if d.was_missed]
+    assert ([d.name for d in case.earlier_deadlines if d.was_missed], missed) == (["update"], [])
+    assert LodgeAppeal.applies(case)
+    taken, _ = after(case, ReceiveAppeal("p1", "inaction"), due + 2 * DAY)
+    assert taken.state is CaseState.APPEALED
+    # A line that was kept in time, or had time left when the next one began, is no inaction.
+    kept, _ = after(after(led(), Tell(Words("m1")))[0], Tell(Words("m2")), AT + DAY)
+    assert kept.earlier_deadlines
+    assert refused(kept, appeal(ground="inaction"), AT + 2 * DAY) == [("/ground", "not_overdue")]
 
 
 def test_an_appeal_in_a_merged_case_is_refused_for_good_and_kept() -> None:

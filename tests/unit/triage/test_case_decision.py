@@ -8,9 +8,10 @@ import pytest
 
 from services.triage.case.attendance import People, voters
 from services.triage.case.case import Case
+from services.triage.case.commands.appeals import Reopen
 from services.triage.case.commands.command import Command, Words, takes
 from services.triage.case.commands.decision import Decide, Object, ProposeDecision, Second
-from services.triage.case.commands.handling import Assign, Start
+from services.triage.case.commands.handling import Assign, Close, Start
 from services.triage.case.commands.inquiry import Ask, ReceiveAnswer
 from services.triage.case.commands.recusal import NAMED, Confirm, Recuse, Withdraw
 from services.triage.case.hearing import step_of_proposal
@@ -344,3 +345,23 @@ def test_votes_and_proposals_are_unseen_by_the_reporter() -> None:
         f"decision.{what}" for what in ("proposed", "seconded", "objected")
     ]
     assert all(isinstance(event.fact, CaseFact) and event.fact.unseen for event in events)
+
+
+def test_a_ban_ends_by_the_votes_that_it_took() -> None:
+    banned = led(proposal("permanent_ban"), agree(BEN), against(CAT), agree(DOT), decision("permanent_ban"))
+    case = banned
+    for command in (Close(), Reopen(Words("r1")), Start()):
+        case, _ = after(case, command)
+    assert [measure.kind for measure in case.measures if measure.stands] == ["permanent_ban"]
+    for outcome in ALONE:
+        assert refused(case, decision(outcome, CAT)) == [("/outcome", "not_proposed")]
+    case, _ = after(case, proposal("no_violation", CAT))
+    assert step_of_proposal(case, POLICY, AT) == "vote"
+    assert needs(case) == ("second", "quorum")
+    case, _ = after(after(case, agree(EVE))[0], against(ANN))
+    assert needs(case) == ()
+    case, _ = after(case, decision("no_violation", CAT))
+    assert (case.outcome, case.measures[0].stands) == ("no_violation", False)
+    # What has a last day, one person may end; so a decision of one person may take its place.
+    timed = led(proposal("restriction"), agree(BEN), decision("restriction"), Close(), Reopen(Words("r1")), Start())
+    assert after(timed, decision("advice", CAT))[0].outcome == "advice"

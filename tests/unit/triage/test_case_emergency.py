@@ -131,10 +131,28 @@ def test_nobody_prolongs_an_emergency_alone_by_acting_again(by: Actor) -> None:
     refuted = done(waiting, review("ended"), AT)[0]
     again = ActInEmergency("restriction", LATER, "community", Words(OTHER), by)
     for case in (waiting, lapsed, early, refuted):
-        assert refused(case, again, AT + DAY) == [("/measure", "taken_before")]
+        assert refused(case, again, AT + timedelta(hours=23)) == [("/measure", "taken_before")]
+        assert refused(case, again, AT + DAY) == [("/measure", "day_is_over")]
         assert len(done(case, replace(again, by=BEN), AT + DAY)[0].measures) == 2
     confirmed = done(done(waiting, review(), AT)[0], EndMeasure(ID, Words("e")), AT, BEN)[0]
     assert len(done(confirmed, again, AT + DAY)[0].measures) == 2
+
+
+@pytest.mark.parametrize("end", ["lapsed", "early", "refuted", "waiting"])
+def test_one_person_acts_alone_for_one_day_however_the_measure_is_spelled(end: str) -> None:
+    waiting = acted(led())
+    # In the same emergency a person may do all that it takes.
+    assert len(acted(waiting, AT + timedelta(hours=23), "event_removal", ref=OTHER).measures) == 2
+    case = {
+        "lapsed": lambda: done(done(waiting, Wake(), AT + DAY)[0], Wake(), AT + DAY)[0],
+        "early": lambda: done(waiting, EndMeasure(ID, Words("e")), AT, ANN)[0],
+        "refuted": lambda: done(waiting, review("ended"), AT)[0],
+        "waiting": lambda: waiting,
+    }[end]()
+    same = ActInEmergency("restriction", LATER, "pages", Words(OTHER), ANN)
+    for other in (same, replace(same, measure="event_removal"), replace(same, project="enwiki")):
+        assert refused(case, other, AT + DAY) == [("/measure", "day_is_over")]
+        assert len(done(case, replace(other, by=BEN), AT + DAY)[0].measures) == 2
 
 
 def test_a_measure_ends_with_its_last_day_by_a_fact_of_triage() -> None:

@@ -5,12 +5,12 @@ on one or make one, and took or reviewed no emergency measure.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Annotated
 
 from services.triage.case.case import RESPONDENT, Case
-from services.triage.case.commands.command import ChoiceField, Command, Words, WordsField
+from services.triage.case.commands.command import ChoiceField, Command, PartyField, Words, WordsField
 from services.triage.case.lifecycle import BEFORE_DECISION
 from services.triage.case.measures import ended_by_appeal
 from services.triage.case.values import Appeal, Deadline
@@ -29,6 +29,7 @@ from shared.events import (
     CaseReopened,
     CaseState,
 )
+from shared.ids import PERSON
 from shared.policy import Policy
 from shared.problems import FieldError
 
@@ -52,19 +53,28 @@ class LodgeAppeal(Command):
 
     party: Annotated[str, ChoiceField(offers=lambda _policy: PARTIES)]
     ground: Annotated[str, ChoiceField(offers=lambda _policy: APPEAL_GROUNDS, said_as="appeal-ground")]
+    respondent: Annotated[str, PartyField(optional=True)] = field(default="", kw_only=True)
     why: Annotated[Words, WordsField(kept_as="reason", outlived=True)]
     by: Actor
 
     @classmethod
     def applies(cls, case: Case) -> bool:
         """Where something is decided, or a deadline was missed."""
-        return case.outcome is not None or any(_was_missed(deadline) for deadline in case.deadlines)
+        return case.outcome is not None or any(deadline.was_missed for deadline in _lines(case))
 
     def faults(self, case: Case, policy: Policy, now: datetime) -> Iterable[FieldError]:
-        """The person is no party, there is nothing to appeal against, it is too late, or it was appealed before."""
+        """The person is no party, there is nothing to appeal against, it is too late, or it was appealed before.
+
+        Of several respondents the handler says which one it is: the appeal of one takes none from another.
+        """
+        several = self.party == RESPONDENT and len(case.respondents) > 1
         if self.party in PARTIES and not _is_party(case, self.party, policy):
             yield FieldError("/party", "no_party", "The case has no such party.")
-        if self.ground and (fault := _against(case, self.party, self.ground, policy, now)):
+        elif several and not self.respondent:
+            yield FieldError("/respondent", "missing", PartyField.missing)
+        elif self.respondent and (self.party != RESPONDENT or self.respondent not in case.respondents):
+            yield FieldError("/respondent", "unknown_choice", "Choose one of the respondents.")
+        if self.ground and (fault := _against(case, self.party, self.ground, policy, now, self.respondent)):
             yield fault
 
     def decide(self, case: Case, state: CaseState, policy: Policy, now: datetime) -> list[CaseFact]:
@@ -78,6 +88,7 @@ class LodgeAppeal(Command):
                 appeal_ground=self.ground,
                 reason_id=self.why.id,
                 outcome=case.outcome,
+                respondent=_sender(case, self.party, self.respondent),
             )
         ]
 
@@ -213,7 +224,7 @@ def appealable_until(policy: Policy, decided_at: datetime, body: str | None) -> 
 
 def _is_read(appeal: Appeal) -> bool:
     """Whether the party who appealed reads of it by a receipt. What handlers took down of a respondent, nobody does."""
-    return appeal.party == REPORTER or appeal.respondent is not None
+    return appeal.party == REPORTER or PERSON.fullmatch(appeal.by) is None
 
 
 def _is_party(case: Case, party: str, policy: Policy) -> bool:
@@ -226,23 +237,31 @@ def _is_party(case: Case, party: str, policy: Policy) -> bool:
     return party == REPORTER or (party == RESPONDENT and accuses)
 
 
-def _was_missed(deadline: Deadline) -> bool:
-    """Whether triage told that the deadline passed, or a step kept it too late."""
-    return deadline.breached_at is not None or (deadline.met_at is not None and deadline.met_at > deadline.due_at)
+def _sender(case: Case, party: str, respondent: str | None) -> str | None:
+    """The token of the respondent who appeals: the only one of the case, where nothing says it."""
+    only = case.respondents[0] if party == RESPONDENT and len(case.respondents) == 1 else None
+    return respondent or only
+
+
+def _lines(case: Case) -> tuple[Deadline, ...]:
+    """All lines of its clocks: that a clock started anew takes back no inaction."""
+    return (*case.earlier_deadlines, *case.deadlines)
 
 
 def _against(
     case: Case, party: str, ground: str, policy: Policy, now: datetime, respondent: str | None = None
 ) -> FieldError | None:
     """What is wrong with an appeal of this party on this ground. The appeal of one respondent is none of another."""
-    before = max((a.at for a in case.appeals if (a.party, a.respondent) == (party, respondent)), default=None)
+    same = (a for a in case.appeals if a.party == party)
+    sender = _sender(case, party, respondent)
+    before = max((a.at for a in same if _sender(case, party, a.respondent) == sender), default=None)
     decided = case.decided_at
     until = case.appeal_until or (appealable_until(policy, decided, case.body) if decided else None)
     # What was missed before a decision cannot be appealed for longer than the decision.
     if until is not None and until < now:
         return FieldError("/ground", "too_late", "The time for an appeal is over.")
     if ground == INACTION:
-        missed = [d.due_at for d in case.deadlines if _was_missed(d) or d.is_overdue(now)]
+        missed = [d.due_at for d in _lines(case) if d.was_missed or d.is_overdue(now)]
         if not missed:
             return FieldError("/ground", "not_overdue", "No deadline was missed.")
         if before is not None and max(missed) <= before:

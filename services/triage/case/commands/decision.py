@@ -20,7 +20,7 @@ from services.triage.case.commands.command import (
     WordsField,
 )
 from services.triage.case.hearing import hears_reporter
-from services.triage.case.measures import ended_by_decision
+from services.triage.case.measures import ended_by_decision, rules_of
 from services.triage.case.values import Proposal, end_of
 from services.triage.case.voting import count_votes, stands_against
 from shared.access.principal import Role
@@ -193,7 +193,9 @@ class Decide(Command):
         elif proposal := self._proposal(case):
             for need in count_votes(case, proposal, self.people, policy, now).needs[:1]:
                 yield FieldError("/outcome", f"needs_{need}", NEEDS[need])
-        elif rule.needs_proposal or hears_reporter(case, self.outcome, policy):
+        elif hears_reporter(case, self.outcome, policy) or any(
+            one.needs_proposal for one in rules_of(case, self.outcome, policy)
+        ):
             yield FieldError("/outcome", "not_proposed", "This outcome has to be proposed first.")
         elif stands_against(case, self.by.ref if self.by else None, self.people, policy, now):
             yield PROPOSAL_STANDS

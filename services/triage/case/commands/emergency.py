@@ -33,7 +33,8 @@ CONFIRMED, ENDED = REVIEWS = ("confirmed", "ended")
 class ActInEmergency(Command):
     """Take a measure at once and alone, in an emergency. Another person has to review it, or it lapses.
 
-    So nobody takes one anew that nobody else has confirmed: with each time, it would hold for another day.
+    So one person has a day in a case, once: while nobody else has confirmed what the person did, there is no other day,
+    however the next measure is spelled, nor the same measure anew.
     """
 
     name = "act_in_emergency"
@@ -52,14 +53,16 @@ class ActInEmergency(Command):
     by: Actor
 
     def faults(self, case: Case, policy: Policy, now: datetime) -> Iterable[FieldError]:
-        """A measure that the person took before, in whatever role, and nobody confirmed; a last day that has passed.
+        """What the person took, in whatever role, and nobody confirmed: this measure, or any once its day is over.
 
-        Also people who are no respondents.
+        Also a last day that has passed, and people who are no respondents.
         """
         yield from respondent_faults(case, self.respondents)
-        mine = (measure for measure in case.measures if measure.emergency and measure.by == self.by.ref)
+        alone = [m for m in case.measures if m.emergency and m.by == self.by.ref and not m.confirmed]
         same = (self.measure, self.scope, self.respondents, self.project or None)
-        if any((m.kind, m.scope, m.extent.respondents, m.extent.project) == same and not m.confirmed for m in mine):
+        if any(policy.deadline(MEASURE_REVIEW, m.begun_at, case.body).due_at <= now for m in alone):
+            yield FieldError("/measure", "day_is_over", "You have acted alone for a day. Another person may do so.")
+        elif any((m.kind, m.scope, m.extent.respondents, m.extent.project) == same for m in alone):
             yield FieldError(
                 "/measure", "taken_before", "You have taken this measure before. Another person may do so."
             )
