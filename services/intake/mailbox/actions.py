@@ -139,10 +139,10 @@ class Mailbox:
         """Keep what the reporter answers to a check-in, durably, and tell that there is something. May be repeated.
 
         Bad treatment because of the report becomes a report of its own, in the same write; returns its receipt.
-        `choice`: one of CHOICES; `answers`: by the questions of QUESTIONS. While the case is followed up, STOP alone is
-        also taken of the last check-in that was answered or is over. Raises Problem 404 for an unknown receipt or
-        check-in, 409 when it was answered otherwise or nothing is asked any more, 410 when the report has been erased,
-        and 422 for an answer without anything in it.
+        `choice`: one of CHOICES; `answers`: by the questions of QUESTIONS. STOP alone is also taken of the last
+        check-in where it was answered or is over. Raises Problem 404 for an unknown receipt or check-in, 409 when it
+        was answered otherwise or nothing is asked any more, 410 when the report has been erased, and 422 for an answer
+        without anything in it.
         """
         entries = entries_of(choice, answers, text)
         if choice == ANSWER and not is_answered(entries):
@@ -175,7 +175,7 @@ class Mailbox:
             stops_alone = entries == {CHOICE: STOP}
             if known and not stops_alone:
                 raise Problem(409, "already-answered", "These questions have been answered already.")
-            if not (_is_followed_up(report) if stops_alone else _is_asked(report)):
+            if not (stops_alone or _is_asked(report)):
                 error = FieldError("/number", "check_in_over", "Nothing is asked any more.")
                 raise Problem(409, "check-in-over", "This is not asked any more.", errors=[error])
             fact = ReportCheckedIn(
@@ -378,7 +378,7 @@ class Mailbox:
     def _to_stop(self, report: StoredReport) -> int | None:
         """The number of the check-in with which the reporter can stop the asking."""
         asked = report.status.check_in
-        if asked is None or not _is_followed_up(report):
+        if report.erased or asked is None:
             return None
         return None if is_stopped(self._said(report, answer_id_of(report.id, asked))) else asked.number
 
@@ -388,13 +388,6 @@ class Mailbox:
             (name, self._words.answer(report, key_of(answer_id, name))) for name in (CHOICE, WORDS, STOP, *QUESTIONS)
         )
         return {name: given for name, given in found if given is not None}
-
-
-def _is_followed_up(report: StoredReport) -> bool:
-    """Whether the reporter may be asked how it goes, now or later, as far as triage has told."""
-    asked, state = report.status.check_in, report.status.state
-    once_closed = state == CaseState.CLOSED and asked is not None and asked.once_closed
-    return report.erased is None and (state == CaseState.FOLLOWING_UP or once_closed)
 
 
 def consent_of(report: StoredReport) -> str | None:
@@ -410,9 +403,12 @@ def may_consent(report: StoredReport) -> bool:
 
 
 def _is_asked(report: StoredReport) -> bool:
-    """Whether the reporter is asked how it goes, as far as triage has told."""
+    """Whether the reporter is asked how it goes: from the question on until triage tells what became of it.
+
+    Meanwhile the case may be closed, appealed or reopened. The question went out, so its answer is taken.
+    """
     asked = report.status.check_in
-    return _is_followed_up(report) and asked is not None and not asked.over
+    return report.erased is None and asked is not None and not asked.over
 
 
 def _asked(report: StoredReport) -> CheckInView | None:

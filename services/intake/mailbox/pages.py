@@ -83,10 +83,10 @@ class FollowUpPage:
         """Who has to act now, and what the reporter can do."""
         if view.erased_at:
             return self._pages.message(request, "status-now-erased")
-        if view.check_in:
-            return self._pages.message(request, "status-now-check-in")
         if not view.outcome and any(question.answer is None for question in view.questions):
             return self._pages.message(request, "status-now-yours")
+        if view.check_in:
+            return self._pages.message(request, "status-now-check-in")
         standing = "status-now-decided" if view.outcome else "status-now-theirs"
         return self._pages.message(request, _NOW.get(view.state, standing))
 

@@ -109,16 +109,12 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class CheckIn:
-    """The check-in of which the reporter was asked last, first at `asked_at`. `over`: nothing is asked any more.
-
-    `once_closed`: it follows a measure that ended after the case was closed.
-    """
+    """The check-in of which the reporter was asked last, first at `asked_at`. `over`: nothing is asked any more."""
 
     number: int
     due_at: datetime
     asked_at: datetime
     over: bool = False
-    once_closed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -293,10 +289,7 @@ def follow(status: Status, event: Event) -> Status | None:
         case AppealDecided() | CaseReopened():
             after = _again(after, fact)
         case CheckInDue() if fact.attempt == 1 or status.check_in is None:
-            after = _copy(
-                after,
-                check_in=CheckIn(fact.number, fact.due_at, event.time, once_closed=fact.state == CaseState.CLOSED),
-            )
+            after = _copy(after, check_in=CheckIn(fact.number, fact.due_at, event.time))
         case CheckInKept() | CheckInsEnded() | FollowUpBegun() if status.check_in:
             after = _copy(after, check_in=replace(status.check_in, over=True))
         case DeadlineStarted():

@@ -25,7 +25,10 @@ from shared.events import (
 from shared.policy import Policy
 
 ASKING = (CaseState.FOLLOWING_UP, CaseState.CLOSED)
-"""The states in which the end of a measure has check-ins. Before them, the follow-up of the case is still to come."""
+"""The states in which the end of a measure has check-ins, also under an appeal that was lodged in one of them.
+
+Before them, the follow-up of the case is still to come.
+"""
 _FOLLOWED = frozenset(
     {
         CaseDecided,
@@ -54,6 +57,7 @@ def follow_measures(
                 yield from _begun(fact.measure_id, fact.outcome, fact.until, state, policy, now)
         return
     number = max((one.number for one in case.check_ins), default=0)
+    stage = case.appeal.state if case.appeal and state is CaseState.APPEALED else state
     for fact in facts:
         match fact:
             case CaseDecided(scope=str(), until=date() as until):
@@ -61,7 +65,7 @@ def follow_measures(
             case EmergencyMeasureTaken(until=until):
                 yield from _begun(fact.measure_id, fact.outcome, until, state, policy, now)
             case FollowUpBegun(consent="yes"):
-                number = max((one.number for one in fact.check_ins), default=0)
+                number = max((one.number for one in fact.check_ins), default=number)
                 for measure in case.measures:
                     before = policy.after_measure(measure.kind).before
                     if measure.stands and measure.until and before and measure.until - before > now:
@@ -71,7 +75,7 @@ def follow_measures(
             case MeasureEnded() | MeasureExpired() | MeasureLapsed() | EmergencyMeasureReviewed(review="ended"):
                 known = case.measure(fact.measure_id)
                 after = policy.after_measure(fact.outcome).after if known and known.until else ()
-                if after and state in ASKING and case.consent == "yes" and not case.unasked_for:
+                if after and stage in ASKING and case.consent == "yes" and not case.unasked_for:
                     set_ = _check_ins(fact.measure_id, fact.outcome, [now + one for one in after], number, state)
                     yield set_
                     number += len(set_.check_ins)

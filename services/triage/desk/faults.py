@@ -63,6 +63,7 @@ FIELD_MESSAGES = {
     "no_appeal": "desk-no-appeal",
     "decided_before": "desk-decided-before",
     "read_by_nobody": "desk-read-by-nobody",
+    "unreachable": "desk-unreachable",
     "own_body": "desk-own-body",
     "had_before": "desk-had-before",
     "cannot_take": "desk-cannot-take",

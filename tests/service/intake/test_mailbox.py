@@ -313,9 +313,7 @@ async def test_each_answer_to_a_check_in_is_told_or_refused_in_its_place(
         assert ((status, *errors[0]), facts) == (told, [])
 
 
-@pytest.mark.parametrize(
-    "last", [NOTED, ENDED, CaseClosed(previous="following_up", state="closed")], ids=["noted", "ended", "closed"]
-)
+@pytest.mark.parametrize("last", [NOTED, ENDED], ids=["noted", "ended"])
 async def test_nothing_is_asked_of_a_reporter_any_more(rig: Rig, accepted: dict[str, str], last: CaseFact) -> None:
     events = [case_event(accepted["report_id"], seq, fact) for seq, fact in enumerate((BEGUN, ASKED, last), 1)]
     await rig.progress.project(events)
@@ -348,9 +346,7 @@ async def test_a_reporter_who_has_answered_can_still_stop_the_asking(
 
 
 @pytest.mark.parametrize("last", [NOTED, ENDED], ids=["noted", "ended"])
-async def test_who_is_not_asked_now_can_stop_the_asking_while_the_case_is_followed_up(
-    rig: Rig, accepted: dict[str, str], last: CaseFact
-) -> None:
+async def test_who_is_not_asked_now_can_stop_the_asking(rig: Rig, accepted: dict[str, str], last: CaseFact) -> None:
     receipt, report_id = accepted["receipt"], accepted["report_id"]
     events = [case_event(report_id, seq, fact) for seq, fact in enumerate((BEGUN, ASKED, last), 1)]
     await rig.progress.project(events)
@@ -361,13 +357,27 @@ async def test_who_is_not_asked_now_can_stop_the_asking_while_the_case_is_follow
     assert (await follow(rig, receipt))["check_in_to_stop"] is None
 
 
-async def test_nothing_is_left_to_stop_once_a_case_is_closed(rig: Rig, accepted: dict[str, str]) -> None:
-    closed = CaseClosed(previous="following_up", state="closed")
-    events = [case_event(accepted["report_id"], seq, fact) for seq, fact in enumerate((BEGUN, ASKED, closed), 1)]
-    await rig.progress.project(events)
-    assert (await follow(rig, accepted["receipt"]))["check_in_to_stop"] is None
-    stop = {"number": 1, "choice": "stop"}
-    assert await check_in(rig, accepted["receipt"], stop) == (409, [("/number", "check_in_over")])
+CLOSED = CaseClosed(previous="following_up", state="closed")
+LODGED = AppealLodged(
+    previous="following_up", state="appealed", appeal_id="a", party="respondent", appeal_ground="facts", reason_id="r"
+)
+REOPENED = CaseReopened(previous="closed", state="reopened", reason_id="r")
+
+
+@pytest.mark.parametrize("then", [(CLOSED,), (LODGED,), (CLOSED, REOPENED)], ids=["closed", "appealed", "reopened"])
+async def test_what_was_asked_is_answered_and_stopped_whatever_becomes_of_the_case(
+    rig: Rig, accepted: dict[str, str], then: tuple[CaseFact, ...]
+) -> None:
+    receipt, told = accepted["receipt"], (BEGUN, ASKED, *then)
+    await rig.progress.project([case_event(accepted["report_id"], seq, fact) for seq, fact in enumerate(told, 1)])
+    view = await follow(rig, receipt)
+    assert (view["check_in"]["number"], view["check_in_to_stop"]) == (1, 1)
+    assert await check_in(rig, receipt, SAID) == (202, [])
+    assert await check_in(rig, receipt, {"number": 1, "choice": "stop"}) == (202, [])
+    said = [fact for fact in rig.store.events() if isinstance(fact, ReportCheckedIn)]
+    assert [(fact.answer, fact.stop) for fact in said] == [("answered", False), ("answered", True)]
+    view = await follow(rig, receipt)
+    assert (view["check_in"], view["check_in_to_stop"]) == (None, None)
 
 
 async def test_a_check_in_of_an_erased_report_takes_no_answer(rig: Rig, accepted: dict[str, str]) -> None:

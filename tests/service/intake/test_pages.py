@@ -608,6 +608,11 @@ async def test_the_page_asks_how_it_goes_and_takes_what_is_answered(
         assert ">\nMine</textarea>" in page.text
 
 
+async def test_a_question_of_handlers_goes_before_how_it_goes(rig: Rig) -> None:
+    page = html.unescape((await status_page(rig, TRIAGED, FOLLOWED, HOW_IS_IT, ASKED)).text)
+    assert ("We wait for your answer." in page, "How are things now?" in page) == (True, True)
+
+
 async def test_the_way_to_stop_the_asking_stays_on_the_page_alone(rig: Rig) -> None:
     noted = CheckInKept(previous="following_up", state="following_up", number=1, due_at=START, answer="answered")
     page = html.unescape((await status_page(rig, TRIAGED, FOLLOWED, HOW_IS_IT, noted)).text)

@@ -73,6 +73,7 @@ from shared.events import (
     RecusalAnswered,
     ReferralAccepted,
     ReferralDeclined,
+    ReporterTold,
     ReportReceived,
     stamp,
 )
@@ -372,6 +373,9 @@ class Life(RuleBasedStateMachine):
         theirs = {one.id: one.verdict for one in case.appeals if one.party == "reporter"}
         assert {one.id: one.verdict for one in self.status.appeals if not one.refusal} == theirs
         assert {d.name for d in self.status.deadlines} <= {d.name for d in case.deadlines}
+        # What triage has asked, the page takes an answer to.
+        asked = self.status.check_in is not None and not self.status.check_in.over
+        assert case.unasked_for or asked == (case.open_check_in is not None)
 
     @invariant()
     def no_body_is_emptied_without_a_fact_that_says_so(self) -> None:
@@ -470,6 +474,7 @@ class Life(RuleBasedStateMachine):
             assert not case.is_urgent
             assert not case.is_overdue(self.walk.clock)
             assert case.asleep_for == case.assignee
+        assert case.snooze is None or case.snooze.person == case.assignee
         for stride in self.strides:
             if stride.before and [e.fact.name for e in stride.events] in (["case.snoozed"], ["case.woken"]):
                 assert stride.before.deadlines == stride.after.deadlines
@@ -574,7 +579,7 @@ class Life(RuleBasedStateMachine):
     @invariant()
     def nobody_is_asked_again_who_did_not_agree_and_each_check_in_comes_in_its_turn(self) -> None:
         case = self.walk.case
-        assert case.consent == "yes" or not case.check_ins
+        assert case.consent == "yes" or all(one.kept_at for one in case.check_ins)
         # That of a measure that ended before goes, and its number with it.
         numbers = [one.number for one in case.check_ins]
         assert numbers == sorted(set(numbers))
@@ -638,6 +643,10 @@ class Life(RuleBasedStateMachine):
     def a_promise_is_kept_at_most_once_and_not_before_it_was_made(self) -> None:
         for deadline in self.walk.case.deadlines:
             assert deadline.met_at is None or AT <= deadline.met_at <= self.walk.clock
+
+    @invariant()
+    def nobody_tells_a_reporter_who_can_read_nothing(self) -> None:
+        assert all(case is None or case.reachable for case, event in self.steps if isinstance(event.fact, ReporterTold))
 
     @invariant()
     def a_reporter_who_waits_for_news_has_a_clock_and_nobody_else_has(self) -> None:

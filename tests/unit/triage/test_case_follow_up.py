@@ -13,6 +13,7 @@ from services.triage.case.commands.follow_up import Agree, CheckAgreement, Follo
 from services.triage.case.commands.handling import Close
 from services.triage.case.commands.inquiry import ReceiveAnswer
 from services.triage.case.commands.waking import Wake
+from services.triage.case.evolve.fold import fold
 from services.triage.case.facets import facets_of, in_community
 from services.triage.case.lifecycle import FieldsRefused, NotPermitted
 from services.triage.case.timers.follow_up import TIMERS
@@ -232,6 +233,27 @@ def test_an_answer_is_never_refused_whatever_has_become_of_the_case(state: CaseS
     expected = CaseState.INVESTIGATING if state is CaseState.AWAITING_INFORMATION else state
     assert case.state is expected
     assert after(case, ReceiveAnswer("q1", "a1")) == (case, [])
+
+
+def test_a_second_follow_up_keeps_what_became_of_the_first_and_a_late_answer_counts() -> None:
+    first, _ = after(followed_up(), Wake(), at=AT + 7 * DAY)
+    again = replace(first, state=CaseState.DECIDED)
+    for consent, numbers in (("yes", [1, 4, 5, 6]), ("no", [1])):
+        second, _ = after(again, FollowUp(consent), at=AT + 20 * DAY)
+        assert [(one.number, one.answer) for one in second.check_ins] == [
+            (number, "no_answer" if number == 1 else None) for number in numbers
+        ]
+        assert wakes_at(second) == (AT + 27 * DAY if consent == "yes" else None)
+        late, _ = after(second, said(first), at=AT + 21 * DAY)
+        assert [one.answer for one in late.check_ins] == ["answered", *[None] * (len(numbers) - 1)]
+
+
+def test_a_second_follow_up_from_before_takes_the_numbers_of_the_first() -> None:
+    known, _ = after(followed_up(), Wake(), CheckIn("answered"), at=AT + 7 * DAY)
+    begun = after(decided(), FollowUp("yes"), at=AT + 20 * DAY)[1][0]
+    again = fold([replace(begun, case_seq=known.seq + 1)], known)
+    assert again
+    assert [(one.number, one.answer) for one in again.check_ins] == [(1, None), (2, None), (3, None)]
 
 
 def test_what_the_reporter_says_of_being_asked_again_holds_for_its_handlers() -> None:

@@ -6,6 +6,7 @@ from datetime import date, datetime, timedelta
 import pytest
 
 from services.triage.case.case import Case
+from services.triage.case.commands.appeals import DecideAppeal
 from services.triage.case.commands.check_ins import ReceiveCheckIn
 from services.triage.case.commands.command import Command, Words
 from services.triage.case.commands.emergency import ActInEmergency, EndMeasure
@@ -15,12 +16,13 @@ from services.triage.case.commands.returns import NoteReturn
 from services.triage.case.commands.waking import Wake
 from services.triage.case.facets import facets_of, in_community
 from services.triage.case.lifecycle import FieldsRefused
+from services.triage.case.measure_follow_up import ASKING
 from services.triage.case.timers.table import wakes_at
-from services.triage.case.values import end_of
+from services.triage.case.values import Appeal, end_of
 from services.triage.desk.next_step import next_step
 from shared.events import CaseFact, CaseState
 from tests.support.case_steps import names_of
-from tests.unit.triage.test_case_emergency import ANN, AT, DAY, done
+from tests.unit.triage.test_case_emergency import ANN, AT, BEN, DAY, done
 from tests.unit.triage.test_case_follow_up import decided
 
 LAST = date(2027, 1, 20)
@@ -127,6 +129,28 @@ def test_the_end_of_a_measure_starts_its_follow_up_also_of_a_closed_case(early: 
     over, told = woken(asked, at + 90 * DAY)
     assert told[-1][1] == "case.check_ins_ended"
     assert all(one.kept_at is None for one in over.check_ins if one.measure_id is None)
+
+
+def appealed(state: CaseState) -> Case:
+    """A case with a suspension that was appealed in this state; its own check-ins are answered."""
+    case = suspended()
+    waits = Appeal("a1", "reporter", "facts", ANN.ref, END - DAY, "a1", state)
+    left = tuple(one for one in case.check_ins if one.measure_id)
+    return replace(case, state=CaseState.APPEALED, appeals=(waits,), check_ins=left)
+
+
+@pytest.mark.parametrize("state", ASKING)
+def test_a_measure_that_ends_under_an_appeal_is_followed_up_once_that_is_upheld(state: CaseState) -> None:
+    case, told = woken(appealed(state), END + 20 * DAY)
+    assert (case.measures[0].state, due_of_measure(case)) == ("expired", [END + 7 * DAY])
+    assert "case.check_in_due" not in {name for _, name in told}
+    upheld, _ = done(case, DecideAppeal("upheld", Words("v1"), BEN), END + 21 * DAY)
+    assert upheld.state is state
+    assert "case.check_in_due" in {name for _, name in woken(upheld, END + 21 * DAY)[1]}
+
+
+def test_a_measure_that_ends_before_the_follow_up_has_none_under_an_appeal_either() -> None:
+    assert due_of_measure(woken(appealed(CaseState.DECIDED), END)[0]) == []
 
 
 @pytest.mark.parametrize("consent", ["no", "stopped"])

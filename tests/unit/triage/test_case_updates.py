@@ -13,14 +13,15 @@ from services.triage.case.commands.appeals import DecideAppeal, LodgeAppeal, Reo
 from services.triage.case.commands.command import Command, Words
 from services.triage.case.commands.decision import Decide
 from services.triage.case.commands.handling import Assign, Close, Start
-from services.triage.case.commands.inquiry import Ask, ReceiveAnswer, Tell
+from services.triage.case.commands.inquiry import Ask, LoseReporter, ReceiveAnswer, Tell
 from services.triage.case.commands.merging import Merge
 from services.triage.case.commands.notes import WriteNote
 from services.triage.case.commands.opening import Open
-from services.triage.case.commands.table import events_of
+from services.triage.case.commands.table import decide, events_of
 from services.triage.case.commands.waiting import Pause, Resume
 from services.triage.case.commands.waking import Wake
 from services.triage.case.evolve.fold import fold
+from services.triage.case.lifecycle import FieldsRefused
 from services.triage.case.timers.table import wakes_at
 from services.triage.case.values import Deadline
 from services.triage.desk.likely import most_likely
@@ -97,6 +98,13 @@ def test_each_thing_that_the_reporter_is_told_begins_the_next_line(
     commands: tuple[Command, ...], expected: list[tuple[int, bool]]
 ) -> None:
     assert lines(case_of(*commands)) == expected
+
+
+def test_nobody_tells_a_reporter_who_can_read_nothing() -> None:
+    for case in (case_of(*BEGUN, channel="kafka", contactable=False), case_of(*BEGUN, LoseReporter())):
+        assert not Tell.applies(case)
+        with pytest.raises(FieldsRefused, match="/message: unreachable"):
+            decide(case, Tell(Words("m-1")), POLICY, AT)
 
 
 @pytest.mark.parametrize("verdict", ["upheld", "overturned"])

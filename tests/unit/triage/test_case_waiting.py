@@ -7,8 +7,8 @@ import pytest
 from services.triage.case.case import Case
 from services.triage.case.commands.command import Command, Words
 from services.triage.case.commands.decision import Decide
-from services.triage.case.commands.handling import Assign, Claim, Start
-from services.triage.case.commands.inquiry import Ask, ReceiveAnswer
+from services.triage.case.commands.handling import Assign, Claim, LetGo, Release, Start
+from services.triage.case.commands.inquiry import Ask, LoseReporter, ReceiveAnswer
 from services.triage.case.commands.parties import ReceiveReply
 from services.triage.case.commands.sorting import SetFlags
 from services.triage.case.commands.table import decide
@@ -164,6 +164,11 @@ def test_a_case_snoozed_until_an_answer_is_woken_by_nothing_else() -> None:
     assert after(ReceiveAnswer("q-1", "a-1"), case=case).asleep_for is None
 
 
+def test_a_snooze_until_an_answer_ends_where_no_answer_can_come() -> None:
+    case = after(*MINE, Ask(Words("q-1")), Snooze(None, ALICE), case=open_case(AT))
+    assert after(LoseReporter(), case=case).snooze is None
+
+
 def test_clocks_go_on_and_an_overdue_case_is_woken() -> None:
     case = after(*MINE, Snooze(date(2026, 12, 20), ALICE))
     assert [d.is_running for d in case.deadlines if d.met_at is None] == [True, True]
@@ -202,3 +207,20 @@ def test_only_the_person_who_has_a_case_puts_it_off() -> None:
     assert told(snoozed, Resume(ALICE)) == ["case.woken"]
     # Who takes it over sees it in its place.
     assert after(Assign(BEN.ref), case=snoozed).asleep_for is None
+
+
+@pytest.mark.parametrize(
+    "away",
+    [
+        (Assign(BEN.ref),),
+        (Release(Words("w-1"), ALICE),),
+        (Release(Words("w-1"), ALICE), Assign(BEN.ref)),
+        (LetGo(frozenset({ALICE.ref})),),
+    ],
+    ids=["handed over", "put back", "put back and taken", "left"],
+)
+def test_a_snooze_does_not_come_back_with_the_case(away: tuple[Command, ...]) -> None:
+    case = after(*MINE, Snooze(date(2026, 12, 20), ALICE), *away)
+    assert (case.snooze, Resume.applies(case)) == (None, False)
+    back = after(Assign(ALICE.ref), case=case)
+    assert (back.assignee, back.asleep_for) == (ALICE.ref, None)

@@ -6,6 +6,7 @@ from datetime import date, datetime
 from typing import Annotated, Any
 
 from services.triage.case.case import Case
+from services.triage.case.check_ins import NO_ANSWER, kept
 from services.triage.case.commands.command import ChoiceField, Command, DayField, EntryField, Words, WordsField
 from shared.events import (
     AgreementChecked,
@@ -49,14 +50,15 @@ class FollowUp(Command):
             yield FieldError("/consent", "consent_given", "The reporter wants to be asked again.")
 
     def decide(self, case: Case, state: CaseState, policy: Policy, now: datetime) -> list[CaseFact]:
-        """The beginning."""
-        return [begun(case, state, self.consent, policy, now)]
+        """The beginning. What was asked in a follow-up before has no answer yet; a late one still counts for it."""
+        return [*kept(case, now, NO_ANSWER), begun(case, state, self.consent, policy, now)]
 
 
 def begun(case: Case, state: CaseState, consent: str, policy: Policy, now: datetime) -> FollowUpBegun:
     """A follow-up that begins now, with the check-ins that the policy names for the outcome; none without consent."""
     after = policy.check_ins(case.outcome or "", case.setting) if consent == YES else ()
-    check_ins = tuple(CheckInSet(number=number, due_at=now + time) for number, time in enumerate(after, start=1))
+    first = max((one.number for one in case.check_ins), default=0) + 1
+    check_ins = tuple(CheckInSet(number=number, due_at=now + time) for number, time in enumerate(after, first))
     return FollowUpBegun(previous=case.state, state=state, consent=consent, check_ins=check_ins)
 
 

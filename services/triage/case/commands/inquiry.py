@@ -55,6 +55,11 @@ class Tell(Command):
         """Where the reporter has an address or a receipt, and so can read it."""
         return case.reachable
 
+    def faults(self, case: Case, policy: Policy, now: datetime) -> Iterable[FieldError]:
+        """Nobody could read it, and so it would keep no clock in truth."""
+        if not case.reachable:
+            yield FieldError("/message", "unreachable", "The reporter has neither an address nor a receipt.")
+
     def decide(self, case: Case, state: CaseState, policy: Policy, now: datetime) -> list[CaseFact]:
         """The message."""
         return [ReporterTold(previous=case.state, state=state, message_id=self.message.id)]

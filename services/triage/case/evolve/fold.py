@@ -89,6 +89,10 @@ def _after(case: Case, event: Event) -> Fields:
     fields: Fields = {"state": step.state, "history": (*case.history, step)}
     if change:
         fields |= change(case, fact, event)
+    snooze = fields.get("snooze", case.snooze)
+    if snooze and snooze.person != fields.get("assignee", case.assignee):
+        # A snooze ends where the case leaves its person, however it does; it does not come back with the case.
+        fields["snooze"] = None
     if not fields.get("deadlines_told", case.deadlines_told):
         fields["deadlines"] = deadlines.met_by_step(fields.get("deadlines", case.deadlines), fact, event.time)
     return fields

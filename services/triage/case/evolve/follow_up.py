@@ -18,8 +18,11 @@ from shared.events import (
 )
 
 
-def _begun(_case: Case, fact: FollowUpBegun, _event: Event) -> Fields:
-    return {"consent": fact.consent, "check_ins": tuple(CheckIn(c.number, c.due_at) for c in fact.check_ins)}
+def _begun(case: Case, fact: FollowUpBegun, _event: Event) -> Fields:
+    # Older facts count each follow-up from 1: theirs take the place of those before.
+    numbers = {c.number for c in fact.check_ins}
+    kept = (c for c in case.check_ins if c.kept_at and c.number not in numbers)
+    return {"consent": fact.consent, "check_ins": (*kept, *(CheckIn(c.number, c.due_at) for c in fact.check_ins))}
 
 
 def _consented(_case: Case, _fact: ConsentGiven, _event: Event) -> Fields:

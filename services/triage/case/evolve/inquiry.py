@@ -5,7 +5,7 @@ from dataclasses import replace
 from services.triage.case.case import Case
 from services.triage.case.evolve.changes import Fields
 from services.triage.case.messages import Message
-from services.triage.case.values import Question
+from services.triage.case.values import Question, Snooze
 from shared.events import Event, InformationReceived, InformationRequested, ReporterLost, ReporterTold
 
 
@@ -14,9 +14,8 @@ def _requested(case: Case, fact: InformationRequested, event: Event) -> Fields:
 
 
 def _received(case: Case, fact: InformationReceived, _event: Event) -> Fields:
-    waited = case.snooze is not None and case.snooze.until is None
     return {
-        "snooze": None if waited else case.snooze,
+        "snooze": _until_a_day(case),
         "questions": tuple(
             replace(q, answers=(*q.answers, fact.answer_id)) if q.id == fact.question_id else q for q in case.questions
         ),
@@ -27,8 +26,13 @@ def _told(case: Case, fact: ReporterTold, event: Event) -> Fields:
     return {"messages": (*case.messages, Message(fact.message_id, event.time))}
 
 
-def _lost(_case: Case, _fact: ReporterLost, _event: Event) -> Fields:
-    return {"reachable": False}
+def _lost(case: Case, _fact: ReporterLost, _event: Event) -> Fields:
+    return {"reachable": False, "snooze": _until_a_day(case)}
+
+
+def _until_a_day(case: Case) -> Snooze | None:
+    """The snooze of the case, if it does not wait for an answer."""
+    return case.snooze if case.snooze and case.snooze.until else None
 
 
 CHANGES = {
