@@ -15,6 +15,8 @@ from shared.problems import Problem, Unavailable
 WRITERS = 2
 """One writer gathers while the other one writes; more writers only make the batches smaller."""
 LARGEST_WRITE = 256
+PACE = 0.01
+"""Least seconds from the beginning of one write to the next. A report that comes alone does not wait."""
 WRITE_PATIENCE = 4.0
 """Seconds after which a write counts as lost, and its callers are told that the store is away."""
 
@@ -36,13 +38,16 @@ class GroupCommit:
         bound: int = 2000,
         patience: float = WRITE_PATIENCE,
         writers: int = WRITERS,
+        pace: float = PACE,
     ) -> None:
         self._save = save
         self._bound = bound
         self._patience = patience
         self._writers = writers
+        self._pace = pace
         self._queue: deque[_Waiting] = deque()
         self._arrived = asyncio.Event()
+        self._next_write = 0.0
         self._tracer = trace.get_tracer(__name__)
 
     async def commit(self, change: Change) -> bool:
@@ -72,6 +77,12 @@ class GroupCommit:
             while not self._queue:
                 self._arrived.clear()
                 await self._arrived.wait()
+            loop = asyncio.get_running_loop()
+            if (early := self._next_write - loop.time()) > 0:
+                await asyncio.sleep(early)
+                # Another writer may have taken what was there.
+                continue
+            self._next_write = loop.time() + self._pace
             await self._write_gathered()
 
     async def _write_gathered(self) -> None:

@@ -66,6 +66,19 @@ async def test_what_gathers_during_a_write_is_written_together() -> None:
     assert disk.writes == [["a"], ["b", "c", "d"]]
 
 
+@pytest.mark.parametrize(("pace", "written"), [(0.0, [["a"], ["b"], ["c"]]), (60.0, [["a"]])])
+async def test_what_comes_soon_after_a_write_waits_for_more(pace: float, written: list[list[str]]) -> None:
+    disk = Disk()
+    async with committing(disk, pace=pace) as commits:
+        assert await commits.commit(save("a"))
+        rest = []
+        for report_id in "bc":
+            rest.append(asyncio.create_task(commits.commit(save(report_id))))
+            await settle()
+        assert disk.writes == written
+    await asyncio.gather(*rest, return_exceptions=True)
+
+
 async def test_nobody_is_told_before_it_is_written() -> None:
     disk = Disk()
     async with committing(disk) as commits:
