@@ -195,7 +195,7 @@ class Desk:
             command = form.command_of(
                 meant,
                 actor,
-                people=people,
+                people=await self._meant_in_both(people, other),
                 words_id=lambda field: derive(form.command, request.cause, digest, field),
                 token_of=lambda person: self._tokens.of(case_id, person),
                 refs=self._others.refs(case_id, other_id),
@@ -236,6 +236,12 @@ class Desk:
     async def people_of(self, case: Case) -> People:
         """Who could handle the case. Raises Unavailable."""
         return self._tokens.people(case, People(await self._staffing.staff()), await self._sight.names_of(case))
+
+    async def _meant_in_both(self, people: People, other: StoredCase | None) -> People:
+        """Those who could handle the case, who also know the tokens of the other one that a command names."""
+        if other is None:
+            return people
+        return replace(people, meant={**people.meant, **(await self.people_of(other.case)).meant})
 
     async def able(self, case: Case) -> list[str]:
         """The people (references) who can get the case, each once. Raises Unavailable."""

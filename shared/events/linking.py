@@ -70,17 +70,20 @@ class CaseAbsorbed(CaseFact):
     """The case goes on for `other_case` as well; the state stays. It takes the stricter of both lanes.
 
     `deadlines` are those that run and come earlier, or are new, by the other case. `assignee`: who has the
-    case from now on; None where the person may not see the other case.
+    case from now on; None where the person may not see the other case. `refusers`: the people (references) who refused
+    a party of the other case a recusal, so they have no part in this one either.
     """
 
     name: ClassVar[str] = "case.absorbed"
     unseen: ClassVar[bool] = True
+    version: ClassVar[str] = "1.1"
 
     other_case: str
     lane: str
     previous_lane: str
     deadlines: tuple[DeadlineSet, ...] = ()
     assignee: str | None = None
+    refusers: tuple[str, ...] = ()
 
 
 class CaseUnmerged(CaseFact):

@@ -15,17 +15,22 @@ class RecusalDeclared(CaseFact):
     `assignee`: who has the case from now on; None when it was the recused person's, and always on the ground `named`.
     `confirm_by`: until when a second person (or a coordinator, but for the ground `named`) has to confirm it, or it
     lapses; None where nobody has to.
+    `declared_by`, `declared_role` and `confirmed_by`: who had declared and confirmed it, and in which role, in another
+    case from which this one takes it over; None where the actor declares it.
     """
 
     name: ClassVar[str] = "case.recusal_declared"
     unseen: ClassVar[bool] = True
-    version: ClassVar[str] = "1.2"
+    version: ClassVar[str] = "1.3"
     shows: ClassVar[str | None] = "ground"
 
     person: str
     ground: str
     assignee: str | None = None
     confirm_by: AwareDatetime | None = None
+    declared_by: str | None = None
+    declared_role: str | None = None
+    confirmed_by: str | None = None
 
 
 class RecusalConfirmed(CaseFact):

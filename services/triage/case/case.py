@@ -82,8 +82,8 @@ class Case:
     that it has this category. `watchers`: references of the people who follow it.
     `merged_into`: the case of which this one is a part now; `merged_from`: the state that it had before;
     `merge_note_id`: the vault has the reasons; `outcome_there`: how that case was decided, as the reporter was told;
-    `absorbed`: the cases that are part of this one. The case has names of
-    its own for other cases (see services.triage.case.tokens).
+    `absorbed`: the cases that are part of this one; `refused_there`: the refusers of those that are or were. The case
+    has names of its own for other cases (see services.triage.case.tokens).
     `referrals`: also invitations to join, the oldest first. `subjects`: tokens of the people reported, and
     `further_parties`: those that handlers added; `disclosures`: what respondents were told, and `replies`:
     what they wrote. `grouped`: it is one of many from few sources. `reachable`: the reporter
@@ -140,6 +140,7 @@ class Case:
     merged_from: CaseState | None = None
     merge_note_id: str | None = None
     absorbed: tuple[str, ...] = ()
+    refused_there: tuple[str, ...] = ()
     outcome_there: str | None = None
     measures: tuple[Measure, ...] = ()
     pause: Pause | None = None
@@ -238,9 +239,8 @@ class Case:
 
         Any of them may be that person, so none of them has a part in the case.
         """
-        return frozenset(
-            step.actor for step in self.history if step.fact == RecusalAnswered.name and step.detail == "refused"
-        )
+        here = (step.actor for step in self.history if step.fact == RecusalAnswered.name and step.detail == "refused")
+        return frozenset((*here, *self.refused_there))
 
     @property
     def apart(self) -> frozenset[str]:

@@ -284,6 +284,8 @@ class Recusal:
     """That `by` declared, in `role`, a recusal of `person` on a ground (person and by are references).
 
     `confirm_by`: until when (UTC-aware) another person has to confirm it; None when that is done, or is not needed.
+    `confirmed_by`: who did; None also where that was not kept. `seq`: the number of the event that declared it in this
+    case; 0 where that was not kept.
     """
 
     person: str
@@ -291,6 +293,13 @@ class Recusal:
     role: str
     ground: str
     confirm_by: datetime | None = None
+    confirmed_by: str | None = None
+    seq: int = 0
+
+    @property
+    def said_by(self) -> frozenset[str]:
+        """The people (references) who say so."""
+        return frozenset(one for one in (self.by, self.confirmed_by) if one)
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,8 @@ FIELD_MESSAGES = {
     "has_absorbed": "desk-has-absorbed",
     "cannot_absorb": "desk-cannot-absorb",
     "other_body": "desk-other-body",
+    "takes_two": "desk-takes-two",
+    "objected": "desk-objected",
     "not_merged": "desk-not-merged",
     "same_case": "desk-same-case",
     "unknown_case": "desk-unknown-case",

@@ -71,6 +71,7 @@ from shared.events import (
     InvitationDeclined,
     LaneLowered,
     RecusalAnswered,
+    RecusalDeclared,
     ReferralAccepted,
     ReferralDeclined,
     ReporterTold,
@@ -503,6 +504,7 @@ class Life(RuleBasedStateMachine):
         case = self.walk.case
         assert tuple(recusal.person for recusal in case.recusals) == case.recused
         for recusal in case.recusals:
+            assert case.history[recusal.seq - 1].fact == RecusalDeclared.name
             own = recusal.person == recusal.by
             assert recusal.confirm_by is None or recusal.ground in BY_TWO or not (own or recusal.role == "coordinator")
 
@@ -620,6 +622,7 @@ class Life(RuleBasedStateMachine):
         if merged := next((one for one in (case, other) if one.merged_into), None):
             survivor = other if merged is case else case
             assert merged.body == survivor.body
+            assert merged.refusers <= survivor.refusers
 
     @invariant()
     def two_cases_have_one_relation(self) -> None:

@@ -203,3 +203,13 @@ def test_a_survivor_holds_several_cases_and_lets_one_go() -> None:
     assert b.absorbed == (call(a), call(c))
     a, b, _ = do(a, Unmerge(b), b)
     assert b.absorbed == (call(c),)
+
+
+def test_the_warning_of_a_clock_that_stood_still_comes_as_long_before_as_ever() -> None:
+    a, b = led(opened("amber-harbour"), Assign(BEN), Start(), Ask(Words("q1"))), opened("calm-river")
+    late = replace(b, deadlines=tuple(replace(d, due_at=d.due_at + 30 * DAY) for d in b.deadlines))
+    _, after, _ = do(a, Merge(late), late, AT + 9 * DAY)
+    before, now = (next(d for d in case.deadlines if d.name == "decision") for case in (a, after))
+    assert now.due_at > before.due_at
+    for name in ("warn_at", "escalate_at"):
+        assert getattr(now, name) - now.due_at == getattr(before, name) - before.due_at

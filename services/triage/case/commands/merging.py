@@ -5,11 +5,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Annotated
 
+from services.triage.case.attendance import NOBODY, People, but_for_waiting
 from services.triage.case.case import Case, urgency
-from services.triage.case.commands.command import TOKEN, CaseField, Command, Words, WordsField
+from services.triage.case.commands.command import CaseField, Command, Words, WordsField
 from services.triage.case.commands.linking import LINK
+from services.triage.case.commands.recusal import carried, declared_anew
 from services.triage.case.lifecycle import BEFORE_DECISION
-from services.triage.case.values import Deadline
+from services.triage.case.values import Deadline, Recusal
+from services.triage.case.voting import may_object
 from services.triage.case.waiting import resumed
 from shared.events import (
     CaseAbsorbed,
@@ -32,7 +35,8 @@ from shared.problems import FieldError
 class Merge(Command):
     """Let the case go on as part of another one, which survives, of the same handling body.
 
-    The survivor takes the stricter lane and the earlier deadlines, and shuts out everybody who is recused from either.
+    The survivor takes the stricter lane and the earlier deadlines, and shuts out everybody who is recused from either,
+    or refused a party of either a recusal. So a recusal has to be one that holds in the survivor as well.
     """
 
     name = "merge"
@@ -42,6 +46,7 @@ class Merge(Command):
     other_ref: str = ""
     own_ref: str = ""
     assignee_stays: bool = True
+    people: People = NOBODY
 
     def faults(self, case: Case, policy: Policy, now: datetime) -> Iterable[FieldError]:
         """Another case that cannot take this one in, or cases that are part of this one."""
@@ -64,6 +69,19 @@ class Merge(Command):
             yield FieldError("/other", "cannot_absorb", "That case is decided, closed, or part of another one.")
         elif other.body != case.body:
             yield FieldError("/other", "other_body", "Another handling body has that case.")
+        elif any(case.objects(one) for one in may_object(case, self.people, policy, now)):
+            yield FieldError("/other", "objected", "A person objects to an outcome in this case.")
+        elif self._shuts_out_alone(other, case, now):
+            yield FieldError("/other", "takes_two", "It takes more people to recuse a person from that case, too.")
+
+    def _shuts_out_alone(self, other: Case, case: Case, now: datetime) -> bool:
+        """Whether the survivor would lose a person, or an objection, by the word of fewer than that takes there."""
+        taken = carried(case, other, self.people, now)
+        if any(there is None or there.confirm_by != here.confirm_by for here, there in taken):
+            return True
+        # What they said was about this case alone, and only who merges makes it about the other one.
+        themselves = {*case.refusers, *(one.person for one in case.recusals if one.person == one.by)}
+        return any(other.objects(one) for one in themselves.difference(but_for_waiting(other).recused))
 
     def decide(self, case: Case, state: CaseState, policy: Policy, now: datetime) -> list[CaseFact]:
         """Its end as a case for itself. Nothing ends a pause of a merged case, so its pause ends before."""
@@ -81,14 +99,19 @@ class Merge(Command):
             lane=min(lane, case.lane or "standard", key=urgency),
             previous_lane=lane,
             deadlines=tuple(_earlier_deadlines(other, case, policy, now)),
-            assignee=other.assignee if self.assignee_stays else None,
+            assignee=other.assignee if self.assignee_stays and other.assignee not in case.refusers else None,
+            refusers=tuple(sorted(case.refusers)),
         )
-        return [absorbed, *_less_left(other, case, policy, now), *_recused(other, case, absorbed.assignee)]
+        recusals = (one for _, one in carried(case, other, self.people, now) if one)
+        return [absorbed, *_less_left(other, case, policy, now), *_recused(recusals, state, absorbed.assignee)]
 
 
 @dataclass(frozen=True, slots=True)
 class Unmerge(Command):
-    """Let a merged case be a case for itself again, in the state that it had before. Its clocks have run on."""
+    """Let a merged case be a case for itself again, in the state that it had before. Its clocks have run on.
+
+    It could recuse nobody meanwhile, so it takes over what the survivor has declared since.
+    """
 
     name = "unmerge"
     own_place = True
@@ -96,6 +119,7 @@ class Unmerge(Command):
     other: Annotated[Case | None, CaseField()]
     other_ref: str = ""
     own_ref: str = ""
+    people: People = NOBODY
 
     @classmethod
     def applies(cls, case: Case) -> bool:
@@ -112,8 +136,19 @@ class Unmerge(Command):
             yield FieldError("/other", "not_merged", "This case is no part of that one.")
 
     def decide(self, case: Case, state: CaseState, policy: Policy, now: datetime) -> list[CaseFact]:
-        """It goes on."""
-        return [CaseUnmerged(previous=case.state, state=state, other_case=self.other_ref)]
+        """It goes on, and the people that the survivor has recused since have nothing to do with it."""
+        unmerged = CaseUnmerged(previous=case.state, state=state, other_case=self.other_ref)
+        return [unmerged, *_recused(self._meanwhile(case, now), state, case.assignee)]
+
+    def _meanwhile(self, case: Case, now: datetime) -> Iterator[Recusal]:
+        other = self.other
+        if other is None:
+            return
+        absorbed = (step for step in other.history if step.fact == CaseAbsorbed.name)
+        since = max((step.seq for step in absorbed if step.other_case == self.own_ref), default=0)
+        for there, here in carried(other, case, self.people, now):
+            if here and (there.seq > since or not there.seq) and not (here.confirm_by and case.recusal_of(here.person)):
+                yield here
 
     def decide_other(self, other: Case, case: Case, policy: Policy, now: datetime) -> list[CaseFact]:
         """The survivor goes on without it, and keeps its lane, its deadlines and its recusals."""
@@ -161,7 +196,18 @@ def _earlier_deadlines(other: Case, case: Case, policy: Policy, now: datetime) -
         due_at, mine, rule = deadline.due_if_running(now), known.get(name), policy.deadlines.get(name)
         is_new = mine is None and (rule is None or rule.met_by.isdisjoint(told))
         if is_new or (mine is not None and mine.is_running and due_at < mine.due_at):
-            yield DeadlineSet(name=name, due_at=due_at, warn_at=deadline.warn_at, escalate_at=deadline.escalate_at)
+            yield _to_keep(deadline, due_at)
+
+
+def _to_keep(deadline: Deadline, due_at: datetime) -> DeadlineSet:
+    """The deadline, due then. Where its clock stood still, its warning and its escalation come later, too."""
+    later = due_at - deadline.due_at
+    return DeadlineSet(
+        name=deadline.name,
+        due_at=due_at,
+        warn_at=deadline.warn_at and deadline.warn_at + later,
+        escalate_at=deadline.escalate_at and deadline.escalate_at + later,
+    )
 
 
 def _less_left(other: Case, case: Case, policy: Policy, now: datetime) -> Iterator[DeadlinePaused]:
@@ -176,20 +222,11 @@ def _less_left(other: Case, case: Case, policy: Policy, now: datetime) -> Iterat
             yield DeadlinePaused(previous=state, state=state, deadline=name, due_at=due_at, remaining_seconds=left)
 
 
-def _recused(other: Case, case: Case, assignee: str | None) -> Iterator[RecusalDeclared]:
-    """The recusals of the case that the survivor does not have. A token of the case is nothing to the survivor: it is
-    hidden from those people because the case is part of it (services.triage.sight).
+def _recused(recusals: Iterable[Recusal], state: CaseState, assignee: str | None) -> Iterator[RecusalDeclared]:
+    """That a case takes these recusals over. A token of one case is nothing to another: the survivor is hidden from
+    those people because the case is part of it (services.triage.sight).
     """
-    for person in case.recused:
-        if person in other.recused or TOKEN.fullmatch(person):
-            continue
-        known = case.recusal_of(person)
-        assignee = None if assignee == person else assignee
-        yield RecusalDeclared(
-            previous=other.state,
-            state=other.state,
-            person=person,
-            ground=known.ground if known else "other",
-            assignee=assignee,
-            confirm_by=known.confirm_by if known else None,
-        )
+    for recusal in recusals:
+        declared = declared_anew(recusal, state, assignee)
+        assignee = declared.assignee
+        yield declared

@@ -9,15 +9,16 @@ Where the case is about the person, the ground is NAMED, it always takes two peo
 case instead of a reference: who is named in a case must not be read in the record.
 """
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Set
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Annotated
 
+from services.triage.author import TRIAGE
 from services.triage.case.attendance import NOBODY, People
 from services.triage.case.case import Case
 from services.triage.case.commands.asking import granted
-from services.triage.case.commands.command import ChoiceField, Command, ReferenceField
+from services.triage.case.commands.command import TOKEN, ChoiceField, Command, ReferenceField
 from services.triage.case.values import Recusal
 from shared.access.principal import PEOPLE, Role
 from shared.events import (
@@ -116,20 +117,12 @@ class Recuse(Command):
         """Whether another person has to confirm it."""
         if self.person == self.by.ref:
             return False
-        if self.ground in BY_TWO or self.by.role != Role.COORDINATOR or case.objects(self.person):
+        if self.ground in BY_TWO or self.by.role != Role.COORDINATOR:
             return True
-        joined = (_refs(self.people, body) for body in case.joined)
-        theirs = {one for refs in joined if self.person in refs for one in refs}
-        is_from_outside = bool(theirs) and self.by.ref not in theirs
-        return is_from_outside or _lacks_lead(case, self.person, (self.by.ref,), self.people)
+        return _takes_another(case, self.person, {self.by.ref}, self.people)
 
     def _was_declared(self, case: Case) -> bool:
-        """Whether the same actor has kept the person away before, or does so now, on whatever ground."""
-        waiting = (recusal for recusal in case.recusals if recusal.confirm_by is not None)
-        return any(
-            recusal.by == self.by.ref and recusal.person in (self.person, self.token)
-            for recusal in (*waiting, *case.ended_recusals)
-        )
+        return _kept_away(case, {self.person, self.token}, self.by.ref)
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,6 +196,66 @@ def _confirmed(case: Case, state: CaseState, recusal: Recusal) -> list[CaseFact]
     """That a second person says so, too. If a party asked for it, that is granted by it."""
     confirmed = RecusalConfirmed(previous=case.state, state=state, person=recusal.person)
     return [confirmed, *(granted(case, state) if recusal.ground == ASKED else ())]
+
+
+def carried(source: Case, case: Case, people: People, now: datetime) -> Iterator[tuple[Recusal, Recusal | None]]:
+    """The recusals of another case that change something for this one, each as it holds in this one by the same words.
+
+    None where it does not hold at all: its author has kept the person away from this case before. Where this case takes
+    more people than have said so, it waits for another one. A token of another case is nothing to this one.
+    `people`: with those that handlers have named in this case. `now` is UTC-aware.
+    """
+    # Nobody knows any more who recused a person in an older case, or why.
+    bare = (Recusal(one, TRIAGE.ref, TRIAGE.role, OTHER) for one in source.recused if not source.recusal_of(one))
+    for recusal in (*source.recusals, *bare):
+        known = case.recusal_of(recusal.person)
+        waits = known is not None and known.confirm_by is not None
+        if TOKEN.fullmatch(recusal.person) or (recusal.person in case.recused and not waits):
+            continue
+        if not (waits and recusal.confirm_by):
+            yield recusal, _as_carried(recusal, known, case, people, now)
+
+
+def _as_carried(recusal: Recusal, known: Recusal | None, case: Case, people: People, now: datetime) -> Recusal | None:
+    if recusal.person == recusal.by:
+        # Nobody takes back what a person has said of themselves.
+        return recusal
+    said_by = recusal.said_by | (known.said_by if known else frozenset())
+    if recusal.confirm_by is None and _takes_another(case, recusal.person, said_by, people):
+        recusal = replace(recusal, confirm_by=now + CONFIRM_WITHIN)
+    meant = {recusal.person, *(token for token, person in people.meant.items() if person == recusal.person)}
+    return None if recusal.confirm_by and _kept_away(case, meant, recusal.by) else recusal
+
+
+def declared_anew(recusal: Recusal, state: CaseState, assignee: str | None) -> RecusalDeclared:
+    """That a case takes over a recusal, with who had declared and confirmed it. `assignee`: who has had the case."""
+    return RecusalDeclared(
+        previous=state,
+        state=state,
+        person=recusal.person,
+        ground=recusal.ground,
+        assignee=None if assignee == recusal.person else assignee,
+        confirm_by=recusal.confirm_by,
+        declared_by=recusal.by,
+        declared_role=recusal.role,
+        confirmed_by=recusal.confirmed_by,
+    )
+
+
+def _kept_away(case: Case, person: Set[str], by: str) -> bool:
+    """Whether this actor has kept a person away before, or does so now, on whatever ground. `person`: all its names."""
+    waiting = (recusal for recusal in case.recusals if recusal.confirm_by is not None)
+    return any(one.by == by and one.person in person for one in (*waiting, *case.ended_recusals))
+
+
+def _takes_another(case: Case, person: str, said_by: Set[str], people: People) -> bool:
+    """Whether it takes another person, beside those who say so, to shut a person out of this case for good."""
+    if _lacks_lead(case, person, said_by, people):
+        return True
+    joined = (_refs(people, body) for body in case.joined)
+    theirs = {one for refs in joined if person in refs for one in refs}
+    is_from_outside = bool(theirs) and theirs.isdisjoint(said_by)
+    return len(said_by) == 1 and (case.objects(person) or is_from_outside)
 
 
 def _lacks_lead(case: Case, person: str, said_by: Iterable[str], people: People) -> bool:

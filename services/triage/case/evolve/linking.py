@@ -58,6 +58,7 @@ def _absorbed(case: Case, fact: CaseAbsorbed, event: Event) -> Fields:
         "absorbed": (*case.absorbed, fact.other_case),
         "lane": fact.lane,
         "assignee": fact.assignee,
+        "refused_there": tuple(dict.fromkeys((*case.refused_there, *fact.refusers))),
         "deadlines": (
             *(_earlier(d, told.get(d.name), event.time) for d in case.deadlines),
             *(d for d in told.values() if d.name not in known),

@@ -17,17 +17,30 @@ from shared.events import (
 
 
 def _declared(case: Case, fact: RecusalDeclared, event: Event) -> Fields:
-    recusal = Recusal(fact.person, event.actor.ref, event.actor.role, fact.ground, fact.confirm_by)
+    recusal = Recusal(
+        person=fact.person,
+        by=fact.declared_by or event.actor.ref,
+        role=fact.declared_role or event.actor.role,
+        ground=fact.ground,
+        confirm_by=fact.confirm_by,
+        confirmed_by=fact.confirmed_by,
+        seq=event.case_seq,
+    )
+    # What holds for good takes the place of what was waiting.
     return {
-        "recused": (*case.recused, fact.person),
-        "recusals": (*case.recusals, recusal),
+        "recused": (*(person for person in case.recused if person != fact.person), fact.person),
+        "recusals": (*(one for one in case.recusals if one.person != fact.person), recusal),
         "assignee": fact.assignee,
         "watchers": tuple(person for person in case.watchers if person != fact.person),
     }
 
 
-def _confirmed(case: Case, fact: RecusalConfirmed, _event: Event) -> Fields:
-    return {"recusals": tuple(replace(r, confirm_by=None) if r.person == fact.person else r for r in case.recusals)}
+def _confirmed(case: Case, fact: RecusalConfirmed, event: Event) -> Fields:
+    by = event.actor.ref
+    confirmed = (
+        replace(one, confirm_by=None, confirmed_by=by) if one.person == fact.person else one for one in case.recusals
+    )
+    return {"recusals": tuple(confirmed)}
 
 
 def _ended(case: Case, fact: RecusalWithdrawn | RecusalLapsed, _event: Event) -> Fields:
