@@ -109,6 +109,27 @@ async def test_people_who_were_recused_without_a_ground_are_carried_over(rig: Ri
     assert set((await opened(rig, first)).recused) == {ALICE.ref, OTHERS[0].ref}
 
 
+async def test_what_one_person_has_said_holds_in_the_new_case_until_another_confirms_it(rig: Rig) -> None:
+    first = await decided(rig)
+    meant, other = OTHERS[0], OTHERS[1]
+    said = {"person": meant.ref, "ground": "involved"}
+    assert (await rig.order(first, "recuse", said, other)).status_code == 200
+    case = await opened(rig, rig.cases.stored[first.id].case)
+    assert set(case.recused) == {ALICE.ref, meant.ref}
+    assert [one.by for one in case.recusals if one.confirm_by] == [other.ref]
+    assert (await rig.order(case, "confirm", {"person": meant.ref}, other)).status_code == 422
+    assert (await rig.order(case, "confirm", {"person": meant.ref}, OTHERS[2])).status_code == 200
+    assert {one.confirm_by for one in rig.cases.stored[case.id].case.recusals} == {None}
+
+
+async def test_nobody_takes_back_in_the_new_case_what_a_person_has_said_of_themselves(rig: Rig) -> None:
+    first = await decided(rig)
+    said = {"person": OTHERS[0].ref, "ground": "related"}
+    assert (await rig.order(first, "recuse", said, OTHERS[0])).status_code == 200
+    case = await opened(rig, rig.cases.stored[first.id].case)
+    assert [(one.by, one.confirm_by) for one in case.recusals if one.person == OTHERS[0].ref] == [(OTHERS[0].ref, None)]
+
+
 async def test_a_case_whose_first_one_is_lost_goes_to_the_last_stand_in(rig: Rig) -> None:
     received, named = told_badly(await rig.open())
     gone = named.fact.model_copy(update={"follows": case_id_of(new_id())})

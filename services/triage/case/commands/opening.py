@@ -1,15 +1,16 @@
 """A case is opened. Pure."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
+from services.triage.author import TRIAGE
 from services.triage.case.attendance import NOBODY, People, choose_body
 from services.triage.case.case import Case
 from services.triage.case.commands.command import Command
 from services.triage.case.commands.linking import SPLIT
-from services.triage.case.commands.recusal import DECIDED_BEFORE, NAMED, OTHER
+from services.triage.case.commands.recusal import CONFIRM_WITHIN, DECIDED_BEFORE, NAMED, OTHER, declared_anew
 from services.triage.case.parts import had_part
-from services.triage.case.values import Flood, Systemic
+from services.triage.case.values import Flood, Recusal, Systemic
 from shared.events import (
     RETALIATION,
     WITHOUT_RECEIPT,
@@ -21,7 +22,6 @@ from shared.events import (
     CaseState,
     CaseTriaged,
     DeadlineSet,
-    RecusalDeclared,
     ReportReceived,
     SystemicPatternFound,
     parties_of,
@@ -57,9 +57,9 @@ class Open(Command):
         """The opening, and the way that the policy chose. There is no case yet."""
         report = self.report
         way = policy.triage(ReportFacts(report.community, report.category, frozenset(report.flags), report.setting))
-        apart = self._apart(self.first) if self.first else {}
+        recusals = self._recusals(self.first, now) if self.first else {}
         own = (way.body, *policy.stand_ins(way.body))[-1 if self.first_lost else 0]
-        body = choose_body(own, report.community, self.people, policy, now, frozenset(apart))
+        body = choose_body(own, report.community, self.people, policy, now, frozenset(recusals))
         # No report comes from the future: two clocks that disagree must not give the handlers more time.
         deadlines = policy.deadlines_for(way.lane, min(report.received_at, now), own)
         if self._reachable:
@@ -99,10 +99,7 @@ class Open(Command):
             deadlines_told=True,
             own_body=own,
         )
-        recused = [
-            RecusalDeclared(previous=CaseState.RECEIVED, state=CaseState.RECEIVED, person=person, ground=ground)
-            for person, ground in apart.items()
-        ]
+        recused = [declared_anew(recusal, CaseState.RECEIVED, None) for recusal in recusals.values()]
         linked = [self._linked(state, self.other_ref)] if self.first else []
         return [opened, *recused, triaged, *linked, *self._grouped(state, way.lane), *self._patterns(state, now)]
 
@@ -148,15 +145,23 @@ class Open(Command):
     def _linked(self, state: CaseState, ref: str) -> CaseLinked:
         return CaseLinked(previous=state, state=state, other_case=ref, relation=self.relation)
 
-    def _apart(self, first: Case) -> dict[str, str]:
-        """The people (references) who have nothing to do with the case, each with the ground."""
-        # Who is named stands beside the case, and not in it. What one person alone has said may still lapse.
-        standing = (one for one in first.recusals if one.ground != NAMED and one.confirm_by is None)
-        before = sorted(had_part(first)) if self.relation == RETALIATION else ()
+    def _recusals(self, first: Case, now: datetime) -> dict[str, Recusal]:
+        """The people (references) who have nothing to do with the case, each as recused.
+
+        What one person alone has said holds for a day, unless another one confirms it here, too.
+        """
+        # Who is named stands beside the case, and not in it.
+        known = {
+            one.person: replace(one, confirm_by=one.confirm_by and now + CONFIRM_WITHIN)
+            for one in first.recusals
+            if one.ground != NAMED and (one.confirm_by is None or one.confirm_by > now)
+        }
         # Older cases have people who are recused without a ground.
         bare = set(first.recused).difference(one.person for one in first.recusals)
+        before = had_part(first) if self.relation == RETALIATION else ()
+        lasting = {person for person, one in known.items() if one.confirm_by is None}
         return {
-            **dict.fromkeys(sorted(bare), OTHER),
-            **dict.fromkeys(before, DECIDED_BEFORE),
-            **{one.person: one.ground for one in standing},
+            **known,
+            **{one: Recusal(one, TRIAGE.ref, TRIAGE.role, OTHER) for one in sorted(bare)},
+            **{one: Recusal(one, TRIAGE.ref, TRIAGE.role, DECIDED_BEFORE) for one in sorted(set(before) - lasting)},
         }
