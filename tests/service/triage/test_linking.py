@@ -275,3 +275,21 @@ async def test_a_merged_case_tells_the_outcome_of_its_survivor_until_it_is_parte
     assert set(told.model_dump()) == {"previous", "state", "outcome"}
     assert (await rig.order(a, "unmerge", {"other": b.code_name})).status_code == 200
     assert rig.cases.stored[a.id].case.outcome_there is None
+
+
+async def test_a_merge_follows_the_rules_of_recusal_there_and_back(rig: Rig) -> None:
+    a, b = await two(rig)
+    recused = {"person": BOB.ref, "ground": "involved"}
+    for case in (b, a):
+        assert (await rig.order(case, "recuse", recused)).status_code == 200
+    assert (await rig.order(b, "withdraw", {"person": BOB.ref, "withdrawal": "mistaken"})).status_code == 200
+    answer = await rig.order(a, "merge", {"other": b.code_name})
+    assert (answer.status_code, [error["code"] for error in answer.json()["errors"]]) == (422, ["takes_two"])
+    assert (await rig.order(b, "recuse", recused, CORA)).status_code == 200
+    assert (await rig.order(a, "merge", {"other": b.code_name})).status_code == 200
+    assert (await rig.order(b, "recuse", {**recused, "person": COLLEAGUE.ref}, CORA)).status_code == 200
+    assert (await rig.order(a, "unmerge", {"other": b.code_name})).status_code == 200
+    recusals = rig.cases.stored[a.id].case.recusals
+    told = [(one.person, one.by, one.role) for one in recusals]
+    assert told == [(BOB.ref, ALICE.ref, "responder"), (COLLEAGUE.ref, CORA.ref, "coordinator")]
+    assert (await rig.http.get(f"/v1/cases/{a.id}", headers=bearer(COLLEAGUE))).status_code == 404
