@@ -135,6 +135,12 @@ class GivenKeys(TypedDict):
     names: list[list[str]]
 
 
+class SoughtKeys(TypedDict):
+    """The keys under which reports name a person."""
+
+    keys: list[str]
+
+
 ErasureResult = Literal["erased", "already", "unknown", "standing"]
 
 

@@ -58,6 +58,8 @@ class Vault(Protocol):
 
     async def name(self, report_id: str, token: str, person: str, *, behalf: Actor) -> None: ...
 
+    async def seek_name(self, name: str, *, behalf: Actor) -> tuple[str, ...]: ...
+
 
 class Handlers(Protocol):
     """What the desk needs of the roster (shared.access.roster.Roster)."""

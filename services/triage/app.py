@@ -159,7 +159,7 @@ def build_app(
         build_desk(
             desk,
             queue,
-            Search(cases, queue, intake, policy),
+            Search(cases, queue, intake, policy, marks),
             gate,
             pages,
             people,

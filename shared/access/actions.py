@@ -49,6 +49,7 @@ ACTIONS: Mapping[str, Action] = {
         Action("vault.hint", "make a report of what Hearth counted in several cases"),
         Action("vault.pseudonyms", "turn the names of a person into pseudonyms, by the proof of their sign-in"),
         Action("vault.bind_names", "turn names that a coordinator gives a person into pseudonyms, by their sign-in"),
+        Action("vault.match_name", "turn a name that a responder looks for into pseudonyms"),
         Action("case.list", "see the queue", case=True, joint=_HANDLERS),
         Action("case.read", "see a case: its state, history and deadlines", case=True, joint=_HANDLERS),
         Action("case.read_content", "read what was reported", case=True, joint=_RESPONDERS),

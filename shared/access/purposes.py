@@ -59,6 +59,7 @@ PURPOSES: Mapping[str, Purpose] = {
         Purpose("hint", "vault.hint", ("triage",)),
         Purpose("sign_in", "vault.pseudonyms", ("triage",)),
         Purpose("enrol", "vault.bind_names", ("triage",)),
+        Purpose("search", "vault.match_name", ("triage",), for_person=True),
         Purpose("note_names", "roster.note_names", ("notification", "audit")),
     )
 }

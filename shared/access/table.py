@@ -56,7 +56,7 @@ TABLE: tuple[Row, ...] = (
     *_rows(Role.INTEGRATOR, "report.submit_for", OWN_SOURCE, OWN_COMMUNITY),
     *_rows(Role.INTEGRATOR, "submission.read", OWN_SOURCE),
     *_rows(Role.SERVICE, "vault.read vault.correspond vault.name vault.pseudonyms vault.bind_names", PURPOSE),
-    *_rows(Role.SERVICE, "vault.import vault.hint roster.note_names", PURPOSE),
+    *_rows(Role.SERVICE, "vault.match_name vault.import vault.hint roster.note_names", PURPOSE),
     *_rows(Role.RESPONDER, "case.list", *HANDLING),
     *_rows(Role.RESPONDER, f"case.read case.read_content case.tick {_commands_of(Role.RESPONDER)}", *HANDLING, TRAINED),
     *_rows(Role.RESPONDER, "case.read_referral case.read_reason", *HANDLING, TRAINED),

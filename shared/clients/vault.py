@@ -100,3 +100,12 @@ class VaultClient:
             "POST", "/v1/vault/given-names", {"ticket": ticket, "names": list(names)}, "enrol", None
         )
         return [tuple(keys) for keys in answer["names"]]
+
+    async def seek_name(self, name: str, *, behalf: Actor) -> tuple[str, ...]:
+        """The keys under which reports name a person for whom a responder looks.
+
+        The vault records who looked before it answers, and not for which name. Raises Problem 403 for a person who may
+        read no reports or has looked for too many names, and Unavailable.
+        """
+        answer = await self._intake.call("POST", "/v1/vault/sought-names", {"name": name}, "search", behalf)
+        return tuple(answer["keys"])

@@ -14,7 +14,7 @@ from shared.events import Actor
 from shared.sign_in.cookies import Cookies
 from shared.times import now
 from tests.support.one_report import ASKED_BODY, BODY, COMMUNITY, HOMES, OneReport, pseudonyms_of
-from tests.support.people import COPIES, person, session_of
+from tests.support.people import COPIES, SERVED, person, session_of
 from tests.support.service_keys import call_of
 
 DAY = timedelta(days=1)
@@ -204,6 +204,7 @@ _BEHALVES = {"for somebody recused": "recused by declaration", "for somebody rep
 
 def enrol_those_whom_services_act_for() -> None:
     """Put them on the roster; to be called before a service reads it."""
+    COPIES.enrol(SERVED)
     for situation in PEOPLE:
         if situation.name in _BEHALVES.values():
             _enrol(Role.RESPONDER, situation)

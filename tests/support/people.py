@@ -140,6 +140,10 @@ def responder(name: str, *bodies: str, communities: Sequence[str] = ()) -> Princ
     return person(name, Grant(Role.RESPONDER, bodies, tuple(communities)))
 
 
+SERVED = responder("7eade77ead000000", "u4c")
+"""The person for whom services call by default (tests.support.service_keys.READER), to be put on the roster."""
+
+
 def coordinator(name: str, *bodies: str, communities: Sequence[str] = ()) -> Principal:
     return person(name, Grant(Role.COORDINATOR, bodies, tuple(communities)))
 

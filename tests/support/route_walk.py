@@ -207,6 +207,7 @@ MORE: Mapping[tuple[str, str], More] = {
         "json": {"kind": "question", "text": "When?"}
     },
     ("PUT", "/v1/vault/reports/{report_id}/named/{token}"): lambda thing, filled: {"json": {"person": COLLEAGUE.ref}},
+    ("POST", "/v1/vault/sought-names"): lambda thing, filled: {"json": {"name": "Somebody"}},
     ("POST", "/v1/vault/hints"): lambda thing, filled: {
         "json": {"community": COMMUNITY, "flag": "systemic_failure", "key": "a-rule", "words": "words"}
     },

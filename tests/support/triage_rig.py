@@ -11,6 +11,7 @@ import httpx
 from fastapi import FastAPI
 from pydantic import ValidationError
 
+from services.intake.report.pseudonym import pseudonyms_sought
 from services.intake.vault.routes import MeasuresBefore
 from services.triage.app import Intake, build_app
 from services.triage.baseline.scorecards import Scorecards
@@ -276,6 +277,8 @@ class MemoryVault:
     """Who signs in, with PROOF."""
     asked: list[tuple[str, ...]] = field(default_factory=list)
     """The names that coordinators gave."""
+    sought: list[Actor] = field(default_factory=list)
+    """Who looked for a name."""
 
     async def prove(self, proof: Proof) -> OwnNames:
         if self.away:
@@ -289,6 +292,12 @@ class MemoryVault:
             raise Problem(403, "intake-refused", "intake refused the request.")
         self.asked.append(tuple(names))
         return [(name[:1].encode().hex() * 16,) for name in names]
+
+    async def seek_name(self, name: str, *, behalf: Actor) -> tuple[str, ...]:
+        if self.away:
+            raise Unavailable("vault: away")
+        self.sought.append(behalf)
+        return pseudonyms_sought(KEY, name)
 
     async def read(
         self, report_ids: Sequence[str], *, sections: Sequence[str], purpose: str, behalf: Actor | None = None

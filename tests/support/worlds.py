@@ -20,7 +20,7 @@ from tests.support.audit_world import AuditWorld
 from tests.support.baseline_world import CATALOGUE, CONTACTS, FIRST, PAGE, WORDS
 from tests.support.notification_world import KEY
 from tests.support.one_report import COLLEAGUE
-from tests.support.people import COPIES, bearer, enforcer, operator, person
+from tests.support.people import COPIES, SERVED, bearer, enforcer, operator, person
 from tests.support.scorecards import as_of, scorecard
 from tests.support.service_keys import call_of
 
@@ -44,7 +44,7 @@ class World:
 PURPOSES = {
     "PUT": "correspond", "POST /v1/vault/pseudonyms": "sign_in", "POST /v1/vault/given-names": "enrol",
     "PUT /v1/vault/reports/{report_id}/named/{token}": "name", "POST /v1/vault/measures": "import",
-    "POST /v1/vault/hints": "hint",
+    "POST /v1/vault/hints": "hint", "POST /v1/vault/sought-names": "search",
 }  # fmt: skip
 """What intake's callers say they call for; the rest is for review."""
 
@@ -66,6 +66,7 @@ async def make_intake() -> World:
     await rig.progress.project([intake_rig.case_event(report_id, seq, fact) for seq, fact in facts])
     chief = person("c1", Grant(Role.COORDINATOR))
     COPIES.enrol(chief)
+    COPIES.enrol(SERVED)
     integrator = {"Authorization": f"Bearer {COPIES.token(grants=[Grant(Role.INTEGRATOR, sources=('wiki',))])}"}
     async with rig.http() as http:
         body = {"community": "enwiki", "narrative": "Words."}
@@ -99,6 +100,7 @@ async def make_intake() -> World:
     bodies: dict[str, Mapping[str, Any]] = {
         "POST /v1/vault/measures": {"measures": [measure]},
         "POST /v1/vault/hints": hint,
+        "POST /v1/vault/sought-names": {"name": "Some one"},
     }
     apart = {f"POST {door}": respondent for door in doors}
     return World(rig.app, caller, known, examples=40, apart=apart, bodies=bodies)

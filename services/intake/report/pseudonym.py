@@ -15,6 +15,8 @@ from shared.names import MOST_OF_LINE, Key, address_keys, keys_of, names_at_most
 
 _SPELLINGS = 4
 """So many names at least are read for each one that stands in a line: people write around names."""
+_IN_REPORTS = frozenset({"name", "folded", "address", "ip"})
+"""The kinds of keys that people in reports have."""
 
 
 def pseudonym_of(key: bytes, of: Key) -> str:
@@ -78,6 +80,11 @@ def pseudonyms_for(key: bytes, names: Iterable[str], addresses: Iterable[str]) -
     found = [key for name in names for key in own_keys(trim_line(name))]
     found += [key for address in addresses for key in _keys_of_address(trim_line(address))]
     return _pseudonyms(key, found)
+
+
+def pseudonyms_sought(key: bytes, name: str) -> Pseudonyms:
+    """The pseudonyms under which a person of this name stands among the people that a report names."""
+    return _pseudonyms(key, (one for one in own_keys(trim_line(name)) if one.kind in _IN_REPORTS))
 
 
 def _keys_of_address(address: str) -> tuple[Key, ...]:

@@ -1,4 +1,6 @@
-"""The keys of people's own names. Intake hands them out for names that a provider tells, by the proof of a sign-in."""
+"""The keys of names. Intake hands them out for names that a provider tells, by the proof of a sign-in, for those that a
+coordinator gives, and for those that a responder looks for.
+"""
 
 import hashlib
 import hmac
@@ -7,8 +9,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
-from services.intake.report.pseudonym import pseudonyms_for
-from shared.access.authorization import FRESH
+from services.intake.report.pseudonym import pseudonyms_for, pseudonyms_sought
+from shared.access.authorization import FRESH, is_permitted
 from shared.access.principal import Principal, Role
 from shared.own_names import NameKeys, OwnNames, Proof
 from shared.problems import Problem
@@ -22,6 +24,8 @@ MOST_GIVEN = 40
 """Names that a coordinator can give to people by one sign-in. So a service that was broken into cannot use the sign-in
 to turn a list of names into keys.
 """
+MOST_SOUGHT = 100
+"""Names that one responder looks for in an hour: more than a person types, and no list."""
 
 
 class Prover(Protocol):
@@ -37,7 +41,7 @@ class FindPerson(Protocol):
 
 
 class TicketUses(Protocol):
-    """Counts for how many names each ticket was used."""
+    """Counts for how many names each ticket was used, and how many each responder looks for in an hour."""
 
     async def use(self, ticket: str, count: int, most: int, until: datetime) -> bool:
         """Count `count` more names. False if that would be more than `most`."""
@@ -90,6 +94,21 @@ class NameKeySource:
             raise _REFUSED
         return person, [given_keys(self.pseudonym_key, name) for name in names]
 
+    async def seek(self, person: str, name: str) -> tuple[str, ...]:
+        """The keys under which reports name the person that this responder (a reference) looks for by `name`.
+
+        Raises Problem 403 for a person who may read no reports now, or who has looked for too many names.
+        """
+        at = self.clock()
+        who = await self.people.person(person, began_at=at, authenticated_at=None)
+        if who is None or not is_permitted(who, "case.read_content", None, at):
+            raise _NOT_SOUGHT
+        hour = at.replace(minute=0, second=0, microsecond=0)
+        used = hashlib.sha256(f"search\x1f{person}\x1f{hour.isoformat()}".encode()).hexdigest()
+        if not await self.uses.use(used, 1, MOST_SOUGHT, hour + timedelta(hours=2)):
+            raise _NOT_SOUGHT
+        return pseudonyms_sought(self.pseudonym_key, name)
+
     def _keys(self, name: ToldName) -> tuple[str, ...]:
         own = [name.text]
         return pseudonyms_for(self.pseudonym_key, *((own, []) if name.kind == "name" else ([], own)))
@@ -115,3 +134,4 @@ def given_keys(pseudonym_key: bytes, text: str) -> tuple[str, ...]:
 
 
 _REFUSED = Problem(403, "ticket-refused", "Names are given by a coordinator who signed in within the last ten minutes.")
+_NOT_SOUGHT = Problem(403, "name-refused", "Names are looked for by responders, a hundred in an hour at most.")

@@ -8,7 +8,7 @@ from typing import Annotated, Protocol
 from fastapi import APIRouter, Request, Response
 from pydantic import Field, StringConstraints
 
-from services.intake.answers import GivenKeys, MeasureKept, MeasuresKept, OwnKeys, ReportsRead
+from services.intake.answers import GivenKeys, MeasureKept, MeasuresKept, OwnKeys, ReportsRead, SoughtKeys
 from services.intake.fields import PRIVATE, Body, Identifier, Name
 from services.intake.mentions import Naming
 from services.intake.vault.names import NameKeySource
@@ -96,6 +96,12 @@ class GivenNames(Body):
 
     ticket: Annotated[str, StringConstraints(max_length=400)]
     names: Annotated[tuple[Name, ...], Field(min_length=1, max_length=20)]
+
+
+class SoughtName(Body):
+    """POST /v1/vault/sought-names."""
+
+    name: Name
 
 
 def make_vault_router(
@@ -194,5 +200,19 @@ def make_vault_router(
         actor = Actor(person, Role.COORDINATOR.value)
         await reader.note_names(len(found), purpose=" ".join(who.purposes), actor=actor)
         return json_response({"names": found}, headers=PRIVATE)
+
+    @router.post("/v1/vault/sought-names", responses=gives(SoughtKeys), **does("vault.match_name", takes(SoughtName)))
+    async def seek_name(request: Request) -> Response:
+        """The keys under which reports name a person for whom a responder looks.
+
+        Each call is recorded first, as the responder's, without the name.
+        """
+        who = principal_of(request)
+        body = parse_body(SoughtName, await request.body())
+        actor = who.actor(Role.SERVICE)
+        with recorded("vault.match_name", who):
+            found = await keys.seek(actor.ref, body.name)
+        await reader.note_names(1, purpose=" ".join(who.purposes), actor=actor)
+        return json_response({"keys": found}, headers=PRIVATE)
 
     return router

@@ -1,4 +1,5 @@
-"""Looks for cases by what a person types: a code name, a place, a category, or words that the person may read anyway.
+"""Looks for cases by what a person types: a code name, a place, a category, the name of a person who is reported, or
+words that the person may read anyway.
 
 There is no index of what was reported. What a person looks for stands in no address, log or span, and is kept nowhere.
 """
@@ -11,6 +12,8 @@ from services.triage.case.case import Case
 from services.triage.case.code_names import names_like
 from services.triage.case.forms import resource_of
 from services.triage.desk.queue import Queue, QueueFilter
+from services.triage.patterns.actions import ALWAYS
+from services.triage.patterns.marks import MOST_KEYS, MarkStore
 from services.triage.stored import CaseStore
 from shared.access.authorization import allow
 from shared.access.conditions import Permit
@@ -24,33 +27,38 @@ from shared.times import now
 MOST_SHOWN = 25
 MOST_READ = 40
 """The most reports that are opened for one look at words."""
+MOST_REPORTS = 200
+"""The most reports of one person that are looked at, the newest first: more than the searcher may see at once."""
 SECTIONS = ("reported", "correspondence")
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What was found: cases by their code name, and cases by words, each with where these stand: `person` or `note`.
+    """What was found: cases by their code name, those in which the person of this name is reported, and cases by words,
+    each with where these stand: `person` or `note`.
 
     `communities` and `categories`: those that are meant. `read`: so many reports were opened; None: none was to be.
     """
 
     named: Sequence[Case] = ()
+    reporting: Sequence[Case] = ()
     worded: Sequence[tuple[Case, str]] = ()
     communities: Sequence[str] = ()
     categories: Sequence[str] = ()
     read: int | None = None
     away: bool = field(default=False, kw_only=True)
-    """The vault is away, so no words were read."""
+    """The vault is away, so no name was looked for, or no words were read."""
 
 
 class Search:
     """Finds cases, as far as each principal may see them."""
 
-    def __init__(self, cases: CaseStore, queue: Queue, vault: Vault, policy: Policy) -> None:
+    def __init__(self, cases: CaseStore, queue: Queue, vault: Vault, policy: Policy, marks: MarkStore) -> None:
         self._cases = cases
         self._queue = queue
         self._vault = vault
         self._policy = policy
+        self._marks = marks
 
     async def find(
         self, principal: Principal, text: str, categories: Sequence[tuple[str, str]], *, words: bool
@@ -58,7 +66,7 @@ class Search:
         """What fits a text. `categories`: each with its name in the reader's language.
 
         `words`: look also into the reports of the cases that the person has, and into the person's own notes; the vault
-        notes each report that is opened. Raises Unavailable while the store is away.
+        notes each report that is opened, and that a name was looked for. Raises Unavailable while the store is away.
         """
         sought = fold(text)
         if not sought:
@@ -74,16 +82,36 @@ class Search:
             one.id for one in self._policy.communities.values() if sought in fold(one.name) or sought == fold(one.id)
         ]
         meant = [code for code, name in categories if sought in fold(name) or sought == fold(code)]
+        reporting, unasked = await self._reporting(principal, text)
         opened = await self._candidates(principal) if words else []
         contents, away = await self._open(principal, opened)
         return Found(
             seen[:MOST_SHOWN],
+            reporting,
             [(case, why) for case in opened if (why := _fits(sought, case, contents.get(case.report_id), principal))],
             communities,
             meant,
             len(contents) if words else None,
-            away=away,
+            away=away or unasked,
         )
+
+    async def _reporting(self, principal: Principal, name: str) -> tuple[list[Case], bool]:
+        """The cases that report a person of this name, and of which the reader may read words; and whether the vault is
+        away.
+        """
+        permit = allow(principal, "case.read_content", None, now())
+        if not isinstance(permit, Permit):
+            return [], False
+        try:
+            keys = await self._vault.seek_name(name, behalf=principal.actor(permit.role))
+        except (Unavailable, Problem):
+            return [], True
+        marks = await self._marks.sharing("person", keys[:MOST_KEYS], *ALWAYS, MOST_REPORTS)
+        stored = await self._cases.load([one.id for one in marks])
+        found = [stored[one.id].case for one in marks if one.id in stored]
+        seen = await self._queue.seen(principal, found)
+        # A body that is only asked to take a case over learns of no person in it.
+        return [case for case in seen if self._permit(principal, case)][:MOST_SHOWN], False
 
     async def _candidates(self, principal: Principal) -> list[Case]:
         """The cases of which the person may read words, and which the person has or wrote a note on."""

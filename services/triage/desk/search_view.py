@@ -57,6 +57,7 @@ class SearchView:
             "asked": form is not None,
             "first": [await row(case) for case in first],
             "by_name": [await row(case) for case in found.named],
+            "by_person": [await row(case) for case in found.reporting],
             "by_words": [{**await row(case), "why": f"desk-found-{why}"} for case, why in found.worded],
             "places": [(f"{HOME}?{urlencode(query)}", name) for query, name in links],
             "read": found.read,

@@ -23,7 +23,7 @@ LOOKED_AT = 50
 FLOOD_LOOKED_AT = 100
 """The same, to find whether the reader sees a flood: of a larger one the oldest cases bear no mark in the queue."""
 SHOWN = 10
-_ALWAYS = datetime(1, 1, 1, tzinfo=UTC), datetime(9999, 1, 1, tzinfo=UTC)
+ALWAYS = datetime(1, 1, 1, tzinfo=UTC), datetime(9999, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +80,7 @@ class Patterns:
         if own is None:
             return Similar()
         found = await asyncio.gather(
-            *(self._marks.sharing(about, own.keys(about), *_ALWAYS, LOOKED_AT) for about in REASONS)
+            *(self._marks.sharing(about, own.keys(about), *ALWAYS, LOOKED_AT) for about in REASONS)
         )
         alike = likenesses(own, (marks for some in found for marks in some), self._policy.patterns.close)[:LOOKED_AT]
         others = await self._cases.load([one.case_id for one in alike])

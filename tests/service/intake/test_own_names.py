@@ -1,4 +1,6 @@
-"""Keys of names: intake hands them out by the proof of a sign-in, and for names that a coordinator gives."""
+"""Keys of names: intake hands them out by the proof of a sign-in, and for names that coordinators give or responders
+look for.
+"""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -7,11 +9,11 @@ from typing import Any
 import httpx
 import pytest
 
-from services.intake.vault.names import MOST_GIVEN
+from services.intake.vault.names import MOST_GIVEN, MOST_SOUGHT
 from shared.access.authorization import FRESH
-from shared.access.principal import Grant, Role
+from shared.access.principal import Grant, Principal, Role
 from shared.events import Actor, NamesTried
-from shared.problems import Unavailable
+from shared.problems import Problem, Unavailable
 from shared.sign_in.identity import person_ref
 from shared.times import now
 from tests.stand_ins.oidc import OTHER_RSA
@@ -19,6 +21,7 @@ from tests.support.intake_rig import IDENTITY_KEY, Rig, bearer
 from tests.support.people import COPIES, coordinator, person, responder
 
 CHIEF = coordinator("c1ef")
+SEEKER = responder("5ee", "u4c")
 
 
 @pytest.fixture
@@ -35,6 +38,12 @@ async def give(rig: Rig, ticket: str, *names: str) -> httpx.Response:
     async with rig.http() as http:
         body = {"ticket": ticket, "names": list(names)}
         return await http.post("/v1/vault/given-names", json=body, headers=bearer("enrol"))
+
+
+async def seek(rig: Rig, name: str, who: Principal = SEEKER, role: str = "responder") -> httpx.Response:
+    async with rig.http() as http:
+        headers = bearer("search", behalf=Actor(who.ref, role))
+        return await http.post("/v1/vault/sought-names", json={"name": name}, headers=headers)
 
 
 async def test_who_signs_in_is_known_by_the_keys_that_stand_in_reports(rig: Rig) -> None:
@@ -159,3 +168,51 @@ async def test_one_sign_in_gives_no_list_of_names(rig: Rig) -> None:
         assert (await give(rig, ticket, *["Some one"] * 20)).status_code == 200
     assert (await give(rig, ticket, "Some one")).status_code == 403
     assert (await give(rig, rig.keys._ticket(CHIEF.ref), *["Some one"] * 21)).status_code == 422
+
+
+@pytest.mark.parametrize("name", ["Some one", "some_one", "User:Some_one", "Ｓｏｍｅ　ｏｎｅ"])
+async def test_a_responder_gets_the_keys_that_reports_have_for_a_name(rig: Rig, name: str) -> None:
+    COPIES.enrol(SEEKER)
+    await rig.post(reported=[{"name": "Some One"}])
+    (stored,) = rig.store.reports.values()
+    answer = await seek(rig, name)
+    assert set(answer.json()["keys"]) & set(stored["parties"])
+    assert answer.headers["cache-control"] == "no-store"
+    (access,) = rig.store.accesses.values()
+    assert access["outbox"][0].fact == NamesTried(count=1, purpose="search")
+    assert access["outbox"][0].actor == Actor(SEEKER.ref, "responder")
+
+
+async def test_who_may_read_no_reports_gets_no_key_of_a_name(rig: Rig) -> None:
+    ended = person("e0ded", replace(SEEKER.grants[0], expires_at=now()))
+    unbound = replace(responder("047", "u4c"), confidential_until=None)
+    for who in (CHIEF, ended, unbound, person("09", Grant(Role.OPERATOR))):
+        COPIES.enrol(who)
+    # What a service says of the role counts for nothing.
+    for who in (CHIEF, ended, unbound, person("09"), responder("0b0d", "u4c")):
+        answer = await seek(rig, "Some one", who)
+        assert (answer.status_code, answer.json()["type"]) == (403, "/errors/name-refused"), who
+    assert rig.store.accesses == {}
+    assert {noted[:2] for noted in rig.refusals.noted} == {("vault.match_name", "name_refused")}
+
+
+async def test_a_responder_looks_for_no_list_of_names(rig: Rig) -> None:
+    other = responder("07e4", "u4c")
+    for who in (SEEKER, other):
+        COPIES.enrol(who)
+    hour = now().replace(minute=30)
+    keys = replace(rig.keys, clock=lambda: hour)
+    for number in range(MOST_SOUGHT):
+        await keys.seek(SEEKER.ref, f"Name {number}")
+    with pytest.raises(Problem, match="name-refused"):
+        await keys.seek(SEEKER.ref, "Some one")
+    assert await keys.seek(other.ref, "Some one")
+    assert await replace(keys, clock=lambda: hour + timedelta(hours=1)).seek(SEEKER.ref, "Some one")
+
+
+async def test_no_name_is_looked_for_that_cannot_be_recorded(rig: Rig) -> None:
+    COPIES.enrol(SEEKER)
+    rig.store.away = Unavailable("mongo")
+    answer = await seek(rig, "Some one")
+    assert answer.status_code == 503
+    assert "keys" not in answer.json()

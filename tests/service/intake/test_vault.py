@@ -14,7 +14,7 @@ from shared.events import Actor, ContentRead, ReportReceived
 from shared.ids import case_id_of
 from shared.problems import Unavailable
 from tests.support.intake_rig import Rig, bearer
-from tests.support.people import COPIES, coordinator
+from tests.support.people import COPIES, SERVED, coordinator
 from tests.support.service_keys import signer
 
 CONTENT = {
@@ -172,6 +172,7 @@ ROUTES: dict[str, tuple[str, str, dict[str, Any], int]] = {
     "hint": ("POST", "/v1/vault/hints", HINT, 204),
     "sign_in": ("POST", "/v1/vault/pseudonyms", {}, 200),
     "enrol": ("POST", "/v1/vault/given-names", {"names": ["Some one"]}, 200),
+    "search": ("POST", "/v1/vault/sought-names", {"name": "Some one"}, 200),
 }
 CALLS = [
     (service, purpose.name)
@@ -189,6 +190,8 @@ async def call(rig: Rig, report_id: str, route: str, headers: dict[str, str]) ->
     if route == "enrol":
         body = body | {"ticket": rig.keys._ticket(CHIEF.ref)}
         COPIES.enrol(CHIEF)
+    if route == "search":
+        COPIES.enrol(SERVED)
     async with rig.http() as http:
         answer = await http.request(method, path.format(report_id), json=body, headers=headers)
     if answer.status_code == 401:
@@ -253,6 +256,7 @@ async def test_who_signs_in_stands_in_no_log_and_no_span(
     monkeypatch.setattr("opentelemetry.trace.get_tracer", provider.get_tracer)
     caplog.set_level(0)
     rig = Rig()
+    COPIES.enrol(SERVED)
     rig.provider.account.claims = {"preferred_username": "Canary Name", "email": "canary@mail.example"}
     given = {"names": ["Canary Name"], "ticket": "canary"}
     async with rig.http() as http:
@@ -261,6 +265,8 @@ async def test_who_signs_in_stands_in_no_log_and_no_span(
             ("pseudonyms", rig.proof() | {"id_token": "canary"}, "sign_in"),
             ("given-names", given, "enrol"),
             ("given-names", given | {"names": "Canary Name"}, "enrol"),
+            ("sought-names", {"name": "Canary Name"}, "search"),
+            ("sought-names", {"name": ["Canary Name"]}, "search"),
         ):
             await http.post(f"/v1/vault/{path}", json=sent, headers=bearer(purpose))
     told = caplog.text + "".join(span.to_json() for span in spans.get_finished_spans())

@@ -1,4 +1,6 @@
-"""The search of the desk: by code name, place and category, and in words that the reader may read anyway."""
+"""The search of the desk: by code name, place and category, by the name of a person who is
+reported, and in words that the reader may read anyway.
+"""
 
 from collections.abc import AsyncIterator
 from html import unescape
@@ -6,10 +8,17 @@ from typing import Any
 
 import pytest
 
+from services.intake.report.pseudonym import pseudonyms_sought
+from services.triage.case.case import Case
+from shared.access.principal import Principal
+from shared.events import Actor, Event
 from tests.service.triage.test_sight import NAMED, naming
 from tests.support.forms import hidden_fields
 from tests.support.people import sign_in
-from tests.support.triage_rig import ALICE, COLLEAGUE, CORA, Rig, make_rig, reported
+from tests.support.triage_rig import ALICE, BOB, COLLEAGUE, CORA, KEY, Rig, make_rig, reported
+
+BAD = "Vandal Example"
+NOTHING = "Nothing that you may see fits this."
 
 
 @pytest.fixture
@@ -81,7 +90,7 @@ async def test_without_the_vault_a_search_finds_what_needs_no_words(rig: Rig) ->
     rig.vault.away = True
     page = await look_for(rig, case.code_name, words="yes")
     assert case.code_name in page
-    assert "The words of reports are not available now." in page
+    assert "Names and words of reports are not available now." in page
 
 
 async def test_who_may_read_no_words_opens_none(rig: Rig) -> None:
@@ -89,3 +98,55 @@ async def test_who_may_read_no_words_opens_none(rig: Rig) -> None:
     case = await rig.open()
     assert case.code_name in await look_for(rig, case.code_name, words="yes")
     assert rig.vault.reads == []
+    assert rig.vault.sought == []
+
+
+async def report_of(rig: Rig, *names: str, **changed: Any) -> tuple[Event, Case]:
+    """A case that reports the person called BAD, and also names the people with these keys."""
+    received = reported(parties_apart=True, subjects=["a" * 32], **changed)
+    await rig.parties.follow([naming(received, *pseudonyms_sought(KEY, BAD), *names)])
+    return received, await rig.open(received)
+
+
+async def look_as(rig: Rig, who: Principal, text: str = BAD) -> str:
+    await sign_in(rig.http, rig.sessions, "/desk", who)
+    return await look_for(rig, text)
+
+
+async def test_cases_in_which_a_person_is_reported_are_found_by_the_name(rig: Rig) -> None:
+    cases = [(await report_of(rig))[1] for _ in range(2)]
+    other = await rig.open()
+    page = await look_as(rig, ALICE, "vandal_example")
+    assert "Cases in which this person is reported" in page
+    assert all(case.code_name in page for case in cases)
+    assert other.code_name not in page
+    # No report is opened for it, and intake hears who looks.
+    assert rig.vault.reads == []
+    assert rig.vault.sought == [Actor(ALICE.ref, "responder")]
+    assert "Cases in which this person is reported" not in await look_for(rig, "Vandal Examples")
+
+
+async def test_who_is_recused_or_named_or_of_another_body_finds_nobody(rig: Rig) -> None:
+    await report_of(rig, *NAMED.pseudonyms)
+    assert NOTHING in await look_as(rig, NAMED)
+    assert NOTHING in await look_as(rig, BOB)
+    assert "Cases in which this person is reported" in await look_as(rig, COLLEAGUE)
+    (stored,) = rig.cases.stored.values()
+    assert (await rig.order(stored.case, "recuse", {"person": COLLEAGUE.ref, "ground": "involved"})).status_code == 200
+    assert NOTHING in await look_as(rig, COLLEAGUE)
+    assert "Cases in which this person is reported" in await look_as(rig, ALICE)
+
+
+async def test_a_body_that_is_only_asked_learns_of_nobody_in_a_case(rig: Rig) -> None:
+    _, case = await report_of(rig)
+    answer = await rig.order(case, "refer", {"body": "swwiki_admins", "explanation": "Theirs."})
+    assert answer.status_code == 200, answer.text
+    assert case.code_name in await look_as(rig, BOB, case.code_name)
+    assert NOTHING in await look_as(rig, BOB)
+
+
+async def test_nobody_is_found_in_a_report_that_was_erased(rig: Rig) -> None:
+    received, case = await report_of(rig)
+    assert case.code_name in await look_as(rig, ALICE)
+    await rig.parties.follow([naming(received, seq=3)])
+    assert NOTHING in await look_as(rig, ALICE)
