@@ -162,3 +162,22 @@ async def test_the_desk_offers_respondents_by_name_and_shows_what_is_recorded(ri
     page = (await rig.http.get(address, headers=HTML)).text
     assert "Got a part of the particulars" in page
     assert "Without the place." in page
+
+
+async def test_the_desk_asks_which_of_several_respondents_appeals_and_nothing_of_one(rig: Rig) -> None:
+    case = await opened(rig)
+    for command, values in (("claim", None), ("start", None), ("decide", {"outcome": "advice", "reason": "Heard."})):
+        assert (await rig.order(case, command, values)).status_code == 200
+    address = f"/desk/cases/{case.code_name}"
+    await sign_in(rig.http, rig.sessions, "/desk", ALICE)
+    assert 'id="appeal-respondent"' not in (await rig.http.get(address, headers=HTML)).text
+    given = {"party_role": "respondent", "party_name": "Quixotina Marmalade"}
+    assert (await rig.order(case, "add_party", given)).status_code == 200
+    page = (await rig.http.get(address, headers=HTML)).text
+    assert 'id="appeal-respondent"' in page
+    sent = {**hidden_fields(page), "party": "respondent", "ground": "facts", "why": "On paper."}
+    unsaid = await rig.http.post(f"{address}/appeal", data=sent, headers=HTML)
+    assert (unsaid.status_code, 'href="#appeal-respondent"' in unsaid.text) == (422, True)
+    said = {**sent, **hidden_fields(unsaid.text), "respondent": JANE}
+    assert (await rig.http.post(f"{address}/appeal", data=said, headers=HTML)).status_code == 303
+    assert [one.respondent for one in rig.cases.stored[case.id].case.appeals] == [JANE]
