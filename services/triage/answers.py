@@ -161,7 +161,7 @@ class ReferralAsked(ReferralShown):
 
 
 class QuestionShown(TypedDict):
-    """A question to the reporter. The answers are ids. `answer_by`: until when a proposed decision waits for one."""
+    """A question to the reporter. The answers are ids. `answer_by`: until when the case waits for one."""
 
     question_id: str
     asked_at: str

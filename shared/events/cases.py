@@ -168,11 +168,11 @@ class InvestigationStarted(CaseFact):
 class InformationRequested(CaseFact):
     """The handling body asked the reporter something; the words stay in the vault.
 
-    `answer_by`: until when a decision that is proposed waits for an answer; None where it does not.
+    `answer_by`: until when the case, and a decision that is proposed, wait for the answer; None in an older case.
     """
 
     name: ClassVar[str] = "case.information_requested"
-    version: ClassVar[str] = "1.1"
+    version: ClassVar[str] = "1.2"
 
     question_id: str
     answer_by: AwareDatetime | None = None

@@ -275,6 +275,7 @@ def _build(
         ),
         tries=follow_up.tries,
         again_after=parse_duration(follow_up.again_after),
+        answer_within=parse_duration(pauses.answer),
         pauses=MappingProxyType({row.id: parse_duration(row.longest) for row in pauses.pause}),
         peer_support=PeerSupportDirectory(
             frozenset(support.offered), tuple(_supporting(row) for row in support.peer_support)

@@ -291,6 +291,8 @@ class Policy:
     """How many times a reporter is asked, the first time included, if no answer comes."""
     again_after: timedelta
     """How long after one try the next one follows."""
+    answer_within: timedelta
+    """How long a case waits for the answer of a reporter who is asked something."""
     pauses: Mapping[str, timedelta]
     """Why handlers may pause a case: by code, for how long at most."""
     peer_support: PeerSupportDirectory

@@ -16,19 +16,23 @@ from shared.policy.model import QUORUM, ClockStart, CommunityKind, Consent, Lane
 from shared.policy.peer_support import Moment
 from shared.policy.playbooks import ReplyCommand
 
-_DURATION = re.compile(r"(\d+) (s|min|h|d)")
+_DURATION = re.compile(r"([0-9]+) (s|min|h|d)")
 _UNITS = {"s": timedelta(seconds=1), "min": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1)}
+_LONGEST = timedelta(days=36_525)
+"""A hundred years: so far ahead of every case, dates can still count."""
 
 
 def parse_duration(text: str) -> timedelta:
-    """`"3 h"` → three hours. Raises ValueError for anything but a whole positive number of s, min, h or d."""
+    """`"3 h"` → three hours. Raises ValueError for anything but a whole positive number of s, min, h or d.
+
+    It is a hundred years at most.
+    """
     match = _DURATION.fullmatch(text)
     if match is None or int(match[1]) == 0:
         raise ValueError(f"“{text}” is not a duration: write a whole number above 0 and s, min, h or d, such as “3 h”")
-    try:
-        return int(match[1]) * _UNITS[match[2]]
-    except OverflowError:
-        raise ValueError(f"“{text}” is longer than dates can count") from None
+    if int(match[1]) > _LONGEST // _UNITS[match[2]]:
+        raise ValueError(f"“{text}” is longer than a hundred years")
+    return int(match[1]) * _UNITS[match[2]]
 
 
 def _is_duration(text: str) -> str:
@@ -146,6 +150,8 @@ class PauseRow(Row):
 
 
 class PausesFile(Row):
+    # A file from before this row waits as long as one that came with Hearth.
+    answer: Duration = "14 d"
     pause: list[PauseRow] = []
 
 

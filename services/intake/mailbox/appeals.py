@@ -82,7 +82,7 @@ def _answers(appeal: Appeal, ground: str, status: Status, missed: datetime | Non
         return False
     if ground == INACTION:
         return missed is not None and appeal.at >= missed
-    return status.decided_at is None or appeal.at > status.decided_at
+    return status.decided_at is None or appeal.at >= status.decided_at
 
 
 def view_appeals(report: StoredReport, words: Callable[[str], str | None]) -> tuple[AppealView, ...]:

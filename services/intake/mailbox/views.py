@@ -30,7 +30,7 @@ class DeadlineView:
 class QuestionView:
     """A question of the handling body and, once given, the reporter's answer.
 
-    `answer_by`: until when a decision waits for the answer (UTC-aware); None where it does not.
+    `answer_by`: until when the handlers wait for the answer (UTC-aware); None in an older case.
     """
 
     question_id: str

@@ -91,7 +91,7 @@ class Deadline:
 class Question:
     """A question to the reporter, by the id of its words, and when it was asked (UTC-aware).
 
-    `answer_by`: until when a decision waits for the answer (UTC-aware); None where it does not.
+    `answer_by`: until when the handlers wait for the answer (UTC-aware); None in an older case.
     """
 
     question_id: str

@@ -5,6 +5,7 @@ Property, tested: folding the events of a case with `evolve` gives exactly the s
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import takewhile
 
 from services.triage.case.messages import Message
 from services.triage.case.values import (
@@ -266,6 +267,16 @@ class Case:
             return None
         return next((step.at for step in reversed(self.history) if step.fact in _DECIDED), None)
 
+    def since(self, fact: str, *starts: str) -> int:
+        """How many facts of this name came after the last one of `starts`. Their order counts, for clocks differ."""
+        after = takewhile(lambda step: step.fact not in starts, reversed(self.history))
+        return sum(step.fact == fact for step in after)
+
+    @property
+    def appeals_since_decision(self) -> tuple[Appeal, ...]:
+        """The appeals that came after the last decision."""
+        return self.appeals[len(self.appeals) - self.since(AppealLodged.name, *_DECIDED) :]
+
     @property
     def asked(self) -> Referral | None:
         """What waits for the answer of another body: a referral, or an invitation to join. There is one at most."""
@@ -278,6 +289,11 @@ class Case:
         return self.asked if self.asked and not self.asked.joint else None
 
     @property
+    def invitation(self) -> Referral | None:
+        """The invitation to join that waits; none to a body that has the case itself by now."""
+        return self.asked if self.asked and self.asked.joint and self.asked.to_body != self.body else None
+
+    @property
     def joined(self) -> tuple[str, ...]:
         """The bodies that work on the case with the one that has it, in the order in which they joined."""
         return tuple(asked.to_body for asked in self.referrals if asked.is_joined)
@@ -287,11 +303,21 @@ class Case:
         """The bodies of the case: the one that has it and leads, and those that have joined it."""
         return (*((self.body,) if self.body else ()), *self.joined)
 
+    @property
+    def awaits_until(self) -> datetime | None:
+        """Until when (UTC-aware) it waits for the answer to its last question; None where it does not wait."""
+        waits = self.state is CaseState.AWAITING_INFORMATION and self.questions
+        return self.questions[-1].answer_by if waits else None
+
     def going_on(self, before: CaseState) -> CaseState:
-        """The state in which the case goes on that had this one: with every question answered, nothing is awaited."""
-        if before is CaseState.AWAITING_INFORMATION and all(question.answers for question in self.questions):
-            return CaseState.INVESTIGATING
-        return before
+        """The state in which the case goes on that had this one.
+
+        With every question answered nothing is awaited, nor of a reporter that nothing reaches.
+        """
+        if before is not CaseState.AWAITING_INFORMATION:
+            return before
+        awaits = self.reachable and not all(question.answers for question in self.questions)
+        return before if awaits else CaseState.INVESTIGATING
 
     @property
     def returns_to(self) -> CaseState:

@@ -33,7 +33,8 @@ def judge(case: Case | None, facts: Sequence[CaseFact], policy: Policy, now: dat
     """The facts about deadlines that follow from the facts of one step at `now` (UTC-aware).
 
     Where the case is reopened, its clocks start anew. A pausable clock stands still while the case awaits information
-    or is paused; it goes on from the end of the pause, also where triage or a person notes that end later.
+    or is paused, one that starts anew, too; it goes on from the end of the pause, also where triage or a person notes
+    that end later.
     A deadline that was missed before is not paused. Nothing keeps or pauses a deadline that the policy no longer has.
     """
     if not facts:
@@ -44,27 +45,27 @@ def judge(case: Case | None, facts: Sequence[CaseFact], policy: Policy, now: dat
             if isinstance(fact, CaseTriaged):
                 yield from _met_at_once(fact, names, policy, now)
         return
-    if state == CaseState.REOPENED != case.state:
-        yield from _restarted(case, policy, now)
     stood = case.state is WAITING or case.pause is not None
     stands = state == WAITING or _is_paused(case, facts, now)
     goes_on = min(now, case.pause.until) if case.pause and case.state is not WAITING else now
+    anew = frozenset[str]()
+    if state == CaseState.REOPENED != case.state:
+        restarted = tuple(_restarted(case, policy, now, stands=stands))
+        anew = frozenset(fact.deadline for fact in restarted)
+        yield from restarted
     yield from _reviews(case, facts, policy, now)
     for deadline in case.deadlines:
         if deadline.met_at is not None or deadline.name == MEASURE_REVIEW:
             continue
         rule = policy.deadlines.get(deadline.name)
-        if deadline.remaining_seconds is not None and stood and not stands:
+        if deadline.remaining_seconds is not None and stood and not stands and deadline.name not in anew:
             due_at = deadline.due_if_running(goes_on)
             yield DeadlineResumed(previous=state, state=state, deadline=deadline.name, due_at=due_at)
         if rule and not rule.met_by.isdisjoint(names):
             due_at = deadline.due_if_running(goes_on)
             yield DeadlineMet(previous=state, state=state, deadline=deadline.name, due_at=due_at, met_at=now)
         elif rule and rule.pausable and stands and not stood and not deadline.is_overdue(now):
-            left = (deadline.due_at - now) // timedelta(seconds=1)
-            yield DeadlinePaused(
-                previous=state, state=state, deadline=deadline.name, due_at=deadline.due_at, remaining_seconds=left
-            )
+            yield _stopped(state, deadline.name, deadline.due_at, now)
     yield from follow_updates(case, state, names, policy, now, stands=stands)
     yield from follow_stages(case, facts, names, policy, now)
     yield from follow_asks(case, facts, names, policy, now)
@@ -102,8 +103,13 @@ def _is_paused(case: Case, facts: Sequence[CaseFact], now: datetime) -> bool:
     return told[-1] if told else case.pause is not None and case.pause.until > now
 
 
-def _restarted(case: Case, policy: Policy, now: datetime) -> Iterator[DeadlineFact]:
-    """The deadlines of a case that is reopened: those that the policy starts anew.
+def _stopped(state: str, name: str, due_at: datetime, now: datetime) -> DeadlinePaused:
+    left = (due_at - now) // timedelta(seconds=1)
+    return DeadlinePaused(previous=state, state=state, deadline=name, due_at=due_at, remaining_seconds=left)
+
+
+def _restarted(case: Case, policy: Policy, now: datetime, *, stands: bool) -> Iterator[DeadlineFact]:
+    """The deadlines of a case that is reopened: those that the policy starts anew. `stands`: it is paused.
 
     A case from before Hearth had none; it gets those of its lane.
     """
@@ -113,7 +119,10 @@ def _restarted(case: Case, policy: Policy, now: datetime) -> Iterator[DeadlineFa
     for name, rule in policy.deadlines.items():
         has = name in due or (imported and rule.applies_to(case.lane or "standard"))
         if rule.starts == "received" and rule.restarts and has:
-            yield started(state, policy.deadline(name, now, case.body), due.get(name))
+            clock = policy.deadline(name, now, case.body)
+            yield started(state, clock, due.get(name))
+            if rule.pausable and stands:
+                yield _stopped(state, name, clock.due_at, now)
 
 
 def _met_at_once(fact: CaseTriaged, names: Set[str], policy: Policy, now: datetime) -> Iterator[DeadlineMet]:

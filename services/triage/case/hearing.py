@@ -6,6 +6,7 @@ from typing import Literal
 from services.triage.case.case import Case
 from services.triage.case.measures import rules_of
 from services.triage.case.values import Question
+from shared.events import DecisionProposed, InformationRequested
 from shared.policy import Hearing, Policy
 
 ProposalStep = Literal["hear", "await-hearing", "decide-proposed", "vote"]
@@ -28,9 +29,8 @@ def hears_reporter(case: Case, outcome: str, policy: Policy) -> bool:
 
 def put_to_reporter(case: Case) -> Question | None:
     """The question by which what is proposed was put to the reporter: the first one since the proposal."""
-    if case.proposal is None:
-        return None
-    return next((question for question in case.questions if question.asked_at >= case.proposal.at), None)
+    asked = case.since(InformationRequested.name, DecisionProposed.name) if case.proposal else 0
+    return case.questions[-asked] if asked else None
 
 
 def awaited_until(case: Case) -> datetime | None:
@@ -44,11 +44,12 @@ def awaited_until(case: Case) -> datetime | None:
 
 def need_of(case: Case, outcome: str, policy: Policy, now: datetime) -> Literal["reporter", "answer"] | None:
     """What the proposal of this outcome still needs of the reporter at `now` (UTC-aware): to be asked, or to answer."""
-    if not hears_reporter(case, outcome, policy):
+    hearing = hearing_of(case, outcome, policy)
+    if hearing is None:
         return None
     if put_to_reporter(case) is None:
         return "reporter"
-    until = awaited_until(case)
+    until = awaited_until(case) if hearing.within else None
     return "answer" if until is not None and now < until else None
 
 

@@ -115,7 +115,7 @@ class Grouped:
 class Question:
     """A question to the reporter, and the answers so far; the vault has the words of both.
 
-    `answer_by`: until when a decision that is proposed waits for an answer; None where it does not.
+    `answer_by`: until when the case, and a decision that is proposed, wait for an answer; None in an older case.
     """
 
     id: str

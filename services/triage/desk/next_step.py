@@ -125,6 +125,8 @@ def _next_step(case: Case, *, asked: bool, proposed: ProposalStep, answers: bool
         to_come = min((c.due_at for c in case.check_ins if not c.kept_at), default=None)
         if to_come:
             return NextStep("await-check-in", to_come)
+    if case.awaits_until and clock is None:
+        return NextStep("await-answer", case.awaits_until)
     step = BY_STATE.get(case.state) or BY_CLOCK.get(name or "", "go-on")
     return NextStep(step, due_at, name)
 

@@ -391,7 +391,7 @@ async def test_a_deadline_that_stands_still_is_shown_in_words_without_a_date(rig
     paused = DeadlinePaused(**step, deadline="decision", due_at=due, remaining_seconds=3600)
     await rig.progress.project([case_event(report_id, seq, fact) for seq, fact in enumerate((triaged, paused), 1)])
     shown = await send(rig, "/follow-up", receipt=receipt)
-    assert "the clock stands still until we have your answer" in shown.text
+    assert "the clock stands still while we wait for your answer" in shown.text
     assert "2026-12-22" not in shown.text
     async with rig.http() as http:
         (deadline,) = (await http.post("/v1/follow-up", json={"receipt": receipt})).json()["deadlines"]

@@ -156,8 +156,17 @@ def findings(folder: Path) -> list[str]:
             'within = "3 h"',
             'within = "99999999999999 d"',
             "deadline emergency_action",
-            "longer than dates can count",
+            "longer than a hundred years",
         ),
+        (
+            "deadlines.toml",
+            'within = "28 d"',
+            'within = "3000000 d"',
+            "deadline decision",
+            "longer than a hundred years",
+        ),
+        ("deadlines.toml", 'within = "28 d"', 'within = "２８ d"', "deadline decision", "is not a duration"),
+        ("pauses.toml", 'answer = "14 d"', 'answer = "0 d"', "", "is not a duration"),
         (
             "deadlines.toml",
             'within = "3 h"',
@@ -216,7 +225,7 @@ def findings(folder: Path) -> list[str]:
             "identity confidential",
             "“investigating” stands here twice",
         ),
-        ("policy.toml", 'version = "2026-11.19"', 'version = "new"', "", "“version”: String should match"),
+        ("policy.toml", 'version = "2026-11.20"', 'version = "new"', "", "“version”: String should match"),
     ],
 )
 def test_a_wrong_value_is_named_with_file_line_and_row(

@@ -643,6 +643,23 @@ class Life(RuleBasedStateMachine):
         assert state is CaseState.MERGED or set(permitted_in(state)) & FORMS.keys()
 
     @invariant()
+    def a_case_awaits_only_an_answer_that_can_come_and_never_for_ever(self) -> None:
+        case = self.walk.case
+        if case.state is CaseState.AWAITING_INFORMATION:
+            assert case.reachable
+            assert not all(question.answers for question in case.questions)
+            assert case.awaits_until
+            assert (wakes_at(case) or case.awaits_until) <= case.awaits_until
+
+    @invariant()
+    def no_clock_runs_that_stands_still_while_the_case_waits(self) -> None:
+        case, now = self.walk.case, self.walk.clock
+        if case.state is CaseState.AWAITING_INFORMATION or (case.pause and case.pause.until > now):
+            can_stand = {name for name, rule in POLICY.deadlines.items() if rule.pausable}
+            running = [d for d in case.deadlines if d.is_running and d.name in can_stand]
+            assert case.state in (CaseState.CLOSED, CaseState.MERGED) or all(d.due_at <= now for d in running)
+
+    @invariant()
     def a_promise_is_kept_at_most_once_and_not_before_it_was_made(self) -> None:
         for deadline in self.walk.case.deadlines:
             assert deadline.met_at is None or AT <= deadline.met_at <= self.walk.clock

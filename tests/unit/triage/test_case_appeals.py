@@ -11,7 +11,7 @@ from services.triage.case.commands.appeals import VERDICTS, DecideAppeal, LodgeA
 from services.triage.case.commands.command import Command, Words
 from services.triage.case.commands.emergency import ActInEmergency, ReviewEmergency
 from services.triage.case.commands.handling import Assign, Claim, Close, Release, Start
-from services.triage.case.commands.inquiry import Ask, ReceiveAnswer, Tell
+from services.triage.case.commands.inquiry import Ask, LoseReporter, ReceiveAnswer, Tell
 from services.triage.case.commands.table import carry_out, decide
 from services.triage.case.commands.waking import Wake
 from services.triage.case.evolve.fold import fold
@@ -319,6 +319,22 @@ def test_an_answer_is_taken_while_an_appeal_waits() -> None:
     case, events = after(case, ReceiveAnswer("q1", "a1"), AT + 9 * DAY)
     assert (case.state, events[0].fact.name) == (CaseState.APPEALED, "case.information_received")
     assert fold([], case) == case
+
+
+@pytest.mark.parametrize("came", [ReceiveAnswer("q1", "a1"), LoseReporter()], ids=lambda came: came.name)
+def test_a_case_whose_answer_came_or_never_will_awaits_nothing_after_the_appeal(came: Command) -> None:
+    case, _ = after(led(), Wake(), AT + 8 * DAY)
+    for command in (Ask(Words("q1")), appeal(ground="inaction")):
+        case, _ = after(case, command, AT + 8 * DAY)
+    assert after(case, verdict("upheld"), AT + 8 * DAY)[0].state is CaseState.AWAITING_INFORMATION
+    case, _ = after(case, came, AT + 8 * DAY)
+    assert after(case, verdict("upheld"), AT + 9 * DAY)[0].state is CaseState.INVESTIGATING
+
+
+def test_an_appeal_by_a_slower_clock_than_the_decision_is_one_against_it() -> None:
+    case, _ = after(led(*DECIDED), appeal(), AT - timedelta(seconds=1))
+    case, _ = after(case, verdict("upheld"), AT + DAY)
+    assert refused(case, appeal(why="a2"), AT + 2 * DAY) == [("/ground", "appealed_before")]
 
 
 @pytest.mark.parametrize(

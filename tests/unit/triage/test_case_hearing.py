@@ -14,7 +14,7 @@ from services.triage.case.commands.emergency import ActInEmergency
 from services.triage.case.commands.handling import Assign, Start
 from services.triage.case.commands.inquiry import Ask, LoseReporter, ReceiveAnswer
 from services.triage.case.commands.waking import Wake
-from services.triage.case.hearing import awaited_until, step_of_proposal
+from services.triage.case.hearing import awaited_until, need_of, step_of_proposal
 from services.triage.case.lifecycle import FieldsRefused
 from services.triage.case.timers.table import wakes_at
 from services.triage.desk.likely import most_likely
@@ -84,12 +84,24 @@ def test_a_question_after_that_time_is_awaited_as_any_other() -> None:
     case, _ = step(led(*PUT), Wake(), AT + 7 * DAY, TRIAGE)
     case, _ = step(case, Ask(Words("q-2")), AT + 8 * DAY, ALICE)
     assert case.state is CaseState.AWAITING_INFORMATION
-    assert (wakes_at(case) or AT + 9 * DAY) > AT + 8 * DAY
+    assert wakes_at(case) == AT + (8 + 14) * DAY
 
 
 def test_a_further_question_takes_no_more_time() -> None:
     case, _ = step(led(*PUT, Start()), Ask(Words("q-2")), AT + 6 * DAY, ALICE)
-    assert (awaited_until(case), case.questions[-1].answer_by) == (AT + 7 * DAY, None)
+    assert (awaited_until(case), case.awaits_until) == (AT + 7 * DAY, AT + (6 + 14) * DAY)
+
+
+def test_a_question_by_a_slower_clock_puts_the_proposal_to_the_reporter() -> None:
+    case, _ = step(led(*BEGUN, MEDIATION), Ask(Words("q-1")), AT - timedelta(seconds=1), ALICE)
+    assert case.awaits_until == AT + 7 * DAY - timedelta(seconds=1)
+    assert refused(step(case, Start(), AT, ALICE)[0]) == ["needs_answer"]
+
+
+def test_where_asking_is_enough_the_decision_waits_for_no_answer() -> None:
+    policy = replace(POLICY, hearings=(Hearing(outcomes=frozenset({"mediation"})),))
+    assert need_of(led(*BEGUN, MEDIATION), "mediation", policy, AT) == "reporter"
+    assert need_of(led(*PUT), "mediation", policy, AT) is None
 
 
 def test_another_proposal_is_heard_of_its_own() -> None:
@@ -110,7 +122,7 @@ def test_elsewhere_nobody_has_to_be_asked(report: dict[str, object]) -> None:
 def test_what_is_urgent_waits_for_nobody() -> None:
     urgent = {"flags": ("physical_violence",)}
     case = led(*PUT, **urgent)
-    assert (case.is_urgent, case.questions[0].answer_by, wakes_at(case) == AT + 7 * DAY) == (True, None, False)
+    assert (case.is_urgent, awaited_until(case), case.awaits_until) == (True, None, AT + 14 * DAY)
     assert step(led(*PUT, Start(), **urgent), DECIDE, AT, ALICE)[0].outcome == "mediation"
     raised = replace(led(*PUT, Start()), lane="emergency")
     assert step(raised, DECIDE, AT, ALICE)[0].outcome == "mediation"

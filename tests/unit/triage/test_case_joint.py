@@ -218,6 +218,15 @@ def test_a_joined_body_that_gets_the_case_leads_and_has_not_joined_it() -> None:
     assert (case.bodies, case.referrals[0].left_at) == (("stewards", "u4c"), AT)
 
 
+def test_an_invited_body_that_stands_in_for_the_lead_meanwhile_joins_nothing() -> None:
+    case = led(InviteBody("u4c", WHY, BY, PEOPLE))
+    case = replace(case, body="u4c")
+    assert not AcceptInvitation.applies(case)
+    with pytest.raises(NotPermitted):
+        step(case, AcceptInvitation(PEOPLE, UMA.actor(Role.RESPONDER)), AT)
+    assert attend(case, PEOPLE, POLICY, AT) == attend(replace(case, referrals=()), PEOPLE, POLICY, AT)
+
+
 def test_an_invitation_waits_for_no_closed_case_and_lapses_once_it_is_open() -> None:
     decided = Decide("advice", WHY, BY, people=PEOPLE)
     case = led(Assign(ANN.ref), Start(), InviteBody("stewards", WHY, BY, PEOPLE), decided)

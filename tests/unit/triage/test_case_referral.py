@@ -9,7 +9,7 @@ from services.triage.case.attendance import People, attend
 from services.triage.case.case import Case
 from services.triage.case.commands.command import Command, Words
 from services.triage.case.commands.handling import Assign, Start
-from services.triage.case.commands.inquiry import Ask, ReceiveAnswer
+from services.triage.case.commands.inquiry import Ask, LoseReporter, ReceiveAnswer
 from services.triage.case.commands.recusal import Recuse
 from services.triage.case.commands.referral import AcceptReferral, DeclineReferral, Refer
 from services.triage.case.commands.waking import Wake
@@ -193,6 +193,8 @@ def test_a_case_is_referred_to_one_body_at_a_time_and_answered_once() -> None:
 def test_what_happens_meanwhile_counts_when_the_case_goes_on() -> None:
     asked = led(*BEFORE[CaseState.AWAITING_INFORMATION], to("stewards"), ReceiveAnswer("q1", "a1"))
     assert led(DeclineReferral(WHY), case=asked).state is CaseState.INVESTIGATING
+    lost = led(*BEFORE[CaseState.AWAITING_INFORMATION], to("stewards"), LoseReporter())
+    assert led(DeclineReferral(WHY), case=lost).state is CaseState.INVESTIGATING
     assert led(to("stewards"), HELD, DeclineReferral(WHY)).state is CaseState.ASSIGNED
     late = led(*BEFORE[CaseState.AWAITING_INFORMATION], to("stewards"), AcceptReferral(PEOPLE))
     assert led(ReceiveAnswer("q1", "a1"), case=late).state is CaseState.TRIAGED

@@ -1,10 +1,12 @@
 """A case waits: clocks that stand still, what ends a pause or a snooze, and what cannot be put off."""
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
 from services.triage.case.case import Case
+from services.triage.case.commands.appeals import DecideAppeal, ReceiveAppeal, Reopen
 from services.triage.case.commands.command import Command, Words
 from services.triage.case.commands.decision import Decide
 from services.triage.case.commands.handling import Assign, Claim, LetGo, Release, Start
@@ -16,7 +18,8 @@ from services.triage.case.commands.waiting import Pause, Resume, Snooze
 from services.triage.case.commands.waking import Wake
 from services.triage.case.lifecycle import FieldsRefused, Taken
 from services.triage.case.timers.table import wakes_at
-from shared.events import Actor, CasePaused, CaseResumed, CaseSnoozed, CaseWoken, DeadlineFact
+from services.triage.desk.next_step import NextStep, next_step
+from shared.events import Actor, CasePaused, CaseResumed, CaseSnoozed, CaseState, CaseWoken, DeadlineFact
 from shared.policy import load_policy
 from tests.support.case_steps import open_case, step
 
@@ -29,11 +32,13 @@ MINE = (Claim(ALICE), Start())
 THURSDAY = date(2026, 11, 26)
 BEGIN = datetime(2026, 11, 26, tzinfo=UTC)
 AUTHORITY = Pause("other_authority", THURSDAY)
+ASK = Ask(Words("q-1"))
+REACHED = {"channel": "form", "contactable": True}
 
 
 def after(*commands: Command, at: datetime = AT, case: Case | None = None, **changed: object) -> Case:
     # Nothing reaches this reporter, so there is no clock of updates.
-    case = case or open_case(AT, channel="kafka", contactable=False, **changed)
+    case = case or open_case(AT, **{"channel": "kafka", "contactable": False, **changed})
     for command in commands:
         case, _ = step(case, command, at, ALICE)
     return case
@@ -116,7 +121,7 @@ def test_an_outage_at_the_end_of_a_pause_gives_the_clocks_no_more_time() -> None
 
 
 def test_a_pause_that_ended_keeps_no_clock_from_an_answer_that_came_later() -> None:
-    case = after(*MINE, Ask(Words("q-1")), AUTHORITY)
+    case = after(*MINE, ASK, AUTHORITY, **REACHED)
     answered_at = BEGIN + 3 * DAY
     answered = after(ReceiveAnswer("q-1", "a-1"), case=case, at=answered_at)
     assert decision(after(Wake(), case=answered, at=BEGIN + 10 * DAY)).due_at == answered_at + 28 * DAY
@@ -131,13 +136,15 @@ def test_people_go_on_before_that() -> None:
 
 
 def test_a_clock_stands_still_as_long_as_anything_keeps_it() -> None:
-    case = after(*MINE, Ask(Words("q-1")), AUTHORITY)
+    case = after(*MINE, ASK, AUTHORITY, **REACHED)
     assert told(case, ReceiveAnswer("q-1", "a-1")) == ["case.information_received"]
     answered = after(ReceiveAnswer("q-1", "a-1"), case=case)
-    assert told(answered, Wake(), BEGIN) == ["case.resumed", "deadline.resumed decision"]
+    assert told(answered, Wake(), BEGIN) == [
+        "case.resumed", "deadline.resumed decision", "deadline.started update"
+    ]  # fmt: skip
     assert told(case, Wake(), BEGIN) == ["case.resumed"]
     waiting = after(Wake(), case=case, at=BEGIN)
-    assert told(waiting, ReceiveAnswer("q-1", "a-1"), BEGIN)[-1] == "deadline.resumed decision"
+    assert told(waiting, ReceiveAnswer("q-1", "a-1"), BEGIN)[1] == "deadline.resumed decision"
 
 
 def test_an_overdue_clock_is_not_paused() -> None:
@@ -146,7 +153,7 @@ def test_an_overdue_clock_is_not_paused() -> None:
 
 
 def test_a_case_snoozed_until_a_day_is_not_woken_by_an_answer() -> None:
-    case = after(*MINE, Ask(Words("q-1")), Snooze(THURSDAY, ALICE))
+    case = after(*MINE, ASK, Snooze(THURSDAY, ALICE), **REACHED)
     assert case.asleep_for == ALICE.ref
     assert case.place_for(ALICE.ref) > case.place == case.place_for(BEN.ref)
     case = after(ReceiveAnswer("q-1", "a-1"), case=case)
@@ -157,7 +164,7 @@ def test_a_case_snoozed_until_a_day_is_not_woken_by_an_answer() -> None:
 
 
 def test_a_case_snoozed_until_an_answer_is_woken_by_nothing_else() -> None:
-    case = after(*MINE, Ask(Words("q-1")), Snooze(None, ALICE))
+    case = after(*MINE, ASK, Snooze(None, ALICE), **REACHED)
     assert told(case, Wake(), AT + DAY) == []
     assert after(Start(), case=case).asleep_for == ALICE.ref
     assert told(case, ReceiveReply("7" * 32, "r-1")) == ["case.respondent_replied"]
@@ -167,6 +174,54 @@ def test_a_case_snoozed_until_an_answer_is_woken_by_nothing_else() -> None:
 def test_a_snooze_until_an_answer_ends_where_no_answer_can_come() -> None:
     case = after(*MINE, Ask(Words("q-1")), Snooze(None, ALICE), case=open_case(AT))
     assert after(LoseReporter(), case=case).snooze is None
+
+
+def test_a_case_goes_on_by_itself_where_no_answer_comes_in_the_time_of_the_policy() -> None:
+    case = after(*MINE, ASK, Snooze(None, ALICE), **REACHED)
+    assert (case.next_due, case.awaits_until, wakes_at(case)) == (None, AT + 14 * DAY, AT + 14 * DAY)
+    assert next_step(case) == NextStep("await-answer", AT + 14 * DAY)
+    assert told(case, Wake(), AT + 14 * DAY - timedelta(seconds=1)) == []
+    assert told(case, Wake(), AT + 14 * DAY) == [
+        "case.woken", "case.investigation_started", "deadline.resumed decision", "deadline.started update"
+    ]  # fmt: skip
+    case = after(Wake(), case=case, at=AT + 14 * DAY)
+    assert (case.state, case.asleep_for, case.awaits_until) == (CaseState.INVESTIGATING, None, None)
+    late = after(ReceiveAnswer("q-1", "a-1"), case=case, at=AT + 30 * DAY)
+    assert late.questions[0].answers == ("a-1",)
+
+
+def test_a_further_question_is_awaited_anew() -> None:
+    case = after(Start(), Ask(Words("q-2")), case=after(*MINE, ASK, **REACHED), at=AT + 9 * DAY)
+    assert wakes_at(case) == AT + (9 + 14) * DAY
+
+
+def test_a_question_from_before_its_time_was_told_is_awaited_as_before() -> None:
+    case = after(*MINE, ASK, **REACHED)
+    old = replace(case, questions=(replace(case.questions[0], answer_by=None),))
+    assert (old.awaits_until, wakes_at(old)) == (None, None)
+
+
+def test_nobody_asks_a_reporter_that_nothing_reaches() -> None:
+    with pytest.raises(FieldsRefused) as caught:
+        decide(after(*MINE), ASK, POLICY, AT)
+    assert [(fault.pointer, fault.code) for fault in caught.value.faults] == [("/question", "unreachable")]
+    assert [Ask.applies(case) for case in (after(*MINE), after(*MINE, **REACHED))] == [False, True]
+
+
+def test_clocks_that_start_anew_in_a_paused_case_stand_still_at_once() -> None:
+    case = after(Pause("other_authority", date(2027, 1, 20)), case=after(*MINE), at=AT + 8 * DAY)
+    case = after(ReceiveAppeal("a-1", "inaction"), case=case, at=AT + 8 * DAY)
+    case = after(DecideAppeal("overturned", Words("v-1"), BEN), case=case, at=AT + 9 * DAY)
+    assert (case.state, case.pause is not None, decision(case).remaining_seconds) == ("reopened", True, 28 * 86_400)
+    resumed = after(Resume(ALICE), case=case, at=AT + 19 * DAY)
+    assert decision(resumed).due_at == AT + (19 + 28) * DAY
+
+
+def test_clocks_that_start_anew_after_a_pause_are_not_resumed_to_what_was_left() -> None:
+    case = after(*MINE, AUTHORITY)
+    case = replace(case, state=CaseState.CLOSED, outcome="advice")
+    case = after(Reopen(Words("r-1")), case=case, at=BEGIN + DAY)
+    assert decision(case).due_at == BEGIN + DAY + 28 * DAY
 
 
 def test_clocks_go_on_and_an_overdue_case_is_woken() -> None:

@@ -166,7 +166,7 @@ class DecideAppeal(Command):
         """The case is reopened, or goes on where it was; before its decision, it waits to be taken if nobody has it."""
         if self.verdict in REOPENING or case.appeal is None:
             return CaseState.REOPENED
-        before = case.appeal.state
+        before = case.going_on(case.appeal.state)
         if before in BEFORE_DECISION and case.assignee is None:
             return CaseState.TRIAGED
         return CaseState.ASSIGNED if before is CaseState.TRIAGED else before
@@ -252,9 +252,9 @@ def _against(
     case: Case, party: str, ground: str, policy: Policy, now: datetime, respondent: str | None = None
 ) -> FieldError | None:
     """What is wrong with an appeal of this party on this ground. The appeal of one respondent is none of another."""
-    same = (a for a in case.appeals if a.party == party)
     sender = _sender(case, party, respondent)
-    before = max((a.at for a in same if _sender(case, party, a.respondent) == sender), default=None)
+    same = [a for a in case.appeals if a.party == party and _sender(case, party, a.respondent) == sender]
+    before = max((a.at for a in same), default=None)
     decided = case.decided_at
     until = case.appeal_until or (appealable_until(policy, decided, case.body) if decided else None)
     # What was missed before a decision cannot be appealed for longer than the decision.
@@ -269,6 +269,6 @@ def _against(
         return None
     if decided is None:
         return FieldError("/ground", "not_decided", "Nothing is decided yet: only inaction can be appealed.")
-    if before is not None and before > decided:
+    if any(a in case.appeals_since_decision for a in same):
         return FieldError("/ground", "appealed_before", "This party has appealed against this before.")
     return None

@@ -24,20 +24,31 @@ from shared.problems import FieldError
 
 @dataclass(frozen=True, slots=True)
 class Ask(Command):
-    """Ask the reporter something."""
+    """Ask the reporter something. The case waits for the answer as long as the policy says, and goes on without."""
 
     name = "ask"
 
     question: Annotated[Words, WordsField(kept_as="question")]
 
+    @classmethod
+    def applies(cls, case: Case) -> bool:
+        """Where the reporter has an address or a receipt, and so can answer."""
+        return case.reachable
+
+    def faults(self, case: Case, policy: Policy, now: datetime) -> Iterable[FieldError]:
+        """A reporter that nothing reaches: the case would wait for an answer that nobody can give."""
+        if not self.applies(case):
+            yield FieldError("/question", "unreachable", "The reporter has neither an address nor a receipt.")
+
     def decide(self, case: Case, state: CaseState, policy: Policy, now: datetime) -> list[CaseFact]:
         """The question. By the first one behind a proposal the reporter hears of it, where the policy wants that."""
-        proposal, answer_by = case.proposal, None
+        proposal, within = case.proposal, policy.answer_within
         if proposal and put_to_reporter(case) is None and not case.is_urgent:
             hearing = hearing_of(case, proposal.outcome, policy)
-            answer_by = now + hearing.within if hearing and hearing.within else None
+            if hearing and hearing.within:
+                within = hearing.within
         asked = InformationRequested(
-            previous=case.state, state=state, question_id=self.question.id, answer_by=answer_by
+            previous=case.state, state=state, question_id=self.question.id, answer_by=now + within
         )
         return [asked]
 

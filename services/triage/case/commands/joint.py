@@ -70,8 +70,8 @@ class AcceptInvitation(Command):
 
     @classmethod
     def applies(cls, case: Case) -> bool:
-        """Where a body is invited."""
-        return case.asked is not None and case.asked.joint
+        """Where a body is invited that does not have the case itself by now."""
+        return case.invitation is not None
 
     @classmethod
     def suits(cls, case: Case, person: str, role: Role | None) -> bool:
@@ -80,8 +80,7 @@ class AcceptInvitation(Command):
 
     def decide(self, case: Case, state: CaseState, policy: Policy, now: datetime) -> list[CaseFact]:
         """The acceptance. Raises NotPermitted as `taken` does."""
-        waiting = case.asked if case.asked and case.asked.joint else None
-        asked = taken(waiting, self.name, case, self.by, self.people, policy, now)
+        asked = taken(case.invitation, self.name, case, self.by, self.people, policy, now)
         return [InvitationAccepted(previous=case.state, state=state, body=asked.to_body)]
 
 
