@@ -9,7 +9,7 @@ from datetime import datetime
 from opentelemetry import trace
 from opentelemetry.trace import Span
 
-from services.audit.record.leaf import Leaf
+from services.audit.record.leaf import Leaf, Place
 from services.audit.writer import DisplacedError, LogWriter
 from shared import metrics
 from shared.kafka.topics import INBOX, is_inbox
@@ -69,7 +69,7 @@ class Recorder:
         for _ in range(CONTENTIONS):
             try:
                 at = now()
-                additions = await self._plan(by_log, at)
+                additions, lagging = await self._plan(by_log, at)
                 if additions:
                     await self._writer.append(additions, at)
             except DisplacedError:
@@ -78,25 +78,32 @@ class Recorder:
             for name, added in additions.items():
                 topic = name.rpartition("/")[0]
                 metrics.RECORDED.labels(INBOX if is_inbox(topic) else topic).inc(len(added))
+            # Only now: of a batch that failed, Kafka delivers the same records again, and not those from there on.
+            for first, expected in lagging:
+                self._rewound[first.log] = expected
+                log.warning("the record lags behind the committed offset", extra={"log": first.log, "offset": expected})
+                self._rewind(first.topic, first.partition, expected)
             return
         raise Unavailable("record: contended")
 
-    async def _plan(self, by_log: dict[str, list[Leaf]], at: datetime) -> dict[str, list[Leaf]]:
-        """What is not in the record yet, by log. Where the record lags behind what Kafka delivers, Kafka is rewound."""
-        additions: dict[str, list[Leaf]] = {}
+    async def _plan(
+        self, by_log: dict[str, list[Leaf]], at: datetime
+    ) -> tuple[dict[str, list[Leaf]], list[tuple[Place, int]]]:
+        """What is not in the record yet, by log. Where it lags behind what Kafka delivers: the record that came first,
+        and from which offset on Kafka is to deliver again.
+        """
+        additions, lagging = dict[str, list[Leaf]](), list[tuple[Place, int]]()
         for name, state in (await self._writer.states(list(by_log), at)).items():
             expected, first = state.head.next_offset, by_log[name][0].place
             if state.fresh and first.offset > expected:
                 if self._rewound.get(name) != expected:
-                    self._rewound[name] = expected
-                    log.warning("the record lags behind the committed offset", extra={"log": name, "offset": expected})
-                    self._rewind(first.topic, first.partition, expected)
+                    lagging.append((first, expected))
                     continue
                 log.warning("Kafka has no such records any more", extra={"log": name, "offset": expected})
             added = [leaf for leaf in by_log[name] if leaf.place.offset >= expected]
             if added:
                 additions[name] = added
-        return additions
+        return additions, lagging
 
     def _span(self, parent: str | None) -> Span:
         return self._tracer.start_span("record", context=context_of(parent))

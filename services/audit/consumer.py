@@ -12,7 +12,6 @@ from shared.kafka.batches import Unreadable
 from shared.kafka.consumption import Consumption
 from shared.kafka.records import Record
 from shared.kafka.topics import FACT_TOPICS, INBOX, RESTRICTED, is_inbox
-from shared.problems import Unavailable
 from shared.runtime import Runtime
 
 TOPICS = tuple(topic.name for topic in FACT_TOPICS if "audit" in topic.consumers)
@@ -63,11 +62,11 @@ class BatchRecorder:
     async def _record_together(self, taken: Sequence["_Waiting"]) -> None:
         try:
             await self._recorder.record([arrival for one in taken for arrival in one.arrivals])
-        except Unavailable as error:
+        except Exception as error:
             if len(taken) == 1:
                 taken[0].end(error)
                 return
-            # A log that cannot go on holds up its own topic alone.
+            # What cannot go on holds up its own topic alone.
             for one in taken:
                 await self._record_together([one])
         else:
@@ -79,7 +78,7 @@ class _Waiting(NamedTuple):
     arrivals: Sequence[Arrival]
     recorded: asyncio.Future[None]
 
-    def end(self, error: Unavailable | None = None) -> None:
+    def end(self, error: Exception | None = None) -> None:
         if self.recorded.done():
             # The consumer has stopped meanwhile.
             return

@@ -14,7 +14,7 @@ from services.triage.stored import MOST_NOTED, CaseChange, CaseQuery, Glimpse, S
 from shared.aggregates import OUTBOX_INDEX, Aggregates, Save
 from shared.documents import Codec
 from shared.events import CaseState
-from shared.mongo import Document, IndexModel, Regex, reaching
+from shared.mongo import Document, IndexModel, Regex, UpdateOne, reaching, write_unordered
 
 CASE_INDEXES = (
     OUTBOX_INDEX,
@@ -165,15 +165,28 @@ class MongoCases:
         wanted: Document = {"_id": {"$gt": case_id}, **_OPEN}
         found = self._aggregates.collection.find(wanted, {"outbox": 0, "applied": 0}).sort("_id", 1).limit(limit)
         with reaching():
-            return [case_of(document) async for document in found]
+            documents = await found.to_list(None)
+            # A version from before the queues moves a case and leaves its places, while both run side by side.
+            await self._place([one for one in documents if one.get("queues") != queues_of(case_of(one))])
+        return [case_of(document) for document in documents]
 
     async def place_in_queues(self) -> None:
         """Give cases from before the queues their places in them. Each write of a case does so by itself."""
+        unplaced = self._aggregates.collection.find({"queues": None}, {"outbox": 0, "applied": 0})
         with reaching():
-            async for document in self._aggregates.collection.find({"queues": None}, {"outbox": 0, "applied": 0}):
-                same = {"_id": document["_id"], "version": document["version"]}
-                placed = {"queues": queues_of(case_of(document))}
-                await self._aggregates.collection.update_one(same, {"$set": placed})
+            while documents := await unplaced.to_list(AT_ONCE):
+                await self._place(documents)
+
+    async def _place(self, documents: Sequence[Document]) -> None:
+        places = [
+            UpdateOne(
+                {"_id": document["_id"], "version": document["version"]},
+                {"$set": {"queues": queues_of(case_of(document))}},
+            )
+            for document in documents
+        ]
+        if places:
+            await write_unordered(self._aggregates.collection, places)
 
     async def where(self, those: Whereabouts) -> AsyncIterator[Case]:
         """The open cases there, in any order; one that is changed meanwhile may be missing, or come twice."""

@@ -17,7 +17,7 @@ Value = str | int | float | Decimal
 _TOKEN = re.compile(r"\$(\d)|\{\{(PLURAL|GENDER):|\}\}|\|")
 _PLURAL_ORDER = ("zero", "one", "two", "few", "many", "other")
 _MOST_DIGITS = 18
-_GROUPED = 1_000
+_GROUPED = 100
 _EXPLICIT = re.compile(r"(\d+)=(.*)", re.DOTALL)
 
 
@@ -114,7 +114,7 @@ def _fill_part(part: "str | Slot | Choice", values: Sequence[Value], locale: Loc
 def _write(value: Value, locale: Locale) -> str:
     if isinstance(value, str):
         return value
-    # No language groups fewer than four digits, and most numbers of a page have few.
+    # No language groups fewer than three digits, and most numbers of a page have few.
     return str(value) if isinstance(value, int) and 0 <= value < _GROUPED else format_decimal(value, locale=locale)
 
 

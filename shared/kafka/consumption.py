@@ -11,6 +11,7 @@ import time
 from bisect import bisect_right
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from itertools import chain
 from typing import Generic, TypeVar
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
@@ -179,14 +180,19 @@ class Consumption(Generic[T]):
         self._subscriber(self._consume)
         self._most = batch
         self._turn_of: TopicPartition | None = None
-        if self.of_strangers:
-            # FastStream takes from all partitions at once. All turns together would take much memory.
-            self._subscriber.get_msg = self._take_turn  # type: ignore[method-assign]
+        # FastStream sleeps after it has waited in vain. Of strangers, all inboxes at once would take much memory.
+        take = self._take_turn if self.of_strangers else self._take_all
+        self._subscriber.get_msg = take  # type: ignore[method-assign]
 
     @property
     def stopped(self) -> str | None:
         """Why this consumer has stopped itself; None while it consumes."""
         return self._burials.stopped
+
+    async def _take_all(self, consumer: AIOKafkaConsumer) -> tuple[ConsumerRecord, ...]:
+        """What all partitions have, as soon as one has something; nothing if none has for as long as LONGEST_WAIT."""
+        found = await consumer.getmany(timeout_ms=LONGEST_WAIT, max_records=self._most)
+        return tuple(chain.from_iterable(found.values()))
 
     async def _take_turn(self, consumer: AIOKafkaConsumer) -> tuple[ConsumerRecord, ...]:
         """What the next inbox has, in turn; nothing if all are empty."""

@@ -155,7 +155,10 @@ def _cases(
 def _each_case(deliveries: Sequence[Delivery]) -> list[Delivery]:
     """One delivery of each case, its most pressing one, the most pressing case first: more say the same of the case."""
     most_pressing = sorted(deliveries, key=lambda d: (_act_by(d) is None, _due(d), d.code_name or "", d.id))
-    return list({d.case_id: d for d in reversed(most_pressing)}.values())[::-1]
+    found: dict[str, Delivery] = {}
+    for delivery in most_pressing:
+        found.setdefault(delivery.case_id, delivery)
+    return list(found.values())
 
 
 def _case_line(messages: Messages, links: Links, language: str, delivery: Delivery) -> Link:

@@ -214,6 +214,16 @@ async def test_cases_from_before_the_queues_are_placed_in_them(cases: MongoCases
     assert {case.id for case in await cases.queue(unassigned)} == {event.case_id for event in events}
 
 
+async def test_a_case_that_an_earlier_version_has_moved_is_placed_by_the_first_sweep(
+    cases: MongoCases, database: Database
+) -> None:
+    await ReportFollower(cases, POLICY, nobody_named(), Everywhere(), TOKENS).take([reported() for _ in range(3)])
+    await database["cases"].update_many({}, {"$set": {"body": "u4c"}})
+    moved = CaseQuery(("u4c",), OPEN_STATES)
+    assert await cases.queue(moved) == []
+    assert len(await cases.open_after("", 9)) == len(await cases.queue(moved)) == 3
+
+
 async def test_a_search_reads_cases_from_indexes(cases: MongoCases, database: Database) -> None:
     await ReportFollower(cases, POLICY, nobody_named(), Everywhere(), TOKENS).take([reported()])
     document = await database["cases"].find_one({})

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 
@@ -84,3 +85,36 @@ async def test_a_consumer_that_stops_leaves_its_batch_to_the_record() -> None:
     with pytest.raises(asyncio.CancelledError):
         await stopped
     assert sizes(store) == {"reports/0": 1, "cases/0": 1}
+
+
+class Interrupted(CountedRecord):
+    """The first insert into one log meets an outage."""
+
+    away = "reports/0"
+
+    async def insert(self, entries: Sequence[Entry]) -> Clash | None:
+        if any(entry.log == self.away for entry in entries):
+            self.away = ""
+            raise Unavailable("mongodb: away")
+        return await super().insert(entries)
+
+
+async def test_a_log_that_lags_loses_nothing_by_what_happens_to_another_log() -> None:
+    store, asked = Interrupted(), list[tuple[str, int]]()
+    writer = LogWriter(store, ORIGIN, "writer")
+    rewind = lambda topic, _partition, offset: asked.append((topic, offset))  # noqa: E731  # it says what was asked
+    batches = BatchRecorder(Recorder(writer, rewind), pause=0, full=1_000)
+    # The record was restored: Kafka has committed offset 7, and the record has nothing.
+    late = batches.handle(arrivals("cases", 3, 7))
+    await asyncio.gather(batches.handle(arrivals("reports", 2)), late, return_exceptions=True)
+    assert (asked, sizes(store).get("cases/0", 0)) == ([("cases", 0)], 0)
+    await batches.handle(arrivals("cases", 10))
+    assert sizes(store)["cases/0"] == 10
+
+
+async def test_an_error_that_nobody_foresaw_reaches_the_consumer() -> None:
+    batches = recorder(CountedRecord())
+    broken = [replace(arrivals("cases", 1)[0], leaf=None)]  # type: ignore[arg-type]  # what no consumer hands in
+    with pytest.raises(AttributeError):
+        await batches.handle(broken)
+    await batches.handle(arrivals("cases", 1))
