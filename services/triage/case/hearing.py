@@ -9,6 +9,8 @@ from services.triage.case.values import Question
 from shared.events import DecisionProposed, InformationRequested
 from shared.policy import Hearing, Policy
 
+_ASKED, _PROPOSED = InformationRequested.name, DecisionProposed.name
+
 ProposalStep = Literal["hear", "await-hearing", "decide-proposed", "vote"]
 
 
@@ -29,7 +31,7 @@ def hears_reporter(case: Case, outcome: str, policy: Policy) -> bool:
 
 def put_to_reporter(case: Case) -> Question | None:
     """The question by which what is proposed was put to the reporter: the first one since the proposal."""
-    asked = case.since(InformationRequested.name, DecisionProposed.name) if case.proposal else 0
+    asked = case.since(_ASKED, _PROPOSED) if case.proposal else 0
     return case.questions[-asked] if asked else None
 
 
