@@ -11,6 +11,7 @@ from services.triage.case.tokens import NamedIn, Tokens
 from services.triage.stored import StoredCase
 from shared.parties import Parties
 from shared.problems import Unavailable
+from shared.times import now
 
 
 class Cases(Protocol):
@@ -49,7 +50,7 @@ class Sight:
         return {
             case.id: names[case.id].union(
                 self._tokens.shut_out(case, [person]),
-                *(self._tokens.shut_out(other, [person]).union(other.recused) for other in merged.get(case.id, ())),
+                *(self._tokens.shut_out(other, [person]).union(_recused(other)) for other in merged.get(case.id, ())),
             )
             for case in cases
             if case.id in names
@@ -78,6 +79,12 @@ class Sight:
                     *(known.get(other.id, frozenset()).union(other.parties) for other in others)
                 )
         return found
+
+
+def _recused(case: Case) -> Iterable[str]:
+    """Who is recused from a case: a merged one has no timers, so what nobody confirmed there lapses here."""
+    lapsed = {one.person for one in case.recusals if one.confirm_by is not None and one.confirm_by <= now()}
+    return (person for person in case.recused if person not in lapsed)
 
 
 def _known(found: frozenset[str] | None) -> frozenset[str]:

@@ -4,13 +4,13 @@ from datetime import date, datetime
 
 from services.triage.case.case import NEVER, RESPONDENT, Case
 from services.triage.case.values import Agreement, Measure, Step, end_of
-from shared.events import CaseState, CaseUnwatched, CaseWatched, CheckInKept, CheckInsEnded
+from shared.events import CaseState, CaseUnwatched, CaseWatched, CheckInKept, CheckInsEnded, ConsentGiven, FollowUpBegun
 from shared.times import parse_day
 
 CHECKED_IN = frozenset({CaseState.DECIDED, CaseState.FOLLOWING_UP, CaseState.CLOSED})
 """The states in which handlers note whether an agreement is kept."""
 _UNCERTAIN = ("unknown", "partly")
-_NO_WORK = frozenset({CaseWatched.name, CaseUnwatched.name, CheckInsEnded.name})
+_NO_WORK = frozenset({CaseWatched.name, CaseUnwatched.name, CheckInsEnded.name, ConsentGiven.name})
 
 
 def is_answered(case: Case) -> bool:
@@ -21,8 +21,9 @@ def is_answered(case: Case) -> bool:
 
 
 def _says_nothing(step: Step) -> bool:
-    """Whether nobody did or wrote anything in this step: no work, or a reporter who only wants to be asked no more."""
-    return step.fact in _NO_WORK or (step.fact == CheckInKept.name and step.detail == "declined")
+    """Whether nobody did or wrote anything in this step: no work, or a reporter who only says whether to be asked."""
+    begun = step.fact == FollowUpBegun.name and step.role == "reporter"
+    return step.fact in _NO_WORK or begun or (step.fact == CheckInKept.name and step.detail == "declined")
 
 
 def is_to_check(agreement: Agreement) -> bool:

@@ -25,7 +25,7 @@ def follow_asks(
 
 def _waiting_since(case: Case, facts: Sequence[CaseFact], now: datetime) -> datetime | None:
     """Since when (UTC-aware) the oldest request waits that has no answer after these facts; None: none waits."""
-    waiting = {ask.id: ask.at for ask in case.open_recusal_asks}
+    waiting = {ask.id: ask.since or ask.at for ask in case.open_recusal_asks}
     for fact in facts:
         match fact:
             case RecusalAsked():

@@ -260,8 +260,11 @@ def _attend(case: Case, people: People, recused: frozenset[str], policy: Policy,
 
 
 def _answers(case: Case, body: str, people: People, recused: frozenset[str], policy: Policy, now: datetime) -> bool:
-    """Whether a person of this body can answer the party who asks for a recusal, if one does. Nothing urgent waits."""
-    if not case.open_recusal_asks or case.is_urgent:
+    """Whether a person of this body can answer the reporter who asks for a recusal, if one does. Nothing urgent waits.
+
+    A respondent who asks moves no case: or the accused would choose who judges.
+    """
+    if case.is_urgent or all(ask.party != "reporter" for ask in case.open_recusal_asks):
         return True
     about, took_part = _about(body, case.community, people, policy, recused), had_part(case)
     return any(

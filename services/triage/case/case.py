@@ -208,8 +208,9 @@ class Case:
         return tuple(ask for ask in self.recusal_asks if ask.answer is None)
 
     def granted_by(self, person: str) -> bool:
-        """Whether what parties asked for may have been granted by the recusal of this person: it holds for good."""
-        return any(one.person == person and one.confirm_by is None for one in self.recusals)
+        """Whether the recusal of this person granted what parties asked for: on their ground, or as the last one."""
+        lasting = {one.person: one.ground for one in self.recusals if one.confirm_by is None}
+        return person in lasting and (lasting[person] == "asked_by_party" or len(lasting) == 1)
 
     @property
     def appeal(self) -> Appeal | None:
@@ -305,9 +306,13 @@ class Case:
 
     @property
     def awaits_until(self) -> datetime | None:
-        """Until when (UTC-aware) it waits for the answer to its last question; None where it does not wait."""
+        """Until when (UTC-aware) it waits for the answer to its last question; None where it does not wait.
+
+        Nor where it is urgent and a clock runs on: to go on with it would keep that clock, although nobody acts.
+        """
         waits = self.state is CaseState.AWAITING_INFORMATION and self.questions
-        return self.questions[-1].answer_by if waits else None
+        is_pressed = self.is_urgent and any(deadline.is_running for deadline in self.deadlines)
+        return self.questions[-1].answer_by if waits and not is_pressed else None
 
     def going_on(self, before: CaseState) -> CaseState:
         """The state in which the case goes on that had this one.

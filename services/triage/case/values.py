@@ -307,7 +307,8 @@ class RecusalAsk:
     """That a direct party asked, at a UTC-aware time, that a person does not handle the case. The vault has the words.
 
     `respondent`: the token of the respondent who did. `answer`: granted or refused, by the person `by` (a reference);
-    None while it waits. `told_id`: the vault has the words of the answer.
+    None while it waits. `told_id`: the vault has the words of the answer. `since`: from when on (UTC-aware) it waits
+    again, because what granted it was taken back.
     """
 
     id: str
@@ -317,6 +318,7 @@ class RecusalAsk:
     answer: str | None = None
     told_id: str | None = None
     by: str | None = None
+    since: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -82,7 +82,9 @@ class Search:
             one.id for one in self._policy.communities.values() if sought in fold(one.name) or sought == fold(one.id)
         ]
         meant = [code for code, name in categories if sought in fold(name) or sought == fold(code)]
-        reporting, unasked = await self._reporting(principal, text)
+        # What is a code name, a place or a category is no name of a person, and stands in no record of names.
+        is_name = not (seen or communities or meant)
+        reporting, unasked = await self._reporting(principal, text) if is_name else ([], False)
         opened = await self._candidates(principal) if words else []
         contents, away = await self._open(principal, opened)
         return Found(

@@ -2,14 +2,19 @@
 
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
+from services.triage.case.values import Recusal
+from services.triage.sight import Sight
 from shared.access.principal import Principal
 from shared.events import Event, ReportParties
 from shared.problems import Unavailable
+from shared.times import now
+from tests.fakes.memory_parties import nobody_named
 from tests.support.people import bearer
-from tests.support.triage_rig import ALICE, COLLEAGUE, Rig, from_intake, make_rig, reported
+from tests.support.triage_rig import ALICE, COLLEAGUE, TOKENS, Rig, from_intake, make_rig, reported
 
 NAMED = replace(ALICE, ref="person:4a3ed00000000000", pseudonyms=frozenset({"4" * 32}))
 
@@ -117,3 +122,17 @@ async def test_a_case_from_before_hides_by_the_names_in_it(rig: Rig) -> None:
     assert not case.parties_apart
     assert (await rig.http.get(f"/v1/cases/{case.id}", headers=bearer(NAMED))).status_code == 404
     assert (await rig.http.get(f"/v1/cases/{case.id}", headers=bearer(ALICE))).status_code == 200
+
+
+@pytest.mark.parametrize(("left", "shut_out"), [(None, True), (1, True), (-1, False)])
+async def test_what_nobody_confirmed_in_a_merged_case_hides_the_survivor_no_longer(
+    rig: Rig, left: int | None, shut_out: bool
+) -> None:
+    part, survivor = await rig.open(), await rig.open()
+    until = now() + timedelta(hours=left) if left else None
+    recusal = Recusal(COLLEAGUE.ref, ALICE.ref, "responder", "involved", until)
+    stored = rig.cases.stored[part.id]
+    rig.cases.stored[part.id] = replace(stored, case=replace(part, recused=(COLLEAGUE.ref,), recusals=(recusal,)))
+    whole = replace(survivor, absorbed=(TOKENS.ref_of(survivor.id, part.id),))
+    names = await Sight(nobody_named(), TOKENS, rig.cases).shut_out_of(whole, ALICE.ref)
+    assert (COLLEAGUE.ref in names) is shut_out

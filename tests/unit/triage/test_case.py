@@ -648,8 +648,8 @@ class Life(RuleBasedStateMachine):
         if case.state is CaseState.AWAITING_INFORMATION:
             assert case.reachable
             assert not all(question.answers for question in case.questions)
-            assert case.awaits_until
-            assert (wakes_at(case) or case.awaits_until) <= case.awaits_until
+            assert case.awaits_until or (case.is_urgent and any(one.is_running for one in case.deadlines))
+            assert not case.awaits_until or (wakes_at(case) or case.awaits_until) <= case.awaits_until
 
     @invariant()
     def no_clock_runs_that_stands_still_while_the_case_waits(self) -> None:

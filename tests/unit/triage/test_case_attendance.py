@@ -124,6 +124,15 @@ def test_where_everybody_had_a_part_the_stand_in_answers_a_party_and_the_case_co
     assert (names_of(events)[-1], answered.body) == ("case.passed_on", "enwiki_arbcom")
 
 
+def test_a_respondent_who_asks_for_a_recusal_moves_no_case() -> None:
+    two = (ANN, BEN, UMA, ULI, OLA)
+    case, _ = opened(*two)
+    for one in (ANN, BEN):
+        case, _ = given_to(case, Assign(one.ref), *two)
+    asked, events = given_to(case, replace(ASK, party="respondent", respondent="7" * 32), *two)
+    assert (asked.body, "case.passed_on" in names_of(events)) == (case.body, False)
+
+
 @pytest.mark.parametrize(
     ("others", "lane"),
     [((CAT,), "standard"), ((CORA,), "standard"), ((), "standard"), ((UMA,), "emergency")],

@@ -6,6 +6,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
+from services.triage.case.afterwards import is_answered
 from services.triage.case.case import Case
 from services.triage.case.commands.check_ins import CheckIn, ReceiveCheckIn, ReceiveConsent
 from services.triage.case.commands.command import Command, Words
@@ -258,6 +259,7 @@ def test_a_second_follow_up_from_before_takes_the_numbers_of_the_first() -> None
 
 def test_what_the_reporter_says_of_being_asked_again_holds_for_its_handlers() -> None:
     agreed, events = after(decided(), ReceiveConsent("yes"), ReceiveConsent("yes"))
+    assert not is_answered(agreed)
     assert [event.fact.name for event in events] == ["case.consent_given"]
     assert FollowUp.chosen(agreed) == {"consent": "yes"}
     with pytest.raises(FieldsRefused, match="consent_given"):

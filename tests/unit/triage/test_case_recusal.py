@@ -149,6 +149,24 @@ def test_what_a_recusal_on_another_ground_granted_waits_again_once_it_is_taken_b
     assert [ask.id for ask in case.open_recusal_asks] == [ASK]
 
 
+def test_what_one_recusal_granted_does_not_wait_again_for_the_end_of_another() -> None:
+    case, _ = after(asked(), Recuse("asked_by_party", BEN.ref, ANN))
+    case, _ = after(case, Confirm(BEN.ref, CAT))
+    case, _ = after(case, Recuse("involved", CAT.ref, ANN))
+    case, _ = after(case, Confirm(CAT.ref, CORA))
+    case, _ = after(case, Withdraw(CAT.ref, "mistaken", CORA))
+    assert case.open_recusal_asks == ()
+
+
+def test_what_waits_again_has_its_time_anew_also_after_another_answer() -> None:
+    case, _ = after(asked(), Recuse("asked_by_party", BEN.ref, ANN))
+    case, _ = after(case, Confirm(BEN.ref, CAT))
+    case, _ = after(case, ReceiveRecusalAsk("2" + ASK[1:], "respondent", TOKEN), AT + 20 * DAY)
+    case, _ = after(case, Withdraw(BEN.ref, "mistaken", CORA), AT + 30 * DAY)
+    case, _ = after(case, AnswerRecusal("2" + ASK[1:], "refused", Words("w1"), ANN), AT + 31 * DAY)
+    assert clock_of(case) == (35 * DAY, None)
+
+
 def test_who_steps_back_grants_nothing_and_a_person_without_a_part_answers() -> None:
     waiting = asked()
     granted = AnswerRecusal(ASK, "granted", Words("w1"), ANN)

@@ -176,6 +176,13 @@ def test_a_snooze_until_an_answer_ends_where_no_answer_can_come() -> None:
     assert after(LoseReporter(), case=case).snooze is None
 
 
+def test_no_answer_that_does_not_come_keeps_the_clock_of_an_emergency() -> None:
+    case = after(*MINE, ASK, SetFlags(("physical_violence",), None, ALICE), **REACHED)
+    running = [one.name for one in case.deadlines if one.is_running]
+    assert (case.is_urgent, case.awaits_until, "emergency_action" in running) == (True, None, True)
+    assert "deadline.met emergency_action" not in told(case, Wake(), AT + 20 * DAY)
+
+
 def test_a_case_goes_on_by_itself_where_no_answer_comes_in_the_time_of_the_policy() -> None:
     case = after(*MINE, ASK, Snooze(None, ALICE), **REACHED)
     assert (case.next_due, case.awaits_until, wakes_at(case)) == (None, AT + 14 * DAY, AT + 14 * DAY)
