@@ -103,6 +103,7 @@ class Walk:
         raise AssertionError(f"the keyboard does not reach {wanted}")
 
 
+@pytest.mark.slow
 async def test_an_insult_goes_from_the_form_to_the_follow_up_by_keyboard_alone_on_a_phone(browser: Browser) -> None:
     cast = Cast({"people": {"Mara": {"of": ["enwiki_arbcom"]}, "Nils": {"of": ["enwiki_arbcom"]}}})
     async with telling(cast, PHONE, "insult") as walk:
