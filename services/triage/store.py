@@ -1,7 +1,7 @@
 """Cases in MongoDB: one document each, with its outbox; one bulk write a batch."""
 
 import re
-from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -14,6 +14,7 @@ from services.triage.stored import MOST_NOTED, CaseChange, CaseQuery, Glimpse, S
 from shared.aggregates import OUTBOX_INDEX, Aggregates, Save
 from shared.documents import Codec
 from shared.events import CaseState
+from shared.mongo import Collection as MongoCollection
 from shared.mongo import Document, IndexModel, Regex, UpdateOne, reaching, write_unordered
 
 CASE_INDEXES = (
@@ -166,27 +167,16 @@ class MongoCases:
         found = self._aggregates.collection.find(wanted, {"outbox": 0, "applied": 0}).sort("_id", 1).limit(limit)
         with reaching():
             documents = await found.to_list(None)
+            cases = [case_of(document) for document in documents]
             # A version from before the queues moves a case and leaves its places, while both run side by side.
-            await self._place([one for one in documents if one.get("queues") != queues_of(case_of(one))])
-        return [case_of(document) for document in documents]
+            due = [(document, {"queues": queues_of(case)}) for document, case in zip(documents, cases, strict=True)]
+            moved = [(document, fields) for document, fields in due if document.get("queues") != fields["queues"]]
+            await _place(self._aggregates.collection, moved)
+        return cases
 
     async def place_in_queues(self) -> None:
         """Give cases from before the queues their places in them. Each write of a case does so by itself."""
-        unplaced = self._aggregates.collection.find({"queues": None}, {"outbox": 0, "applied": 0})
-        with reaching():
-            while documents := await unplaced.to_list(AT_ONCE):
-                await self._place(documents)
-
-    async def _place(self, documents: Sequence[Document]) -> None:
-        places = [
-            UpdateOne(
-                {"_id": document["_id"], "version": document["version"]},
-                {"$set": {"queues": queues_of(case_of(document))}},
-            )
-            for document in documents
-        ]
-        if places:
-            await write_unordered(self._aggregates.collection, places)
+        await place_all(self._aggregates.collection, {"queues": None}, lambda case: {"queues": queues_of(case)})
 
     async def where(self, those: Whereabouts) -> AsyncIterator[Case]:
         """The open cases there, in any order; one that is changed meanwhile may be missing, or come twice."""
@@ -199,6 +189,27 @@ class MongoCases:
         """How many cases are unattended and have not ended."""
         with reaching():
             return await self._aggregates.collection.count_documents({"unattended": True, **_OPEN})
+
+
+async def place_all(cases: MongoCollection, unplaced: Document, fields_of_case: Callable[[Case], Document]) -> None:
+    """Give the cases that `unplaced` finds the fields by which they are found. Raises Unavailable.
+
+    `unplaced`: what only cases from before these fields fit.
+    """
+    found = cases.find(unplaced, {"outbox": 0, "applied": 0})
+    with reaching():
+        while documents := await found.to_list(AT_ONCE):
+            await _place(cases, [(document, fields_of_case(case_of(document))) for document in documents])
+
+
+async def _place(cases: MongoCollection, placed: Sequence[tuple[Document, Document]]) -> None:
+    """Set these fields of these documents, but for those that were written meanwhile and so have their place."""
+    writes = [
+        UpdateOne({"_id": document["_id"], "version": document["version"]}, {"$set": fields})
+        for document, fields in placed
+    ]
+    if writes:
+        await write_unordered(cases, writes)
 
 
 def called_like(names: Sequence[str], bodies: Collection[str]) -> Document:

@@ -32,7 +32,6 @@ def _waiting_since(case: Case, facts: Sequence[CaseFact], now: datetime) -> date
                 waiting[fact.ask_id] = now
             case RecusalAnswered():
                 waiting.pop(fact.ask_id, None)
-            case RecusalWithdrawn() if case.granted_by(fact.person):
-                # What was granted waits again from now on.
-                waiting |= {ask.id: now for ask in case.recusal_asks if ask.answer == "granted"}
+            case RecusalWithdrawn():
+                waiting |= {ask.id: now for ask in case.granted_by(fact.person)}
     return min(waiting.values(), default=None)

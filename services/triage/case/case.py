@@ -207,10 +207,14 @@ class Case:
         """What parties asked for, and nobody has answered yet."""
         return tuple(ask for ask in self.recusal_asks if ask.answer is None)
 
-    def granted_by(self, person: str) -> bool:
-        """Whether the recusal of this person granted what parties asked for: on their ground, or as the last one."""
+    def granted_by(self, person: str) -> tuple[RecusalAsk, ...]:
+        """What parties asked for and the recusal of this person granted: on their ground, or as the last one.
+
+        It waits for an answer again once that recusal is taken back.
+        """
         lasting = {one.person: one.ground for one in self.recusals if one.confirm_by is None}
-        return person in lasting and (lasting[person] == "asked_by_party" or len(lasting) == 1)
+        grants = person in lasting and (lasting[person] == "asked_by_party" or len(lasting) == 1)
+        return tuple(ask for ask in self.recusal_asks if grants and ask.answer == "granted")
 
     @property
     def appeal(self) -> Appeal | None:

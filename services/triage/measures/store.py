@@ -5,7 +5,7 @@ from typing import Protocol
 
 from services.triage.case.case import Case
 from services.triage.case.in_force import InForcePlace, fields_of
-from services.triage.store import case_of
+from services.triage.store import case_of, place_all
 from shared.mongo import Collection, Document, IndexModel, reaching
 
 IN_FORCE_INDEXES = (
@@ -62,10 +62,7 @@ class MongoMeasures:
     async def place_measures(self) -> None:
         """Give cases from before the register their place in it. Each write of a case does so by itself."""
         unplaced: Document = {"measures.id": {"$gt": ""}, "in_force_until": {"$exists": False}}
-        with reaching():
-            async for document in self._cases.find(unplaced, _CASE):
-                same = {"_id": document["_id"], "version": document["version"]}
-                await self._cases.update_one(same, {"$set": fields_of(case_of(document))})
+        await place_all(self._cases, unplaced, fields_of)
 
 
 def in_force_of(query: InForceQuery) -> Document:

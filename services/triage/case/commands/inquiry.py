@@ -37,8 +37,7 @@ class Ask(Command):
 
     def faults(self, case: Case, policy: Policy, now: datetime) -> Iterable[FieldError]:
         """A reporter that nothing reaches: the case would wait for an answer that nobody can give."""
-        if not self.applies(case):
-            yield FieldError("/question", "unreachable", "The reporter has neither an address nor a receipt.")
+        return _unreached(case, "/question")
 
     def decide(self, case: Case, state: CaseState, policy: Policy, now: datetime) -> list[CaseFact]:
         """The question. By the first one behind a proposal the reporter hears of it, where the policy wants that."""
@@ -68,8 +67,7 @@ class Tell(Command):
 
     def faults(self, case: Case, policy: Policy, now: datetime) -> Iterable[FieldError]:
         """Nobody could read it, and so it would keep no clock in truth."""
-        if not case.reachable:
-            yield FieldError("/message", "unreachable", "The reporter has neither an address nor a receipt.")
+        return _unreached(case, "/message")
 
     def decide(self, case: Case, state: CaseState, policy: Policy, now: datetime) -> list[CaseFact]:
         """The message."""
@@ -144,3 +142,8 @@ class TakeAnswer(Command):
                 previous=case.state, state=state, question_id=self.question, answer_id=self.answer_given.id
             )
         ]
+
+
+def _unreached(case: Case, pointer: str) -> list[FieldError]:
+    unreachable = FieldError(pointer, "unreachable", "The reporter has neither an address nor a receipt.")
+    return [] if case.reachable else [unreachable]

@@ -52,11 +52,9 @@ def _ended(case: Case, fact: RecusalWithdrawn | RecusalLapsed, _event: Event) ->
 
 
 def _withdrawn(case: Case, fact: RecusalWithdrawn, event: Event) -> Fields:
-    # What two people had granted a party waits for an answer again.
-    asks = tuple(
-        replace(ask, answer=None, since=event.time) if ask.answer == "granted" else ask for ask in case.recusal_asks
-    )
-    return {**_ended(case, fact, event), **({"recusal_asks": asks} if case.granted_by(fact.person) else {})}
+    again = case.granted_by(fact.person)
+    asks = (replace(ask, answer=None, since=event.time) if ask in again else ask for ask in case.recusal_asks)
+    return {**_ended(case, fact, event), **({"recusal_asks": tuple(asks)} if again else {})}
 
 
 def _asked(case: Case, fact: RecusalAsked, event: Event) -> Fields:
