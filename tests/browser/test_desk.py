@@ -266,6 +266,8 @@ async def test_an_open_page_hears_of_a_change_and_of_who_else_looks(rig: Rig, br
     assert not await violations(page)
     await changed.get_by_role("link", name="Load the page again").click()
     await expect(page.get_by_text("has just changed this case.")).to_be_hidden()
+    # Who else looks comes by the stream of the page that was loaded again: so that is open.
+    await expect(page.get_by_text(f"Also looking at this case now: {person_name(COLLEAGUE.ref)}")).to_be_visible()
     # Nobody goes on reading a case from which another person recuses them, and what was typed stays on the page.
     await rig.order(case, "recuse", {"person": ALICE.ref, "ground": "related"}, COLLEAGUE)
     await expect(page.get_by_text("You cannot see this case any more.")).to_be_visible()
