@@ -685,6 +685,8 @@ def bodies_for(case: Case, event: Event) -> Collection[str]:
     return {case.body or ""} if isinstance(event.fact, CaseDecided | AppealDecided) else case.bodies
 
 
+# The plugin marks only what has @given: without this mark `make fuzz` would leave the walks out.
+@pytest.mark.hypothesis
 @pytest.mark.parametrize("wish", FORMS)
 def test_whatever_is_done_to_a_case_its_promises_hold(wish: str) -> None:
     carried_out = Counter[str]()
