@@ -5,7 +5,7 @@ import sys
 
 from benchmarks.results import Result, show, write
 
-NAMES = ("start", "intake", "way", "guessing", "gate", "sustained", "baseline", "triage")
+NAMES = ("start", "intake", "way", "guessing", "gate", "sustained", "flat", "baseline", "triage")
 
 
 def main() -> int:

@@ -58,6 +58,8 @@ class Carrying:
         self._url = f"{system.url('intake')}/v1/reports"
         self._system = system
         self._sent = self._accepted = self._contacts = 0
+        self._earlier = self._counts.recorded()
+        """What the record held before; the services count mails from their own start on."""
         self.before = costs_of(system)
         """What it had cost when the reports carried last began."""
 
@@ -79,12 +81,14 @@ class Carrying:
 
     def lost(self) -> int:
         """Reports that were refused, or accepted and are not in the record."""
-        return self._sent - self._counts.recorded()["reports"]
+        return self._sent - self._recorded("reports")
+
+    def _recorded(self, topic: str) -> int:
+        return self._counts.recorded().get(topic, 0) - self._earlier.get(topic, 0)
 
     def _all_arrived(self) -> bool:
-        recorded = self._counts.recorded()
         # Every report makes one event on reports, and its case three at its opening.
-        there = recorded.get("reports", 0) >= self._accepted and recorded.get("cases", 0) >= 3 * self._accepted
+        there = self._recorded("reports") >= self._accepted and self._recorded("cases") >= 3 * self._accepted
         return there and self._counts.acknowledged() >= self._contacts
 
 
