@@ -23,7 +23,10 @@ PATIENCE = 1.0
 """Seconds that a consumer waits within a batch; after that, Kafka delivers the batch again."""
 STEP = 0.01
 """Seconds before the second look; each later look waits twice as long."""
-INDEXES = (IndexModel([("partition", 1), ("offset", -1)], name="place"),)
+INDEXES = (
+    IndexModel([("partition", 1), ("offset", -1)], name="place"),
+    IndexModel([("follows", 1)], name="follows", partialFilterExpression={"follows": {"$gt": ""}}),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +59,11 @@ class PartiesStore(PartiesCopy, Protocol):
         ...
 
     async def followed(self, case_ids: Iterable[str]) -> dict[str, str]:
-        """Of those of the cases that tell of bad treatment for an earlier report, the case of that report."""
+        """Of those of the cases that came of an earlier report, the case of that report."""
+        ...
+
+    async def following(self, case_ids: Iterable[str]) -> dict[str, str]:
+        """The cases that came of the reports of these ones, each with the one of these."""
         ...
 
     async def told_from(self, places: Mapping[int, int]) -> set[str]:
@@ -79,6 +86,12 @@ class MongoParties:
     async def followed(self, case_ids: Iterable[str]) -> dict[str, str]:
         """See PartiesStore."""
         found = self.collection.find({"_id": {"$in": list(case_ids)}, "follows": {"$ne": None}}, {"follows": 1})
+        with reaching():
+            return {document["_id"]: document["follows"] async for document in found}
+
+    async def following(self, case_ids: Iterable[str]) -> dict[str, str]:
+        """See PartiesStore."""
+        found = self.collection.find(came_of(case_ids), {"follows": 1})
         with reaching():
             return {document["_id"]: document["follows"] async for document in found}
 
@@ -112,6 +125,12 @@ class MongoParties:
             return {document["_id"] async for document in found}
 
 
+def came_of(case_ids: Iterable[str]) -> Document:
+    """What MongoDB is asked for: the cases that came of the reports of these ones."""
+    # Without the range it does not see that the index has all of them.
+    return {"follows": {"$in": list(case_ids), "$gt": ""}}
+
+
 async def places_of(collection: Collection) -> dict[int, int]:
     """The offset after the last record that is kept in the collection, which has INDEXES, by partition."""
     last: list[Document] = [
@@ -134,8 +153,12 @@ class Parties:
         return await self.store.load(case_ids) if case_ids else {}
 
     async def followed(self, case_ids: AbstractSet[str]) -> dict[str, str]:
-        """Of those of the cases that tell of bad treatment for an earlier report, the case of that report."""
+        """Of those of the cases that came of an earlier report, the case of that report."""
         return await self.store.followed(case_ids) if case_ids else {}
+
+    async def following(self, case_ids: AbstractSet[str]) -> dict[str, str]:
+        """The cases that came of the reports of these ones, each with the one of these."""
+        return await self.store.following(case_ids) if case_ids else {}
 
     async def places(self) -> dict[int, int]:
         """The offset after the last record that was kept, by partition."""

@@ -21,6 +21,7 @@ from services.triage.case.parts import asks_for
 from services.triage.case.tokens import Tokens
 from services.triage.case.values import Note
 from services.triage.case.voting import Tally, count_votes
+from services.triage.following import Following
 from services.triage.merged import follow, to_follow
 from services.triage.notes import notes_for, without_hidden_notes
 from services.triage.others import Beside, Others
@@ -95,6 +96,7 @@ class Desk:
         self._tokens = tokens
         self._patterns = patterns
         self._others = Others(cases, sight, policy, tokens, clock)
+        self._following = Following(cases, sight, staffing, tokens, policy, clock)
         self._clock = clock
         self.policy = policy
 
@@ -175,6 +177,7 @@ class Desk:
             raise NotFound
         digest = self._digest(request)
         result: tuple[str, CommandResult] | None = None
+        repeated: list[Case] = []
         other_id = await self._others.named_in(form, request.values)
 
         async def decide(found: Mapping[str, StoredCase]) -> Sequence[CaseChange]:
@@ -183,6 +186,7 @@ class Desk:
             # Also where the right to the command has ended with it. No other person has this cause.
             if request.cause in stored.applied:
                 result = "repeated", self._repeated(stored, request, digest)
+                repeated.append(stored.case)
                 return []
             resource = resource_of(stored.case, self.policy, asked=form.kind.by_asked)
             permit = demand(principal, form.action, resource, self._clock())
@@ -228,6 +232,8 @@ class Desk:
         for done in written:
             count_passed_on(done, self.policy)
         await follow(to_follow(written), self._cases, self._tokens, self.policy, self._clock)
+        # The process may have ended here the first time.
+        await self._following.after([*repeated, *(done.case for done in written)])
         assert result is not None  # noqa: S101  # `decide` has set it, or raised
         # The store takes two requests of one id that come at once for one, and may have written the other one.
         if written and (stored := (await self._cases.load([case_id])).get(case_id)):

@@ -24,7 +24,7 @@ class Sight:
     """What the desk and the queue need to know of a case before they show it."""
 
     def __init__(self, parties: Parties, tokens: Tokens, cases: Cases) -> None:
-        self._parties = parties
+        self.parties = parties
         self._tokens = tokens
         self._cases = cases
 
@@ -64,7 +64,7 @@ class Sight:
             if refs:
                 wanted[case.id] = [i for ref in refs if (i := self._tokens.case_meant(case.id, ref))]
         others = await self._cases.load({i for ids in wanted.values() for i in ids}) if wanted else {}
-        known = await self._parties.load({*(case.id for case in cases), *others})
+        known = await self.parties.load({*(case.id for case in cases), *others})
         return known, {one: [others[i].case for i in ids if i in others] for one, ids in wanted.items()}
 
     @staticmethod

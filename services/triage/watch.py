@@ -19,6 +19,7 @@ from services.triage.case.commands.waking import Wake
 from services.triage.case.standing import Standing, Whereabouts, moved, reached, standing
 from services.triage.case.timers.table import wakes_at
 from services.triage.case.tokens import Tokens
+from services.triage.following import Following
 from services.triage.merged import follow, to_follow
 from services.triage.own_steps import own_step
 from services.triage.sight import Sight
@@ -118,6 +119,7 @@ class CaseWatch:
         self._policy = policy
         self._tokens = tokens
         self._sight = Sight(parties, tokens, cases)
+        self._following = Following(cases, self._sight, staffing, tokens, policy, clock)
         self._every = every
         self._clock = clock
         self._sleep = sleep
@@ -227,6 +229,7 @@ class CaseWatch:
         changed += await follow(
             (case for case in batch if case.absorbed), self._cases, self._tokens, self._policy, self._clock
         )
+        changed += await self._following.judge(batch)
         everybody = People(staff)
         known = [(c, self._tokens.people(c, everybody, named.get(c.id, _NAMES))) for c in batch if _is_known(c, named)]
         due = [case.id for case, people in known if attend(case, people, self._policy, at)]

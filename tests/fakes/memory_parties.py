@@ -23,6 +23,11 @@ class MemoryParties:
         self._reach()
         return {i: first for i in case_ids if i in self.told and (first := self.told[i].fact.follows)}
 
+    async def following(self, case_ids: Iterable[str]) -> dict[str, str]:
+        self._reach()
+        firsts = {i: one.fact.follows for i, one in self.told.items() if one.fact.follows}
+        return {i: first for i, first in firsts.items() if first in set(case_ids)}
+
     async def keep(self, told: Sequence[PartiesEvent]) -> None:
         self._reach()
         for one in told:

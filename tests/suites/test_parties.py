@@ -10,7 +10,7 @@ from shared.events import Actor, Draft, ReportParties, encode, stamp
 from shared.ids import case_id_of
 from shared.kafka.records import Record
 from shared.mongo import Database
-from shared.parties import Parties, PartiesEvent, PartiesFollower, PartiesStore, decode_parties
+from shared.parties import Parties, PartiesEvent, PartiesFollower, PartiesStore, came_of, decode_parties
 from shared.problems import Unavailable
 from tests.fakes.memory_parties import MemoryParties
 from tests.support.stores import mongo_parties
@@ -61,11 +61,24 @@ class TestParties:
         left = {"person:0000000000000001", "5" * 32}
         assert await store.load([case_id_of("a")]) == {case_id_of("a"): left}
 
-    async def test_a_copy_knows_for_which_case_a_reporter_was_treated_badly(self, store: PartiesStore) -> None:
+    async def test_a_copy_knows_which_case_came_of_the_report_of_which(self, store: PartiesStore) -> None:
         await store.keep([told("a", 0, follows="the first"), told("b", 1)])
         assert await store.followed([case_id_of("a"), case_id_of("b"), "unknown"]) == {case_id_of("a"): "the first"}
+        firsts = ["the first", case_id_of("a")]
+        assert await store.following(firsts) == {case_id_of("a"): "the first"}
         await store.keep([told("a", 2)])
         assert await store.followed([case_id_of("a")]) == {}
+        assert await store.following(firsts) == {}
+
+    async def test_an_index_leads_to_the_cases_that_came_of_a_report(
+        self, store: PartiesStore, database: Database | None
+    ) -> None:
+        if database is None:
+            return
+        await store.keep([told(f"r{n}", 0, **({"follows": f"f{n}"} if n % 9 == 0 else {})) for n in range(40)])
+        plan = await database["parties"].find(came_of(["f0", "f9", "none"])).explain()
+        assert "'indexName': 'follows'" in str(plan["queryPlanner"]["winningPlan"])
+        assert plan["executionStats"]["totalDocsExamined"] == 2
 
     async def test_a_copy_says_how_far_it_has_read_each_partition(self, store: PartiesStore) -> None:
         assert await store.places() == {}

@@ -112,6 +112,8 @@ TRANSITIONS: Mapping[str, Ways] = {
     "withdraw": _ANY,
     "receive_recusal_ask": {**_ANY, CaseState.MERGED: CaseState.MERGED},
     "answer_recusal": _ANY,
+    # A merged case hides its survivor from those who are recused from it.
+    "keep_apart": {**_ANY, CaseState.MERGED: CaseState.MERGED},
     "clear": _ANY,
     "link": _ANY,
     "unlink": _ANY,

@@ -4,11 +4,16 @@ from services.triage.case.case import Case
 from shared.events import TAKES_PART, CaseAssigned
 
 
+def took_part(case: Case) -> frozenset[str]:
+    """The people (references) who took part in a decision, or took or reviewed a measure."""
+    deciding = {step.actor for step in case.history if step.fact in TAKES_PART}
+    return frozenset({*deciding, *(measure.by for measure in case.measures)})
+
+
 def had_part(case: Case) -> frozenset[str]:
-    """The people (references) who had this case at any time, took part in a decision, or took or reviewed a measure."""
+    """The people (references) who had this case at any time, and those who `took_part`."""
     given = {step.detail for step in case.history if step.fact == CaseAssigned.name and step.detail}
-    took_part = {step.actor for step in case.history if step.fact in TAKES_PART}
-    return frozenset({*given, *took_part, *(measure.by for measure in case.measures)})
+    return took_part(case) | given
 
 
 def asks_for(case: Case, person: str, survivor: Case | None = None) -> frozenset[str]:

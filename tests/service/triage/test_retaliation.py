@@ -1,19 +1,22 @@
 """A reporter who was treated badly for a report gets a case with people who did not decide in the first one."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
 from services.triage.case.case import Case
+from services.triage.watch import CaseWatch
 from shared.access.principal import Principal
 from shared.access.roster import Staff
 from shared.events import CaseLinked, Event, ReportParties
 from shared.ids import case_id_of, new_id
+from shared.parties import Parties
+from shared.problems import Unavailable
 from shared.times import now
 from tests.support.people import bearer, responder
-from tests.support.triage_rig import ALICE, POLICY, Rig, from_intake, make_rig, reported
+from tests.support.triage_rig import ALICE, POLICY, TOKENS, Rig, from_intake, make_rig, reported
 
 OTHERS = [responder(f"{name}0{name}0{name}0{name}0", *POLICY.bodies) for name in ("ca", "ce", "ea")]
 
@@ -91,6 +94,66 @@ async def test_the_new_case_is_shut_to_who_voted_against_or_reviewed_an_emergenc
     assert (await rig.order(first, "review_emergency", review, OTHERS[1])).status_code == 200
     case = await opened(rig, rig.cases.stored[first.id].case)
     assert set(case.recused) == {ALICE.ref, OTHERS[0].ref, OTHERS[1].ref}
+
+
+async def remanded(rig: Rig, first: Case) -> None:
+    """The first case is decided anew, by a person who had no part in it."""
+    for command, values, who in (
+        ("appeal", {"party": "reporter", "ground": "facts", "why": "Wrong."}, ALICE),
+        ("claim", None, OTHERS[0]),
+        ("decide_appeal", {"verdict": "remanded", "told": "Look again.", "why": "Look again."}, OTHERS[0]),
+        ("start", None, OTHERS[0]),
+        ("decide", {"outcome": "advice", "reason": "Heard."}, OTHERS[0]),
+    ):
+        answer = await rig.order(first, command, values, who)
+        assert answer.status_code == 200, (command, answer.text)
+
+
+async def test_the_new_case_is_shut_to_who_decides_the_first_one_only_later(rig: Rig) -> None:
+    first = await decided(rig)
+    case = await opened(rig, first)
+    assert (await rig.order(case, "claim", None, OTHERS[0])).status_code == 200
+    await remanded(rig, first)
+    after = rig.cases.stored[case.id].case
+    assert (set(after.recused), after.assignee) == ({ALICE.ref, OTHERS[0].ref}, None)
+    assert {one.confirm_by for one in after.recusals} == {None}
+    assert (await rig.http.get(f"/v1/cases/{case.id}", headers=bearer(OTHERS[0]))).status_code == 404
+    assert (await rig.http.get(f"/v1/cases/{case.id}", headers=bearer(OTHERS[1]))).status_code == 200
+    stored = rig.cases.stored[first.id].case
+    assert stored.links == ()
+    assert (await rig.order(first, "note", {"note": "Done.", "visibility": "body"}, OTHERS[0])).status_code == 200
+    assert rig.cases.stored[case.id].case.seq == after.seq
+
+
+async def test_a_process_that_ends_before_the_new_case_hears_of_it_leaves_it_to_the_next(rig: Rig) -> None:
+    first = await decided(rig)
+    case = await opened(rig, first)
+    told = dict(rig.parties.told)
+    rig.parties.told.pop(case.id)
+    await remanded(rig, first)
+    rig.parties.told.update(told)
+    assert rig.cases.stored[case.id].case.seq == case.seq
+    parties = Parties(rig.parties, patience=0.0)
+    watch = CaseWatch(rig.cases, parties, Body([ALICE, *OTHERS]), POLICY, TOKENS, every=1)
+    assert (await watch.look(), await watch.look()) == (1, 0)
+    assert OTHERS[0].ref in rig.cases.stored[case.id].case.recused
+
+
+async def test_a_repeated_request_makes_up_for_a_new_case_that_was_away(rig: Rig) -> None:
+    first = await decided(rig)
+    case = await opened(rig, first)
+    key = {"idempotency_key": "6f1d7c2e-0000-4000-8000-000000000002"}
+    following = rig.parties.following
+
+    async def fail(_: Iterable[str]) -> dict[str, str]:
+        raise Unavailable("mongodb: away")
+
+    rig.parties.following = fail  # type: ignore[method-assign]  # once
+    said = {"person": OTHERS[1].ref, "ground": "related"}
+    assert (await rig.order(first, "recuse", said, OTHERS[2], **key)).status_code == 503
+    rig.parties.following = following  # type: ignore[method-assign]  # it is back
+    assert (await rig.order(first, "recuse", said, OTHERS[2], **key)).status_code == 200
+    assert OTHERS[1].ref in rig.cases.stored[case.id].case.recused
 
 
 @pytest.mark.parametrize("rig", [0, 1], indirect=True)

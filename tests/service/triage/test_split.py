@@ -65,6 +65,31 @@ async def test_a_person_who_is_recused_from_the_first_is_recused_from_the_new_ca
     assert part.recused == (COLLEAGUE.ref,)
 
 
+async def test_a_recusal_that_is_declared_after_the_split_holds_in_the_part_as_well(rig: Rig) -> None:
+    case = await rig.open()
+    part = await part_of(rig, case, await split(rig, case))
+    said = {"person": COLLEAGUE.ref, "ground": "involved"}
+    assert (await rig.order(case, "recuse", said, ALICE)).status_code == 200
+    assert rig.cases.stored[part.id].case.lapses_at is not None
+    assert (await rig.order(case, "confirm", {"person": COLLEAGUE.ref}, CORA)).status_code == 200
+    (recusal,) = rig.cases.stored[part.id].case.recusals
+    assert (recusal.person, recusal.by, recusal.confirm_by) == (COLLEAGUE.ref, ALICE.ref, None)
+    # Who had a part in the first case has none in the conflict.
+    assert ALICE.ref not in rig.cases.stored[part.id].case.recused
+
+
+async def test_what_a_coordinator_takes_back_in_the_part_does_not_come_again(rig: Rig) -> None:
+    case = await rig.open()
+    part = await part_of(rig, case, await split(rig, case, category=case.category, flags=[]))
+    said = {"person": COLLEAGUE.ref, "ground": "involved"}
+    assert (await rig.order(case, "recuse", said, CORA)).status_code == 200
+    assert rig.cases.stored[part.id].case.recused == (COLLEAGUE.ref,)
+    back = {"person": COLLEAGUE.ref, "withdrawal": "unfounded"}
+    assert (await rig.order(rig.cases.stored[part.id].case, "withdraw", back, CORA)).status_code == 200
+    assert (await rig.order(case, "note", {"note": "Seen.", "visibility": "body"}, ALICE)).status_code == 200
+    assert rig.cases.stored[part.id].case.recused == ()
+
+
 async def test_a_matter_needs_words_and_a_category_that_the_policy_knows(rig: Rig) -> None:
     case = await rig.open()
     refused = await rig.order(case, "split", {"matter": " ", "category": "nonsense", "flags": ["nonsense"]})

@@ -9,7 +9,7 @@ from services.triage.case.attendance import NOBODY, People, but_for_waiting
 from services.triage.case.case import Case, urgency
 from services.triage.case.commands.command import CaseField, Command, Words, WordsField
 from services.triage.case.commands.linking import LINK
-from services.triage.case.commands.recusal import carried, declared_anew
+from services.triage.case.commands.recusal import carried, taken_over
 from services.triage.case.lifecycle import BEFORE_DECISION
 from services.triage.case.values import Deadline, Recusal
 from services.triage.case.voting import may_object
@@ -25,7 +25,6 @@ from shared.events import (
     DeadlinePaused,
     DeadlineSet,
     OutcomeFollowed,
-    RecusalDeclared,
 )
 from shared.policy import Policy
 from shared.problems import FieldError
@@ -103,7 +102,7 @@ class Merge(Command):
             refusers=tuple(sorted(case.refusers)),
         )
         recusals = (one for _, one in carried(case, other, self.people, now) if one)
-        return [absorbed, *_less_left(other, case, policy, now), *_recused(recusals, state, absorbed.assignee)]
+        return [absorbed, *_less_left(other, case, policy, now), *taken_over(recusals, state, absorbed.assignee)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +137,7 @@ class Unmerge(Command):
     def decide(self, case: Case, state: CaseState, policy: Policy, now: datetime) -> list[CaseFact]:
         """It goes on, and the people that the survivor has recused since have nothing to do with it."""
         unmerged = CaseUnmerged(previous=case.state, state=state, other_case=self.other_ref)
-        return [unmerged, *_recused(self._meanwhile(case, now), state, case.assignee)]
+        return [unmerged, *taken_over(self._meanwhile(case, now), state, case.assignee)]
 
     def _meanwhile(self, case: Case, now: datetime) -> Iterator[Recusal]:
         other = self.other
@@ -220,13 +219,3 @@ def _less_left(other: Case, case: Case, policy: Policy, now: datetime) -> Iterat
         left = max(0, (due_at - now) // timedelta(seconds=1))
         if left < deadline.remaining_seconds:
             yield DeadlinePaused(previous=state, state=state, deadline=name, due_at=due_at, remaining_seconds=left)
-
-
-def _recused(recusals: Iterable[Recusal], state: CaseState, assignee: str | None) -> Iterator[RecusalDeclared]:
-    """That a case takes these recusals over. A token of one case is nothing to another: the survivor is hidden from
-    those people because the case is part of it (services.triage.sight).
-    """
-    for recusal in recusals:
-        declared = declared_anew(recusal, state, assignee)
-        assignee = declared.assignee
-        yield declared

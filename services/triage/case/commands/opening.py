@@ -3,12 +3,11 @@
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from services.triage.author import TRIAGE
 from services.triage.case.attendance import NOBODY, People, choose_body
 from services.triage.case.case import Case
 from services.triage.case.commands.command import Command
 from services.triage.case.commands.linking import SPLIT
-from services.triage.case.commands.recusal import CONFIRM_WITHIN, DECIDED_BEFORE, NAMED, OTHER, declared_anew
+from services.triage.case.commands.recusal import CONFIRM_WITHIN, NAMED, declared_anew, detected, recusals_of
 from services.triage.case.parts import had_part
 from services.triage.case.values import Flood, Recusal, Systemic
 from shared.events import (
@@ -153,15 +152,12 @@ class Open(Command):
         # Who is named stands beside the case, and not in it.
         known = {
             one.person: replace(one, confirm_by=one.confirm_by and now + CONFIRM_WITHIN)
-            for one in first.recusals
+            for one in recusals_of(first)
             if one.ground != NAMED and (one.confirm_by is None or one.confirm_by > now)
         }
-        # Older cases have people who are recused without a ground.
-        bare = set(first.recused).difference(one.person for one in first.recusals)
         before = had_part(first) if self.relation == RETALIATION else ()
         lasting = {person for person, one in known.items() if one.confirm_by is None}
         return {
             **known,
-            **{one: Recusal(one, TRIAGE.ref, TRIAGE.role, OTHER) for one in sorted(bare)},
-            **{one: Recusal(one, TRIAGE.ref, TRIAGE.role, DECIDED_BEFORE) for one in sorted(set(before) - lasting)},
+            **{one: detected(one) for one in sorted(set(before) - lasting)},
         }

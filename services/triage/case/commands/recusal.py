@@ -198,6 +198,18 @@ def _confirmed(case: Case, state: CaseState, recusal: Recusal) -> list[CaseFact]
     return [confirmed, *(granted(case, state) if recusal.ground == ASKED else ())]
 
 
+def recusals_of(case: Case) -> list[Recusal]:
+    """How each person came to be recused from a case."""
+    # Nobody knows any more who recused a person in an older case, or why.
+    bare = (Recusal(one, TRIAGE.ref, TRIAGE.role, OTHER) for one in case.recused if not case.recusal_of(one))
+    return [*case.recusals, *bare]
+
+
+def detected(person: str) -> Recusal:
+    """That a person had a part in the case from which this one came, as triage itself found."""
+    return Recusal(person, TRIAGE.ref, TRIAGE.role, DECIDED_BEFORE)
+
+
 def carried(source: Case, case: Case, people: People, now: datetime) -> Iterator[tuple[Recusal, Recusal | None]]:
     """The recusals of another case that change something for this one, each as it holds in this one by the same words.
 
@@ -205,9 +217,7 @@ def carried(source: Case, case: Case, people: People, now: datetime) -> Iterator
     more people than have said so, it waits for another one. A token of another case is nothing to this one.
     `people`: with those that handlers have named in this case. `now` is UTC-aware.
     """
-    # Nobody knows any more who recused a person in an older case, or why.
-    bare = (Recusal(one, TRIAGE.ref, TRIAGE.role, OTHER) for one in source.recused if not source.recusal_of(one))
-    for recusal in (*source.recusals, *bare):
+    for recusal in recusals_of(source):
         known = case.recusal_of(recusal.person)
         waits = known is not None and known.confirm_by is not None
         if TOKEN.fullmatch(recusal.person) or (recusal.person in case.recused and not waits):
@@ -240,6 +250,14 @@ def declared_anew(recusal: Recusal, state: CaseState, assignee: str | None) -> R
         declared_role=recusal.role,
         confirmed_by=recusal.confirmed_by,
     )
+
+
+def taken_over(recusals: Iterable[Recusal], state: CaseState, assignee: str | None) -> Iterator[RecusalDeclared]:
+    """That a case takes these recusals over, as `declared_anew`."""
+    for recusal in recusals:
+        declared = declared_anew(recusal, state, assignee)
+        assignee = declared.assignee
+        yield declared
 
 
 def _kept_away(case: Case, person: Set[str], by: str) -> bool:

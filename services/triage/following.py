@@ -1,0 +1,62 @@
+"""Cases that came of the report of another one take over who may not see that one: a part, or bad treatment for it."""
+
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
+
+from services.triage.case.attendance import People
+from services.triage.case.case import Case
+from services.triage.case.commands.following import KeepApart
+from services.triage.case.tokens import Tokens
+from services.triage.own_steps import own_step
+from services.triage.sight import Sight
+from services.triage.stored import CaseChange, CaseStore, Staffing, StoredCase
+from shared.aggregates import change
+from shared.policy import Policy
+
+
+class Following:
+    """Keeps these cases shut. The first case changes in nothing: not even a gap in its numbers tells of the others."""
+
+    def __init__(
+        self,
+        cases: CaseStore,
+        sight: Sight,
+        staffing: Staffing,
+        tokens: Tokens,
+        policy: Policy,
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._cases = cases
+        self._sight = sight
+        self._staffing = staffing
+        self._tokens = tokens
+        self._policy = policy
+        self._clock = clock
+
+    async def after(self, changed: Iterable[Case]) -> int:
+        """Judge the cases that came of these ones, or of those which are part of these. Returns how many changed."""
+        firsts = {i for case in changed for i in (case.id, *self._meant(case, *case.absorbed))}
+        return await self._keep_apart(await self._sight.parties.following(firsts))
+
+    async def judge(self, cases: Iterable[Case]) -> int:
+        """Judge those of these cases that came of another one. Returns how many changed. It may be repeated."""
+        return await self._keep_apart(await self._sight.parties.followed({case.id for case in cases}))
+
+    async def _keep_apart(self, firsts: Mapping[str, str]) -> int:
+        staff = await self._staffing.staff() if firsts else {}
+
+        async def decide(case_id: str, stored: StoredCase | None) -> CaseChange | None:
+            # The first case is loaded after the one that came of it, so again after a lost race.
+            first = (await self._cases.load([firsts[case_id]])).get(firsts[case_id])
+            names = (await self._sight.names_of_each([stored.case])).get(case_id) if stored else None
+            if stored is None or first is None or names is None:
+                return None
+            survivors = await self._cases.load(self._meant(first.case, first.case.merged_into or ""))
+            known = (first.case, *(one.case for one in survivors.values()))
+            people = self._tokens.people(stored.case, People(staff), names)
+            return own_step(stored, case_id, KeepApart(known, people), people, self._policy, self._clock())
+
+        return len(await change(self._cases, firsts, decide))
+
+    def _meant(self, case: Case, *refs: str) -> list[str]:
+        return [meant for ref in refs if (meant := self._tokens.case_meant(case.id, ref))]
