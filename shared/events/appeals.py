@@ -28,7 +28,6 @@ class AppealLodged(CaseFact):
 
     name: ClassVar[str] = "appeal.lodged"
     version: ClassVar[str] = "1.2"
-    follows_policy: ClassVar[bool] = True
     shows: ClassVar[str | None] = "appeal_ground"
 
     appeal_id: str
@@ -49,7 +48,6 @@ class AppealRefused(CaseFact):
 
     name: ClassVar[str] = "appeal.refused"
     version: ClassVar[str] = "1.1"
-    follows_policy: ClassVar[bool] = True
     shows: ClassVar[str | None] = "refusal"
 
     appeal_id: str

@@ -43,13 +43,11 @@ class CaseState(StrEnum):
 class CaseFact(Fact):
     """What every step of a case carries. `previous` is None only when the case is opened.
 
-    `follows_policy`: it follows from the policy, so its event names the policy's version. `shows`: the field that a
-    history shows beside it. `unseen`: it is an affair of the handlers, and changes nothing that the reporter sees; the
-    time from which a closed case is kept does not begin anew.
+    `shows`: the field that a history shows beside it. `unseen`: it is an affair of the handlers, and changes nothing
+    that the reporter sees; the time from which a closed case is kept does not begin anew.
     """
 
     topic: ClassVar[str] = "cases"
-    follows_policy: ClassVar[bool] = False
     shows: ClassVar[str | None] = None
     unseen: ClassVar[bool] = False
 
@@ -96,7 +94,6 @@ class CaseTriaged(CaseFact):
 
     name: ClassVar[str] = "case.triaged"
     version: ClassVar[str] = "1.4"
-    follows_policy: ClassVar[bool] = True
     shows: ClassVar[str | None] = "body"
 
     category: str
@@ -118,7 +115,6 @@ class CasePassedOn(CaseFact):
     name: ClassVar[str] = "case.passed_on"
     version: ClassVar[str] = "1.1"
     unseen: ClassVar[bool] = True
-    follows_policy: ClassVar[bool] = True
     shows: ClassVar[str | None] = "body"
 
     lane: str
@@ -132,7 +128,6 @@ class CaseUnattended(CaseFact):
 
     name: ClassVar[str] = "case.unattended"
     unseen: ClassVar[bool] = True
-    follows_policy: ClassVar[bool] = True
     shows: ClassVar[str | None] = "body"
 
     body: str
@@ -143,7 +138,6 @@ class CaseAttended(CaseFact):
 
     name: ClassVar[str] = "case.attended"
     unseen: ClassVar[bool] = True
-    follows_policy: ClassVar[bool] = True
     shows: ClassVar[str | None] = "body"
 
     body: str
@@ -226,7 +220,6 @@ class CaseDecided(ExtendedFact):
 
     name: ClassVar[str] = "case.decided"
     version: ClassVar[str] = "1.4"
-    follows_policy: ClassVar[bool] = True
     shows: ClassVar[str | None] = "outcome"
 
     outcome: str

@@ -12,7 +12,6 @@ from shared.events.cases import CaseDecided, CaseFact, CaseTriaged, InformationR
 class DeadlineFact(CaseFact):
     """What happened to one deadline of a case, as triage judged it. `deadline` is its name; the state stays."""
 
-    follows_policy: ClassVar[bool] = True
     shows: ClassVar[str | None] = "deadline"
 
     deadline: str

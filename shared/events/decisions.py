@@ -16,7 +16,6 @@ class DecisionProposed(ExtendedFact):
     name: ClassVar[str] = "decision.proposed"
     version: ClassVar[str] = "1.1"
     unseen: ClassVar[bool] = True
-    follows_policy: ClassVar[bool] = True
     shows: ClassVar[str | None] = "outcome"
 
     proposal_id: str

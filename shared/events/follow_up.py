@@ -24,7 +24,6 @@ class FollowUpBegun(CaseFact):
     """
 
     name: ClassVar[str] = "case.follow_up_begun"
-    follows_policy: ClassVar[bool] = True
     shows: ClassVar[str | None] = "consent"
 
     consent: str
@@ -48,7 +47,6 @@ class CheckInDue(CaseFact):
     name: ClassVar[str] = "case.check_in_due"
     version: ClassVar[str] = "1.1"
     unseen: ClassVar[bool] = True
-    follows_policy: ClassVar[bool] = True
 
     number: int
     due_at: AwareDatetime

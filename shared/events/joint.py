@@ -15,7 +15,6 @@ class BodyInvited(CaseFact):
 
     name: ClassVar[str] = "case.body_invited"
     unseen: ClassVar[bool] = True
-    follows_policy: ClassVar[bool] = True
     shows: ClassVar[str | None] = "to_body"
 
     from_body: str

@@ -19,7 +19,6 @@ class MeasureFact(CaseFact):
     """
 
     unseen: ClassVar[bool] = True
-    follows_policy: ClassVar[bool] = True
     shows: ClassVar[str | None] = "outcome"
 
     measure_id: str
@@ -109,7 +108,6 @@ class MeasureFollowUpSet(CaseFact):
 
     name: ClassVar[str] = "measure.follow_up_set"
     unseen: ClassVar[bool] = True
-    follows_policy: ClassVar[bool] = True
     shows: ClassVar[str | None] = "outcome"
 
     measure_id: str
@@ -126,7 +124,6 @@ class ReturnConversationDue(CaseFact):
 
     name: ClassVar[str] = "measure.return_due"
     unseen: ClassVar[bool] = True
-    follows_policy: ClassVar[bool] = True
     shows: ClassVar[str | None] = "outcome"
 
     measure_id: str

@@ -23,7 +23,6 @@ class SystemicPatternFound(CaseFact):
     """
 
     name: ClassVar[str] = "pattern.systemic"
-    follows_policy: ClassVar[bool] = True
     unseen: ClassVar[bool] = True
 
     community: str
@@ -42,7 +41,6 @@ class CaseGrouped(CaseFact):
     """
 
     name: ClassVar[str] = "case.grouped"
-    follows_policy: ClassVar[bool] = True
     unseen: ClassVar[bool] = True
 
     rule: str

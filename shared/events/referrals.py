@@ -14,7 +14,6 @@ class CaseReferred(CaseFact):
     """
 
     name: ClassVar[str] = "case.referred"
-    follows_policy: ClassVar[bool] = True
     shows: ClassVar[str | None] = "to_body"
 
     from_body: str

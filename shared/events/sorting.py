@@ -9,7 +9,6 @@ class CategoryConfirmed(CaseFact):
     """A person said that the case has this category: the one that it had, or another one. The state stays."""
 
     name: ClassVar[str] = "case.category_confirmed"
-    follows_policy: ClassVar[bool] = True
     unseen: ClassVar[bool] = True
     shows: ClassVar[str | None] = "category"
 
@@ -22,7 +21,6 @@ class FlagsSet(CaseFact):
     """A person said which flags the case has. The state stays."""
 
     name: ClassVar[str] = "case.flags_set"
-    follows_policy: ClassVar[bool] = True
     unseen: ClassVar[bool] = True
 
     previous_flags: tuple[str, ...]
@@ -37,7 +35,6 @@ class LaneRaised(CaseFact):
     """
 
     name: ClassVar[str] = "case.lane_raised"
-    follows_policy: ClassVar[bool] = True
     shows: ClassVar[str | None] = "lane"
 
     previous_lane: str
@@ -50,7 +47,6 @@ class LaneLowered(CaseFact):
     """A coordinator let the case go into a less urgent lane. It keeps the deadlines that it has."""
 
     name: ClassVar[str] = "case.lane_lowered"
-    follows_policy: ClassVar[bool] = True
     unseen: ClassVar[bool] = True
     shows: ClassVar[str | None] = "lane"
 

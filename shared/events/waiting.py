@@ -11,7 +11,6 @@ class CasePaused(CaseFact):
     """The pausable clocks of the case stand still until a time, for a reason that the policy knows. The state stays."""
 
     name: ClassVar[str] = "case.paused"
-    follows_policy: ClassVar[bool] = True
     unseen: ClassVar[bool] = True
     shows: ClassVar[str | None] = "pause"
 

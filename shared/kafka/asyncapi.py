@@ -23,7 +23,7 @@ _EXTENSIONS = {
     "ce_actorref": "Who did it: a reference without identity.",
     "ce_actorrole": "The role they acted in.",
     "ce_cause": "Id of the event or command that led here.",
-    "ce_policyversion": "The policy that was applied, where one was.",
+    "ce_policyversion": "The policy in force, on each event of a case, and where else one was applied.",
     "traceparent": "W3C trace context to continue.",
 }
 _OPTIONAL = {"ce_policyversion", "traceparent"}

@@ -81,8 +81,7 @@ async def test_a_report_becomes_a_case_with_an_owner_in_the_same_trace(settings:
     assert [e.fact.name for e in (opened, triaged, met)] == ["case.opened", "case.triaged", "deadline.met"]
     assert opened.case_id == triaged.case_id == case_id_of(report_id)
     assert [opened.case_seq, triaged.case_seq, met.case_seq] == [1, 2, 3]
-    assert triaged.policy_version
-    assert opened.policy_version is None
+    assert opened.policy_version == triaged.policy_version is not None
     assert (triaged.fact.lane, triaged.fact.body) == ("emergency", "trust_safety")
     assert opened.trace is not None
     assert opened.trace.split("-")[1] == TRACE.split("-")[1]

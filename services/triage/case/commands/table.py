@@ -150,7 +150,7 @@ def _stamped(
             TRIAGE if isinstance(fact, DeadlineFact | MeasureFollowUpSet) else actor,
             now,
             cause,
-            policy.version if fact.follows_policy else None,
+            policy.version,
         )
         for fact in facts
     ]
