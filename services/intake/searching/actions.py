@@ -100,6 +100,8 @@ class NameSearch:
         self._owner = new_id()
         self._searched: dict[str, frozenset[str]] | None = None
         self._came: dict[str, tuple[frozenset[str], datetime]] = {}
+        # The names of the last pass that this replica has ended.
+        self._passed: frozenset[str] = frozenset()
 
     async def run(self) -> None:
         """Search until cancelled; an outage only makes it wait."""
@@ -116,7 +118,7 @@ class NameSearch:
         While another replica searches, this one does nothing.
         """
         people = await self._roster.names_by_person()
-        if not await self._new_among(people) or not await self._searches.lease(self._owner, LEASE):
+        if not self._is_due(await self._new_among(people)) or not await self._searches.lease(self._owner, LEASE):
             return 0
         try:
             # Another replica may have searched meanwhile.
@@ -128,6 +130,7 @@ class NameSearch:
                 search = Pass(self._clock(), frozenset().union(*new.values()))
                 await self._searches.keep(search)
             found = await self._carry_out(search)
+            self._passed = search.names
             await self._searches.end({p: people[p] for p, names in new.items() if self._is_done(p, names, search)})
             self._searched = None
             await self._new_among(people)
@@ -146,6 +149,11 @@ class NameSearch:
         self._came = {p: self._came[p] if self._came.get(p, ((),))[0] == n else (n, at) for p, n in new.items()}
         metrics.NAMES_UNSEARCHED.set(len(new))
         return new
+
+    def _is_due(self, new: Mapping[str, frozenset[str]]) -> bool:
+        """Whether some of these names are in no pass yet, or have been known for so long that the next one counts."""
+        at = self._clock()
+        return any(not names <= self._passed or at - self._came[p][1] >= SETTLED for p, names in new.items())
 
     def _is_done(self, person: str, names: frozenset[str], search: Pass) -> bool:
         known, came_at = self._came[person]

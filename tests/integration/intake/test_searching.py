@@ -147,6 +147,17 @@ async def test_what_was_searched_is_not_searched_again_until_there_is_a_new_name
     assert await world.search.look() == 1
 
 
+async def test_a_name_is_looked_for_at_once_and_once_more_later(world: World) -> None:
+    await world.report()
+    await world.enrol()
+    read = []
+    for _ in range(4):
+        await world.search.look()
+        read.append(world.pages.read)
+        world.rig.clock.at += SETTLED / 2
+    assert read == [1, 1, 2, 2]
+
+
 async def test_a_name_counts_as_looked_for_only_after_every_replica_knew_it(world: World) -> None:
     await world.enrol()
     assert await world.search.look() == 0
