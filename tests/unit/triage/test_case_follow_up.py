@@ -12,7 +12,7 @@ from services.triage.case.commands.check_ins import CheckIn, ReceiveCheckIn, Rec
 from services.triage.case.commands.command import Command, Words
 from services.triage.case.commands.follow_up import Agree, CheckAgreement, FollowUp
 from services.triage.case.commands.handling import Close
-from services.triage.case.commands.inquiry import ReceiveAnswer
+from services.triage.case.commands.inquiry import LoseReporter, ReceiveAnswer
 from services.triage.case.commands.waking import Wake
 from services.triage.case.evolve.fold import fold
 from services.triage.case.facets import facets_of, in_community
@@ -269,6 +269,8 @@ def test_what_the_reporter_says_of_being_asked_again_holds_for_its_handlers() ->
     followed, _ = after(agreed, FollowUp("yes"))
     assert len(followed.check_ins) == 3
     assert after(followed, Close())[0].state is CaseState.CLOSED
+    # Nobody can ask once the report is erased.
+    assert after(agreed, LoseReporter(), Close())[0].state is CaseState.CLOSED
     stopped, _ = after(agreed, ReceiveConsent("no"))
     assert FollowUp.chosen(stopped) == {"consent": "no"}
     assert after(stopped, Close())[0].state is CaseState.CLOSED

@@ -183,6 +183,14 @@ def test_no_answer_that_does_not_come_keeps_the_clock_of_an_emergency() -> None:
     assert "deadline.met emergency_action" not in told(case, Wake(), AT + 20 * DAY)
 
 
+def test_no_report_that_is_erased_keeps_the_clock_of_an_emergency() -> None:
+    case = after(*MINE, ASK, SetFlags(("physical_violence",), None, ALICE), **REACHED)
+    assert "deadline.met emergency_action" not in told(case, LoseReporter())
+    lost = after(LoseReporter(), case=case)
+    assert lost.state is CaseState.INVESTIGATING
+    assert "emergency_action" in [one.name for one in lost.deadlines if one.is_running]
+
+
 def test_a_case_goes_on_by_itself_where_no_answer_comes_in_the_time_of_the_policy() -> None:
     case = after(*MINE, ASK, Snooze(None, ALICE), **REACHED)
     assert (case.next_due, case.awaits_until, wakes_at(case)) == (None, AT + 14 * DAY, AT + 14 * DAY)

@@ -193,8 +193,8 @@ def _waits_for_review(case: Case) -> bool:
 
 
 def _is_to_follow_up(case: Case) -> bool:
-    """Whether the reporter has said to want to be asked again, and no handler has begun with it."""
-    return case.consent_given and not case.unasked_for and case.state is CaseState.DECIDED
+    """Whether the reporter has said to want to be asked again, can be asked, and no handler has begun with it."""
+    return case.consent_given and case.reachable and not case.unasked_for and case.state is CaseState.DECIDED
 
 
 @dataclass(frozen=True, slots=True)

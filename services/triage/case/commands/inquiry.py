@@ -14,7 +14,6 @@ from shared.events import (
     CaseState,
     InformationReceived,
     InformationRequested,
-    InvestigationStarted,
     ReporterLost,
     ReporterTold,
 )
@@ -76,17 +75,17 @@ class Tell(Command):
 
 @dataclass(frozen=True, slots=True)
 class LoseReporter(Command):
-    """The report is erased. From then on no step waits for the reporter, and a case that waits goes on."""
+    """The report is erased. From then on no step waits for the reporter, and a case that waits goes on.
+
+    Nobody has begun anything with that, so it keeps no clock.
+    """
 
     name = "lose_reporter"
     by_people = False
 
     def decide(self, case: Case, state: CaseState, policy: Policy, now: datetime) -> list[CaseFact]:
         """The loss, once."""
-        if not case.reachable:
-            return []
-        goes_on = [InvestigationStarted(previous=case.state, state=state)] if state is not case.state else []
-        return [ReporterLost(previous=case.state, state=case.state), *goes_on]
+        return [ReporterLost(previous=case.state, state=state)] if case.reachable else []
 
 
 @dataclass(frozen=True, slots=True)
