@@ -8,6 +8,7 @@ from typing import Any, Literal
 import orjson
 
 from services.intake.mentions import Mentions
+from services.intake.report.check_ins import CONSENTS
 from services.intake.report.receipt import respondent_receipt
 from services.intake.report.sealed import Sealed, SealedSections
 from services.intake.report.submission import Section
@@ -160,6 +161,8 @@ class VaultReader:
             "answers": [
                 {"question_id": i, "at": s.at, "text": self._words(report, "answers", i, s)}
                 for i, s in report.answers.items()
+                # The case tells of the consent; nobody asked it as a question.
+                if i not in CONSENTS.values()
             ],
         }
 

@@ -2,8 +2,10 @@
 
 import pytest
 
+from services.intake.vault.reads import Read
+from shared.access.purposes import PURPOSES
 from shared.events import CaseDecided, ReportConsented
-from tests.service.intake.test_mailbox import follow
+from tests.service.intake.test_mailbox import RESPONDER, follow
 from tests.support.forms import SAME_ORIGIN, token_from
 from tests.support.intake_rig import Rig, case_event
 
@@ -33,6 +35,16 @@ async def test_the_reporter_says_it_once_the_case_is_decided_and_a_no_is_for_goo
     told = [fact.consent for fact in rig.store.events() if isinstance(fact, ReportConsented)]
     view = await follow(rig, receipt)
     assert (told, view["consent"], view["may_consent"]) == (["yes", "no"], "no", False)
+
+
+async def test_handlers_read_it_as_no_answer_to_a_question(rig: Rig) -> None:
+    sent = await rig.post()
+    await rig.progress.project([case_event(sent["report_id"], 1, DECIDED)])
+    for consent in ("yes", "no"):
+        assert await says(rig, sent["receipt"], consent) == 202
+    reads = [Read(sent["report_id"], ("correspondence",))]
+    (read,) = await rig.reader.read(reads, purpose=PURPOSES["review"], actor=RESPONDER)
+    assert read["sections"]["correspondence"]["answers"] == []
 
 
 async def test_the_page_asks_for_it_and_shows_what_was_said(rig: Rig) -> None:
