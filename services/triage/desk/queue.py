@@ -102,6 +102,9 @@ class QueueFilter:
                 community=self.community or None,
                 category=self.category or None,
             )
+        if self.tab == "unassigned" and self.assignee:
+            # To the body that is asked nobody has the case, and to the one that has it a person: no case is both.
+            bodies = ()
         tab = _TAB_FACETS.get(self.tab)
         facets = [assigned_to(self.assignee)] if self.assignee else []
         facets += [tab(reader)] if tab else []

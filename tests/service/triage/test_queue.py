@@ -34,6 +34,15 @@ async def counts_for(rig: Rig, who: Principal = ALICE, query: str = "") -> dict[
     return dict(answer.json()["counts"])
 
 
+async def test_no_case_of_two_bodies_is_both_a_persons_and_nobodys(rig: Rig) -> None:
+    wanted = queue.QueueFilter("unassigned", assignee=ALICE.ref)
+    assert wanted.query(ALICE, ("enwiki_arbcom", "stewards"), now()).bodies == ()
+    case = await rig.open()
+    await rig.order(case, "assign")
+    both = f"&tab=unassigned&assignee={ALICE.ref}"
+    assert (await counts_for(rig, query=both))["choices"]["states"] == {}
+
+
 async def tabs_for(rig: Rig, who: Principal = ALICE) -> dict[str, int]:
     return {tab: count["number"] for tab, count in (await counts_for(rig, who))["tabs"].items() if count["number"]}
 
