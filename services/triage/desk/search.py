@@ -4,8 +4,9 @@ words that the person may read anyway.
 There is no index of what was reported. What a person looks for stands in no address, log or span, and is kept nowhere.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Literal
 
 from services.triage.actions import Vault
 from services.triage.case.case import Case
@@ -30,6 +31,9 @@ MOST_READ = 40
 MOST_REPORTS = 200
 """The most reports of one person that are looked at, the newest first: more than the searcher may see at once."""
 SECTIONS = ("reported", "correspondence")
+Unread = Literal["away", "refused"]
+_UNREAD: Mapping[int, Unread | None] = {403: "refused", 422: None}
+"""By the status of a refusal; no person has a name that the vault does not read. Any other one is an outage."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +50,8 @@ class Found:
     communities: Sequence[str] = ()
     categories: Sequence[str] = ()
     read: int | None = None
-    away: bool = field(default=False, kw_only=True)
-    """The vault is away, so no name was looked for, or no words were read."""
+    unread: Unread | None = field(default=None, kw_only=True)
+    """Why no name was looked for, or no words were read: the vault is away, or refuses it to the person."""
 
 
 class Search:
@@ -84,9 +88,9 @@ class Search:
         meant = [code for code, name in categories if sought in fold(name) or sought == fold(code)]
         # What is a code name, a place or a category is no name of a person, and stands in no record of names.
         is_name = not (seen or communities or meant)
-        reporting, unasked = await self._reporting(principal, text) if is_name else ([], False)
+        reporting, unasked = await self._reporting(principal, text) if is_name else ([], None)
         opened = await self._candidates(principal) if words else []
-        contents, away = await self._open(principal, opened)
+        contents, unread = await self._open(principal, opened)
         return Found(
             seen[:MOST_SHOWN],
             reporting,
@@ -94,26 +98,24 @@ class Search:
             communities,
             meant,
             len(contents) if words else None,
-            away=away or unasked,
+            unread=unread or unasked,
         )
 
-    async def _reporting(self, principal: Principal, name: str) -> tuple[list[Case], bool]:
-        """The cases that report a person of this name, and of which the reader may read words; and whether the vault is
-        away.
-        """
+    async def _reporting(self, principal: Principal, name: str) -> tuple[list[Case], Unread | None]:
+        """The cases that report a person of this name, and of which the reader may read words; and why there are none."""
         permit = allow(principal, "case.read_content", None, now())
         if not isinstance(permit, Permit):
-            return [], False
+            return [], None
         try:
             keys = await self._vault.seek_name(name, behalf=principal.actor(permit.role))
-        except (Unavailable, Problem):
-            return [], True
+        except (Unavailable, Problem) as error:
+            return [], _why(error)
         marks = await self._marks.sharing("person", keys[:MOST_KEYS], *ALWAYS, MOST_REPORTS)
         stored = await self._cases.load([one.id for one in marks])
         found = [stored[one.id].case for one in marks if one.id in stored]
         seen = await self._queue.seen(principal, found)
         # A body that is only asked to take a case over learns of no person in it.
-        return [case for case in seen if self._permit(principal, case)][:MOST_SHOWN], False
+        return [case for case in seen if self._permit(principal, case)][:MOST_SHOWN], None
 
     async def _candidates(self, principal: Principal) -> list[Case]:
         """The cases of which the person may read words, and which the person has or wrote a note on."""
@@ -123,7 +125,7 @@ class Search:
         seen = {case.id: case for case in [*await self._queue.seen(principal, noted), *mine]}
         return [case for case in seen.values() if self._permit(principal, case)][:MOST_READ]
 
-    async def _open(self, principal: Principal, cases: Sequence[Case]) -> tuple[dict[str, Contents], bool]:
+    async def _open(self, principal: Principal, cases: Sequence[Case]) -> tuple[dict[str, Contents], Unread | None]:
         by_role: dict[str, tuple[Permit, list[str]]] = {}
         for case in cases:
             if permit := self._permit(principal, case):
@@ -133,14 +135,18 @@ class Search:
             behalf = principal.actor(permit.role)
             try:
                 found |= await self._vault.read(reports, sections=SECTIONS, purpose="review", behalf=behalf)
-            except (Unavailable, Problem):
+            except (Unavailable, Problem) as error:
                 # What can be found without words is found all the same.
-                return found, True
-        return found, False
+                return found, _why(error)
+        return found, None
 
     def _permit(self, principal: Principal, case: Case) -> Permit | None:
         answer = allow(principal, "case.read_content", resource_of(case, self._policy), now())
         return answer if isinstance(answer, Permit) else None
+
+
+def _why(error: Unavailable | Problem) -> Unread | None:
+    return _UNREAD.get(error.status, "away") if isinstance(error, Problem) else "away"
 
 
 def _fits(sought: str, case: Case, contents: Contents | None, reader: Principal) -> str | None:

@@ -61,7 +61,7 @@ class SearchView:
             "by_words": [{**await row(case), "why": f"desk-found-{why}"} for case, why in found.worded],
             "places": [(f"{HOME}?{urlencode(query)}", name) for query, name in links],
             "read": found.read,
-            "away": found.away,
+            "unread": found.unread,
             "rooms": rooms_of(principal),
         }
         return self._pages.render(request, "search.html", context)

@@ -12,12 +12,15 @@ from services.intake.report.pseudonym import pseudonyms_sought
 from services.triage.case.case import Case
 from shared.access.principal import Principal
 from shared.events import Actor, Event
+from shared.problems import Problem
 from tests.service.triage.test_sight import NAMED, naming
 from tests.support.forms import hidden_fields
 from tests.support.people import sign_in
 from tests.support.triage_rig import ALICE, BOB, COLLEAGUE, CORA, KEY, Rig, make_rig, reported
 
 BAD = "Vandal Example"
+AWAY = "Names and words of reports are not available now."
+REFUSED = "Names and words of reports were not looked into"
 NOTHING = "Nothing that you may see fits this."
 
 
@@ -90,7 +93,23 @@ async def test_without_the_vault_a_search_finds_what_needs_no_words(rig: Rig) ->
     rig.vault.away = True
     page = await look_for(rig, case.code_name, words="yes")
     assert case.code_name in page
-    assert "Names and words of reports are not available now." in page
+    assert AWAY in page
+
+
+@pytest.mark.parametrize(
+    ("status", "told", "untold"), [(403, REFUSED, AWAY), (422, NOTHING, REFUSED)], ids=["refused", "no name"]
+)
+async def test_a_search_says_what_the_vault_refuses_and_calls_it_no_outage(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch, status: int, told: str, untold: str
+) -> None:
+    async def refuse(_: str, *, behalf: Actor) -> tuple[str, ...]:
+        raise Problem(status, "service-refused", "intake refused the request.")
+
+    monkeypatch.setattr(rig.vault, "seek_name", refuse)
+    await sign_in(rig.http, rig.sessions, "/desk", ALICE)
+    page = await look_for(rig, BAD)
+    assert told in page
+    assert untold not in page
 
 
 async def test_who_may_read_no_words_opens_none(rig: Rig) -> None:
