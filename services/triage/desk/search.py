@@ -102,7 +102,7 @@ class Search:
         )
 
     async def _reporting(self, principal: Principal, name: str) -> tuple[list[Case], Unread | None]:
-        """The cases that report a person of this name, of which the reader may read words; and why nobody was sought."""
+        """The cases that report a person of this name and tell the reader words; and why nobody was sought."""
         permit = allow(principal, "case.read_content", None, now())
         if not isinstance(permit, Permit):
             return [], None
