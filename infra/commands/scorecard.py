@@ -79,6 +79,7 @@ async def rebuild_rows(
     origin = log_origin or str(AuditSettings.model_fields["log_origin"].default)
     database = client[f"{prefix}{AUDIT}"]
     record, rows = MongoRecord(database), MongoRows(database, REBUILT)
+    await record.prepare()
     await rows.clear()
     projection, entries = Projection(record, rows, origin), 0
 

@@ -1,7 +1,8 @@
-"""The record in MongoDB: `entries` (a document for each), `tiles` (only full hash tiles) and `heads` (one a log).
+"""The record in MongoDB: `entries` (a document for each), `tiles` (only full ones) and `heads` (one for all logs).
 
 An entry's `_id` is `<log>/<index in 12 digits>`, so that a range of a log is a range of `_id`. Partial tiles, entry
-bundles and checkpoints are not stored: they are pure functions of entries and heads.
+bundles and checkpoints are not stored: they are pure functions of entries and heads. The heads of all logs are one
+document, so that a batch moves all of its heads in one update, or none.
 """
 
 from collections.abc import Mapping, Sequence
@@ -10,7 +11,7 @@ from secrets import token_bytes
 
 from services.audit.record.log import Clash, Entry, FullTile, Head, Taken
 from services.audit.record.query import ABOUT, RecordQuery, TimelinePlace, read_position, write_position
-from services.audit.tlog.tree import EMPTY_ROOT
+from services.audit.tlog.tree import EMPTY_ROOT, HASH_BYTES
 from shared.mongo import (
     DUPLICATE_KEY,
     BulkWriteError,
@@ -35,6 +36,11 @@ INDEXES = (
 )
 
 _LIFTED = 10**12
+_ALL = "all logs"
+"""The name of the document with the heads. An older version had a document for each log, under the log's name."""
+_BEGIN: Document = {
+    "size": 0, "nodes": b"", "root": EMPTY_ROOT, "next_offset": 0, "epoch": 0, "writer": "", "at": None, "sealed": []
+}  # fmt: skip
 
 
 class MongoRecord:
@@ -50,6 +56,15 @@ class MongoRecord:
         """Make the indexes, before any entry: the commit protocol builds on what they forbid."""
         with reaching():
             await self.entries.create_indexes(list(INDEXES))
+            await self._gather_heads()
+
+    async def _gather_heads(self) -> None:
+        """Begin with the heads that an older version left. They stay where they are, for a way back to that version."""
+        left = {_field(head.pop("_id")): head async for head in self._heads.find({"_id": {"$ne": _ALL}})}
+        if left:
+            older = {field: {**head, "nodes": b"".join(head["nodes"])} for field, head in left.items()}
+            gathered = {"logs": {"$mergeObjects": [{"$literal": older}, "$logs"]}}
+            await self._heads.update_one({"_id": _ALL}, [{"$set": gathered}], upsert=True)
 
     async def decoy_secret(self) -> bytes:
         """The secret by which decoys are drawn. It is drawn once for each record, and stays with the record."""
@@ -67,24 +82,23 @@ class MongoRecord:
 
     async def claim(self, logs: Sequence[str], writer: str) -> dict[str, Head]:
         """Make these logs `writer`'s, in a new epoch; a log that does not exist yet begins empty."""
-        begin = {"size": 0, "nodes": [], "root": EMPTY_ROOT, "next_offset": 0, "at": None, "sealed": []}
-        operations = [
-            UpdateOne({"_id": log}, {"$inc": {"epoch": 1}, "$set": {"writer": writer}, "$setOnInsert": begin}, True)
-            for log in logs
-        ]
+        claimed: Document = {}
+        for path in map(_path, logs):
+            epoch = {"$add": [{"$ifNull": [f"${path}.epoch", 0]}, 1]}
+            claim = {"epoch": epoch, "writer": {"$literal": writer}}
+            claimed[path] = {"$mergeObjects": [{"$literal": _BEGIN}, f"${path}", claim]}
         with reaching():
-            try:
-                await self._heads.bulk_write(operations, ordered=False)
-            except BulkWriteError as error:
-                # If two replicas make a log at once, one upsert loses, and finds the log when it tries again.
-                raise Unavailable(f"heads: {_code(error)}") from None
+            await self._heads.update_one({"_id": _ALL}, [{"$set": claimed}], upsert=True)
         return {head.log: head for head in await self.heads(logs)}
 
     async def heads(self, logs: Sequence[str] | None = None) -> list[Head]:
         """The heads of these logs, or of all, by name."""
-        found = self._heads.find({"_id": {"$in": list(logs)}} if logs is not None else {}).sort("_id")
+        if logs is not None and not logs:
+            return []
         with reaching():
-            return [_head(document) async for document in found]
+            document = await self._heads.find_one({"_id": _ALL}, list(map(_path, logs)) if logs is not None else None)
+        stored = document.get("logs", {}) if document else {}
+        return sorted((_head(field, head) for field, head in stored.items()), key=lambda head: head.log)
 
     async def tails(self, starts: Mapping[str, int]) -> dict[str, list[Entry]]:
         """The entries of each log from an index on, in order, committed or not."""
@@ -141,33 +155,18 @@ class MongoRecord:
                 if not failures or any(failure["code"] != DUPLICATE_KEY for failure in failures):
                     raise Unavailable(f"tiles: {_code(error)}") from None
 
-    async def advance(self, moves: Sequence[tuple[Head, Head]]) -> set[str]:
-        """Move each head from the first to the second, if it still is the first; returns the logs where it is not."""
-        operations = [
-            UpdateOne(
-                {"_id": old.log, "size": old.size, "epoch": old.epoch, "writer": old.writer},
-                {
-                    "$set": {
-                        "size": new.size,
-                        "nodes": list(new.nodes),
-                        "root": new.root,
-                        "next_offset": new.next_offset,
-                        "at": new.at,
-                        "sealed": [[origin, size] for origin, size in new.sealed.items()],
-                    }
-                },
-            )
-            for old, new in moves
-        ]
+    async def advance(self, moves: Sequence[tuple[Head, Head]]) -> bool:
+        """Move each head from the first to the second, if all of them still are the first. Says whether they moved."""
+        wanted: Document = {"_id": _ALL}
+        for old, _ in moves:
+            path = _path(old.log)
+            wanted |= {f"{path}.size": old.size, f"{path}.epoch": old.epoch, f"{path}.writer": old.writer}
         with reaching():
-            try:
-                result = await self._heads.bulk_write(operations, ordered=False)
-            except BulkWriteError as error:
-                raise Unavailable(f"heads: {_code(error)}") from None
-        if result.matched_count == len(moves):
-            return set()
+            result = await self._heads.update_one(wanted, {"$set": {_path(new.log): _fields(new) for _, new in moves}})
+        if result.matched_count:
+            return True
         stored = {head.log: head for head in await self.heads([new.log for _, new in moves])}
-        return {new.log for _, new in moves if stored.get(new.log) != new}
+        return all(stored.get(new.log) == new for _, new in moves)
 
     async def leaves(self, log: str, start: int, end: int) -> list[bytes]:
         """The bytes of entries `start` to `end` of a log, in order."""
@@ -248,17 +247,40 @@ def _tile_id(tile: FullTile) -> str:
     return f"{tile.log}/{tile.level}/{tile.index:012d}"
 
 
-def _head(document: Document) -> Head:
+def _field(log: str) -> str:
+    """The name of a log as a field: a dot would lead into the field, and no log has a colon."""
+    return log.replace(".", ":")
+
+
+def _path(log: str) -> str:
+    return f"logs.{_field(log)}"
+
+
+def _fields(head: Head) -> Document:
+    return {
+        "size": head.size,
+        "nodes": b"".join(head.nodes),
+        "root": head.root,
+        "next_offset": head.next_offset,
+        "epoch": head.epoch,
+        "writer": head.writer,
+        "at": head.at,
+        "sealed": list(head.sealed.items()),
+    }
+
+
+def _head(field: str, stored: Document) -> Head:
+    nodes = stored["nodes"]
     return Head(
-        log=document["_id"],
-        size=document["size"],
-        nodes=tuple(document["nodes"]),
-        root=document["root"],
-        next_offset=document["next_offset"],
-        epoch=document["epoch"],
-        writer=document["writer"],
-        at=document["at"],
-        sealed=dict(document["sealed"]),
+        log=field.replace(":", "."),
+        size=stored["size"],
+        nodes=tuple(nodes[at : at + HASH_BYTES] for at in range(0, len(nodes), HASH_BYTES)),
+        root=stored["root"],
+        next_offset=stored["next_offset"],
+        epoch=stored["epoch"],
+        writer=stored["writer"],
+        at=stored["at"],
+        sealed=dict(stored["sealed"]),
     )
 
 

@@ -1,4 +1,4 @@
-"""The commit protocol: entries, then full tiles, then the head; a crash between any two is rolled forward.
+"""The commit protocol: entries, then full tiles, then the heads; a crash between any two is rolled forward.
 
 The store holds each index, offset and event id once, for all writers. So the entries of a log are one sequence, and
 every writer computes the same tree of it. A writer that loses a race adopts what is stored. Audit signs nothing before
@@ -41,8 +41,8 @@ class LogStore(Protocol):
     async def put_tiles(self, tiles: Sequence[FullTile]) -> None:
         """Store full tiles that are not there yet."""
 
-    async def advance(self, moves: Sequence[tuple[Head, Head]]) -> set[str]:
-        """Move each head from the first to the second, if it still is the first; returns the logs where it is not."""
+    async def advance(self, moves: Sequence[tuple[Head, Head]]) -> bool:
+        """Move each head from the first to the second, if all of them still are the first. Says whether they moved."""
 
 
 class DisplacedError(Exception):
@@ -161,9 +161,8 @@ class LogWriter:
             moves.append((state.head, head))
         if tiles:
             await self._store.put_tiles(tiles)
-        lost = await self._store.advance(moves) if moves else set()
-        if lost:
-            raise DisplacedError(", ".join(sorted(lost)))
+        if moves and not await self._store.advance(moves):
+            raise DisplacedError(", ".join(sorted(edges)))
         for _, head in moves:
             self._states[head.log] = LogState(head, edges[head.log], fresh=False)
         return {head.log: head for _, head in moves}

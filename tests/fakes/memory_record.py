@@ -69,15 +69,13 @@ class MemoryRecord:
         for tile in tiles:
             self.tiles.setdefault((tile.log, tile.level, tile.index), tile)
 
-    async def advance(self, moves: Sequence[tuple[Head, Head]]) -> set[str]:
-        lost = set()
-        for old, new in moves:
-            now = self.by_log[old.log]
-            if (now.size, now.epoch, now.writer) == (old.size, old.epoch, old.writer):
-                self.by_log[old.log] = new
-            elif now != new:
-                lost.add(old.log)
-        return lost
+    async def advance(self, moves: Sequence[tuple[Head, Head]]) -> bool:
+        now = [self.by_log[old.log] for old, _ in moves]
+        if all(
+            (n.size, n.epoch, n.writer) == (o.size, o.epoch, o.writer) for n, (o, _) in zip(now, moves, strict=True)
+        ):
+            self.by_log |= {new.log: new for _, new in moves}
+        return all(self.by_log[new.log] == new for _, new in moves)
 
     async def leaves(self, log: str, start: int, end: int) -> list[bytes]:
         places = (write_position(log, index) for index in range(start, end))

@@ -40,12 +40,24 @@ class TestRecord:
     async def test_a_head_moves_only_from_where_its_writer_saw_it(self, record: Record) -> None:
         old = (await record.claim([LOG], "a"))[LOG]
         new = replace(old, size=1, nodes=(bytes(32),), root=bytes(32), next_offset=5, at=AT, sealed={"x.y/z": 3})
-        assert await record.advance([(old, new)]) == set()
+        assert await record.advance([(old, new)])
         assert await record.heads([LOG]) == [new]
-        assert await record.advance([(old, new)]) == set(), "the same move again has been made"
-        assert await record.advance([(old, replace(new, size=2))]) == {LOG}
+        assert await record.advance([(old, new)]), "the same move again has been made"
+        assert not await record.advance([(old, replace(new, size=2))])
         await record.claim([LOG], "b")
-        assert await record.advance([(new, replace(new, size=2))]) == {LOG}, "another writer's turn"
+        assert not await record.advance([(new, replace(new, size=2))]), "another writer's turn"
+
+    async def test_the_heads_of_a_batch_move_together_or_not_at_all(self, record: Record) -> None:
+        mine = list((await record.claim(["audit.seals/0", LOG, "cases/10"], "a")).values())
+        others = (await record.claim(["reports/0"], "b"))["reports/0"]
+        moves = [(old, replace(old, size=n, nodes=(bytes([n]) * 32,) * n)) for n, old in enumerate(mine, start=1)]
+        assert await record.advance(moves)
+        assert await record.heads() == [*(new for _, new in moves), others]
+        await record.claim(["cases/10"], "b")
+        further = [(old, replace(old, size=9)) for _, old in moves]
+        assert not await record.advance(further)
+        assert await record.heads(["audit.seals/0", LOG]) == [new for _, new in moves[:2]]
+        assert await record.advance(further[:2])
 
     async def test_an_insert_stops_at_the_first_taken_place_and_keeps_what_came_before(self, record: Record) -> None:
         assert await record.insert([entry_of(0), entry_of(1), entry_of(0, "cases/10")]) is None

@@ -1,8 +1,12 @@
 """The record in MongoDB: what the suite of every store of the record does not ask."""
 
+from dataclasses import replace
+
 import pytest
 
+from services.audit.record.log import Head
 from services.audit.record.query import read_position, write_position
+from tests.support.audit_rig import AT
 from tests.support.stores import database_of, mongo_record
 
 
@@ -20,3 +24,21 @@ def test_a_position_is_read_back_and_nothing_else_is() -> None:
     for wrong in ("", "cases/1/7", "cases/1/000000000007 ", '{"$gt":""}', "../000000000001"):
         with pytest.raises(ValueError, match="not a position"):
             read_position(wrong)
+
+
+async def test_a_record_goes_on_from_the_heads_of_an_older_version(mongo_uri: str, database_prefix: str) -> None:
+    async with database_of("audit", mongo_uri, database_prefix) as database:
+        older = {"nodes": [b"a" * 32, b"b" * 32], "root": b"r" * 32, "next_offset": 7, "epoch": 4, "writer": "w"}
+        for log, size in (("cases/3", 3), ("seals", 6)):
+            sealed = [["test.example/audit/cases/3", 3]] if log == "seals" else []
+            await database["heads"].insert_one({"_id": log, "size": size, "at": AT, "sealed": sealed, **older})
+        record = await mongo_record(database)
+        head = Head("cases/3", 3, (b"a" * 32, b"b" * 32), b"r" * 32, 7, 4, "w", AT)
+        seals = replace(head, log="seals", size=6, sealed={"test.example/audit/cases/3": 3})
+        assert await record.heads() == [head, seals]
+        claimed = (await record.claim(["cases/3"], "new"))["cases/3"]
+        assert claimed == replace(head, epoch=5, writer="new")
+        moved = replace(claimed, size=9, next_offset=13)
+        assert await record.advance([(claimed, moved)])
+        await record.prepare()
+        assert await record.heads() == [moved, seals], "what is newer stays when the service starts again"
