@@ -45,9 +45,7 @@ LONGEST_BATCH = 600.0
 NEW_TOPICS = 10_000
 """Milliseconds between two looks at which topics there are."""
 LONGEST_WAIT = 1_000
-"""Milliseconds that a consumer waits for records. Any record ends the wait at once."""
-BETWEEN_TURNS = 0.05
-"""Seconds until the inboxes are looked at again, where all were empty."""
+"""Milliseconds that a consumer waits for records, and Kafka with its answer. Any record ends the wait at once."""
 AT_ONCE = 1024 * 1024
 """Bytes of an inbox that are handled together: what they become in memory is many times larger."""
 INBOX_FETCH = (512 * 1024, 128 * 1024)
@@ -174,6 +172,9 @@ class Consumption(Generic[T]):
             ack_policy=AckPolicy.NACK_ON_ERROR,
             parser=_keep_raw,
             decoder=_body_is_records,
+            fetch_max_wait_ms=LONGEST_WAIT,
+            # Besides after each event, aiokafka looks so often for what to fetch.
+            consumer_timeout_ms=LONGEST_WAIT,
             fetch_max_bytes=fetch,
             max_partition_fetch_bytes=part,
         )
@@ -195,7 +196,7 @@ class Consumption(Generic[T]):
         return tuple(chain.from_iterable(found.values()))
 
     async def _take_turn(self, consumer: AIOKafkaConsumer) -> tuple[ConsumerRecord, ...]:
-        """What the next inbox has, in turn; nothing if all are empty."""
+        """What the next inbox has, in turn. If all are empty, what comes first within LONGEST_WAIT."""
         assigned = sorted(consumer.assignment())
         start = bisect_right(assigned, self._turn_of) if self._turn_of else 0
         for tp in (*assigned[start:], *assigned[:start]):
@@ -203,7 +204,10 @@ class Consumption(Generic[T]):
             self._turn_of = tp
             if found := await consumer.getmany(tp, timeout_ms=0, max_records=self._most):
                 return tuple(found[tp])
-        await asyncio.sleep(BETWEEN_TURNS)
+        for tp, first in (await consumer.getmany(timeout_ms=LONGEST_WAIT, max_records=1)).items():
+            self._turn_of = tp
+            rest = await consumer.getmany(tp, timeout_ms=0, max_records=self._most - 1)
+            return (*first, *rest.get(tp, ()))
         return ()
 
     def release(self) -> None:

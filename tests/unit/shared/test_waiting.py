@@ -1,10 +1,10 @@
-"""A batch that waits out an outage says what is away."""
+"""A consumer that waits: in an outage it says what is away, and with empty inboxes it takes what comes first."""
 
 from collections.abc import Sequence
 from typing import Any, cast
 
 import pytest
-from aiokafka import ConsumerRecord
+from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.errors import LeaderNotAvailableError
 from faststream.kafka import KafkaBroker
 
@@ -52,3 +52,36 @@ async def test_a_batch_that_waits_names_what_is_away(
     with pytest.raises(Redelivery, match=told):
         await broker.deliver((record,))
     assert [getattr(line, "reason", None) for line in caplog.records] == [told]
+
+
+class Inboxes:
+    """A consumer of two inboxes, of which the second one gets records while it is waited for."""
+
+    def __init__(self) -> None:
+        self.first, self.second = TopicPartition("reports.inbox", 0), TopicPartition("reports.inbox", 1)
+        self.coming: list[bytes] = [b"one", b"two", b"three"]
+        self.there: list[bytes] = []
+
+    def assignment(self) -> set[TopicPartition]:
+        return {self.first, self.second}
+
+    async def getmany(
+        self, *only: TopicPartition, timeout_ms: int, max_records: int
+    ) -> dict[TopicPartition, list[bytes]]:
+        if timeout_ms:
+            self.there, self.coming = self.coming, []
+        taken, self.there = (self.there[:max_records], self.there[max_records:]) if self.first not in only else ([], [])
+        return {self.second: taken} if taken else {}
+
+
+async def test_all_that_comes_into_an_empty_inbox_is_taken_together() -> None:
+    async def handle(_: Sequence[bytes]) -> None: ...
+
+    broker, publisher = Broker(), Publisher("127.0.0.1:9", client="test")
+    Consumption(
+        cast(KafkaBroker, broker), publisher, service="test", topic="reports.inbox", decode=read_value, handle=handle
+    )
+    take: Any = cast(Any, broker).get_msg
+    consumer = cast(AIOKafkaConsumer, Inboxes())
+    assert await take(consumer) == (b"one", b"two", b"three")
+    assert await take(consumer) == ()
