@@ -42,6 +42,13 @@ class PolicyState:
     findings: Sequence[Finding] = ()
     waiting: str | None = None
 
+    @property
+    def notice(self) -> str | None:
+        """What an operator has to know of it, without a word of the files; None where the files are in force."""
+        if self.findings:
+            return f"the files have mistakes ({len(self.findings)}), and the policy before is in force"
+        return f"version {self.waiting} waits for the next start" if self.waiting else None
+
     def refuse(self, error: PolicyError) -> None:
         """The files have mistakes."""
         self.findings, self.waiting = error.findings, None

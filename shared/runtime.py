@@ -215,7 +215,7 @@ def _build(service: str, settings: S, build: Callable[[S], FastAPI]) -> tuple[Fa
             rest = f" (and {len(more)} more: run `hearth policy check`)" if more else ""
             end_start({f"{PREFIX}POLICY_DIR": f"is wrong: {first}{rest}"})
         app, tasks = found
-    app.state.policy = state
+    app.state.policy = app.state.inside.state.policy = state
     return app, tasks
 
 

@@ -226,12 +226,15 @@ async def _check_service(client: AsyncClient, name: str, url: str) -> Finding:
     started = time.monotonic()
     try:
         response = await client.get(f"{_inside(url)}/health/ready")
-        waiting = response.json().get("waiting_for", {})
+        body = response.json()
+        waiting, policy = body.get("waiting_for", {}), body.get("policy")
     except (HTTPError, InvalidURL, ValueError, AttributeError):
         return Finding(name, False, f"{url} does not answer.")
     if response.status_code != HTTPStatus.OK:
         reasons = "; ".join(f"{part}: {reason}" for part, reason in waiting.items()) or f"status {response.status_code}"
         return Finding(name, False, f"{url} is not ready ({reasons}).")
+    if policy:
+        return Finding(name, False, f"{url} is ready, but {policy}.")
     return Finding(name, True, f"{url} is ready ({(time.monotonic() - started) * 1000:.0f} ms).")
 
 

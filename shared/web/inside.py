@@ -1,4 +1,7 @@
-"""What only machines of the operator ask for: metrics, and what a service waits for. It stands on a port of its own."""
+"""What only machines of the operator ask for: metrics, what a service waits for, and by which policy it runs.
+
+It stands on a port of its own.
+"""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -28,9 +31,12 @@ def make_inside(lifecycle: Lifecycle) -> Starlette:
         reason = lifecycle.live()
         return json_response({"status": "stuck" if reason else "live", "reason": reason}, 503 if reason else 200)
 
-    async def ready(_: Request) -> Response:
+    async def ready(request: Request) -> Response:
         waiting = lifecycle.ready()
-        body = {"status": "waiting" if waiting else "ready", "waiting_for": waiting}
+        body: dict[str, object] = {"status": "waiting" if waiting else "ready", "waiting_for": waiting}
+        # A service that runs by the policy before is ready all the same.
+        if (policy := getattr(request.app.state, "policy", None)) and policy.notice:
+            body["policy"] = policy.notice
         return json_response(body, 503 if waiting else 200)
 
     async def metrics(_: Request) -> Response:

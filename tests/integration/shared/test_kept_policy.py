@@ -6,13 +6,16 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+import httpx
 import pytest
 
 from shared.kept_policy import KeptPolicy, PolicyState, keep_folder, texts_in
 from shared.mongo import connect
 from shared.policy import load_policy
 from shared.policy.loader import PACKAGED
+from shared.runtime import _build
 from tests.service.shared.test_starts import environment
+from tests.support.every_app import SERVICES, build
 from tests.support.triage_rig import settings_for
 
 ROUTING = (PACKAGED / "routing.toml").read_text(encoding="utf-8")
@@ -122,3 +125,21 @@ async def test_a_running_service_notices_changed_files(tmp_path: Path) -> None:
         await asyncio.sleep(0.01)
     assert state.waiting == load_policy(tmp_path).version
     watching.cancel()
+
+
+@pytest.mark.parametrize("service", SERVICES)
+async def test_readiness_tells_operators_that_the_policy_before_is_in_force(service: str, tmp_path: Path) -> None:
+    app, tasks = _build(service, settings_for(), lambda _: build(service))
+    assert tasks == []
+    (tmp_path / "routing.toml").write_text(ROUTING.replace('to = ["legal"]', 'to = ["leagl"]'), encoding="utf-8")
+    told = []
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app.state.inside), base_url="http://inside") as http:
+        told.append((await http.get("/health/ready")).json().get("policy"))
+        await app.state.policy.look(tmp_path, "the one before")
+        told.append((await http.get("/health/ready")).json().get("policy"))
+        (tmp_path / "routing.toml").write_text(ROUTING, encoding="utf-8")
+        await app.state.policy.look(tmp_path, "the one before")
+        told.append((await http.get("/health/ready")).json().get("policy"))
+    mistakes = "the files have mistakes (1), and the policy before is in force"
+    waits = f"version {load_policy(None).version} waits for the next start"
+    assert told == [None, mistakes, waits]
