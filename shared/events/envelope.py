@@ -9,7 +9,7 @@ from typing import ClassVar
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from shared.addresses import LOCAL, SCHEMAS
-from shared.copies import quick
+from shared.copies import maker, quick
 from shared.ids import derive
 from shared.problems import Malformed
 from shared.times import parse_rfc3339, rfc3339
@@ -83,6 +83,9 @@ class Event:
         return self if trace == self.trace else replace(self, trace=trace)
 
 
+_make_event = maker(Event)
+
+
 @dataclass(frozen=True, slots=True)
 class Message:
     """Bytes for one Kafka record. `topic` is the logical name, without any deployment prefix."""
@@ -98,7 +101,7 @@ def stamp(
 ) -> list[Event]:
     """Give each draft its id (derived from cause, subject and place) and its number after `last_seq`."""
     return [
-        Event(
+        _make_event(
             id=derive(draft.cause, subject, draft.fact.name, str(offset)),
             source=source,
             subject=subject,

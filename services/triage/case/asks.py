@@ -1,26 +1,34 @@
 """The clock of what a party asks for: that a person does not handle the case. It runs while an answer is owed. Pure."""
 
-from collections.abc import Iterator, Sequence, Set
+from collections.abc import Iterable, Mapping, Sequence, Set
 from datetime import datetime
 
 from services.triage.case.case import Case
 from services.triage.case.clocks import run_clocks
+from services.triage.case.values import Deadline
 from shared.events import CaseFact, DeadlineFact, RecusalAnswered, RecusalAsked, RecusalWithdrawn
 from shared.policy import Policy
 
 
 def follow_asks(
-    case: Case, facts: Sequence[CaseFact], told: Set[str], policy: Policy, now: datetime
-) -> Iterator[DeadlineFact]:
+    case: Case,
+    facts: Sequence[CaseFact],
+    unmet: Mapping[str, Deadline],
+    told: Set[str],
+    policy: Policy,
+    now: datetime,
+) -> Iterable[DeadlineFact]:
     """The clock counts from the oldest request that waits, so no answer to another one gives it more time.
 
-    `told`: the names of the facts of this step; `now` is UTC-aware.
+    `unmet` and `told`: see run_clocks; `now` is UTC-aware.
     """
     if not case.recusal_asks and RecusalAsked.name not in told:
-        return
+        return ()
     since, state = _waiting_since(case, facts, now), facts[-1].state
     is_owed = since is not None
-    yield from run_clocks(case, "recusal_asked", state, told, policy, now, begin=is_owed, end=not is_owed, since=since)
+    return run_clocks(
+        case, "recusal_asked", unmet, state, told, policy, now, begin=is_owed, end=not is_owed, since=since
+    )
 
 
 def _waiting_since(case: Case, facts: Sequence[CaseFact], now: datetime) -> datetime | None:

@@ -217,7 +217,7 @@ def attend(case: Case, people: People, policy: Policy, now: datetime) -> list[Ca
     if case.state is CaseState.APPEALED and case.assignee in case.deciders:
         apart = HandlerApart(previous=case.state, state=case.state, previous_assignee=case.assignee or "")
         case, facts = replace(case, assignee=None), [*facts, apart]
-    return [*facts, *_joint_ended(case, people, policy, now)]
+    return [*facts, *_joint_ended(case, people, policy, now)] if case.referrals else facts
 
 
 def but_for_waiting(case: Case) -> Case:
@@ -231,15 +231,12 @@ def but_for_waiting(case: Case) -> Case:
 def _attend(case: Case, people: People, recused: frozenset[str], policy: Policy, now: datetime) -> list[CaseFact]:
     assert case.body is not None  # noqa: S101  # only a case that has a body is judged
     state, own = case.state, case.own_body or case.body
-    before = _given_to(case)
     able: list[str] = []
-    # Else the people of a body that joined could shut out those of the body that leads, and have the case.
-    have_joined = {one.to_body for one in case.referrals if one.joint and one.ended == "accepted"}
-    stand_ins = (body for body in policy.stand_ins(own) if body not in have_joined)
     fit: list[str] = []
-    for body in dict.fromkeys((own, *stand_ins, case.body)):
-        there = attendance(body, case.community, people, policy, now, recused, case.apart)
-        if there.can_keep if body in before else there.can_take:
+    apart = case.apart
+    for body in _in_turn(case, own, policy):
+        there = attendance(body, case.community, people, policy, now, recused, apart)
+        if there.can_keep if body == own or body in _given_to(case) else there.can_take:
             fit.append(body)
             if _answers(case, body, people, recused, policy, now):
                 break
@@ -259,12 +256,21 @@ def _attend(case: Case, people: People, recused: frozenset[str], policy: Policy,
     return [] if case.unattended else [CaseUnattended(previous=state, state=state, body=body)]
 
 
+def _in_turn(case: Case, own: str, policy: Policy) -> Iterator[str]:
+    """The bodies that may have the case, each once: the first that can look after it gets it."""
+    yield own
+    # Else the people of a body that joined could shut out those of the body that leads, and have the case.
+    have_joined = {one.to_body for one in case.referrals if one.joint and one.ended == "accepted"}
+    stand_ins = [body for body in policy.stand_ins(own) if body not in have_joined]
+    yield from (body for body in dict.fromkeys((*stand_ins, case.body or own)) if body != own)
+
+
 def _answers(case: Case, body: str, people: People, recused: frozenset[str], policy: Policy, now: datetime) -> bool:
     """Whether a person of this body can answer the reporter who asks for a recusal, if one does. Nothing urgent waits.
 
     A respondent who asks moves no case: or the accused would choose who judges.
     """
-    if case.is_urgent or all(ask.party != "reporter" for ask in case.open_recusal_asks):
+    if not case.recusal_asks or case.is_urgent or all(ask.party != "reporter" for ask in case.open_recusal_asks):
         return True
     about, took_part = _about(body, case.community, people, policy, recused), had_part(case)
     return any(

@@ -245,7 +245,9 @@ class Case:
 
         Any of them may be that person, so none of them has a part in the case.
         """
-        here = (step.actor for step in self.history if step.fact == RecusalAnswered.name and step.detail == "refused")
+        # Nobody has answered where nobody asked, and a history is long.
+        steps = self.history if self.recusal_asks else ()
+        here = (step.actor for step in steps if step.fact == RecusalAnswered.name and step.detail == "refused")
         return frozenset((*here, *self.refused_there))
 
     @property

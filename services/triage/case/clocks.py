@@ -1,9 +1,10 @@
 """Clocks that run while a case stands somewhere: begun where it comes there, kept where it goes on. Pure."""
 
-from collections.abc import Iterator, Set
+from collections.abc import Iterator, Mapping, Set
 from datetime import datetime
 
 from services.triage.case.case import Case
+from services.triage.case.values import Deadline
 from shared.events import DeadlineFact, DeadlineMet, DeadlineStarted
 from shared.policy import Policy
 from shared.policy.model import Clock, ClockStart
@@ -12,6 +13,7 @@ from shared.policy.model import Clock, ClockStart
 def run_clocks(
     case: Case,
     start: ClockStart,
+    unmet: Mapping[str, Deadline],
     state: str,
     told: Set[str],
     policy: Policy,
@@ -23,12 +25,12 @@ def run_clocks(
 ) -> Iterator[DeadlineFact]:
     """What a step does to the clocks of this start. `now` is UTC-aware.
 
-    `told`: the names of the facts of the step; `state`: that of the case after them. What keeps a clock begins its next
-    line. `begin`: it runs from now on, if it does not run; `end`: if it runs, it is kept. `since`: from when on
-    it counts (UTC-aware).
+    `unmet`: the deadlines of the case that nothing has kept, by name. `told`: the names of the facts of the step;
+    `state`: that of the case after them. What keeps a clock begins its next line. `begin`: it runs from now on, if it
+    does not run; `end`: if it runs, it is kept. `since`: from when on it counts (UTC-aware).
     """
     for rule in policy.starting(start):
-        running = next((one for one in case.deadlines if one.name == rule.id and one.met_at is None), None)
+        running = unmet.get(rule.id)
         if running and rule.met_by.isdisjoint(told):
             if end:
                 yield DeadlineMet(previous=state, state=state, deadline=rule.id, due_at=running.due_at, met_at=now)

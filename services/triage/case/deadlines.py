@@ -9,6 +9,7 @@ from services.triage.case.clocks import started
 from services.triage.case.stages import follow_stages
 from services.triage.case.updates import follow_updates
 from shared.events import (
+    FACTS,
     CaseFact,
     CasePaused,
     CaseResumed,
@@ -24,9 +25,11 @@ from shared.events import (
 )
 from shared.policy import MEASURE_REVIEW, Policy
 
-WAITING = CaseState.AWAITING_INFORMATION
+WAITING, REOPENED = CaseState.AWAITING_INFORMATION, CaseState.REOPENED
 _PAUSES = {CasePaused.name: True, CaseResumed.name: False}
 """Whether the case is paused after this fact."""
+_OF_MEASURES = frozenset(fact.name for fact in FACTS.values() if issubclass(fact, MeasureFact))
+"""The facts that can change which measure is to be reviewed first."""
 
 
 def judge(case: Case | None, facts: Sequence[CaseFact], policy: Policy, now: datetime) -> Iterator[DeadlineFact]:
@@ -46,36 +49,36 @@ def judge(case: Case | None, facts: Sequence[CaseFact], policy: Policy, now: dat
                 yield from _met_at_once(fact, names, policy, now)
         return
     stood = case.state is WAITING or case.pause is not None
-    stands = state == WAITING or _is_paused(case, facts, now)
+    stands = state == WAITING or _is_paused(case, facts, names, now)
     goes_on = min(now, case.pause.until) if case.pause and case.state is not WAITING else now
-    anew = frozenset[str]()
-    if state == CaseState.REOPENED != case.state:
+    anew: frozenset[str] = frozenset()
+    if case.state is not REOPENED and state == REOPENED:
         restarted = tuple(_restarted(case, policy, now, stands=stands))
         anew = frozenset(fact.deadline for fact in restarted)
         yield from restarted
-    yield from _reviews(case, facts, policy, now)
-    for deadline in case.deadlines:
-        if deadline.met_at is not None or deadline.name == MEASURE_REVIEW:
+    if not names.isdisjoint(_OF_MEASURES):
+        yield from _reviews(case, facts, policy, now)
+    unmet = {deadline.name: deadline for deadline in case.deadlines if deadline.met_at is None}
+    for name, deadline in unmet.items():
+        if name == MEASURE_REVIEW:
             continue
-        rule = policy.deadlines.get(deadline.name)
-        if deadline.remaining_seconds is not None and stood and not stands and deadline.name not in anew:
+        rule = policy.deadlines.get(name)
+        if stood and not stands and deadline.remaining_seconds is not None and name not in anew:
             due_at = deadline.due_if_running(goes_on)
-            yield DeadlineResumed(previous=state, state=state, deadline=deadline.name, due_at=due_at)
+            yield DeadlineResumed(previous=state, state=state, deadline=name, due_at=due_at)
         if rule and not rule.met_by.isdisjoint(names):
             due_at = deadline.due_if_running(goes_on)
-            yield DeadlineMet(previous=state, state=state, deadline=deadline.name, due_at=due_at, met_at=now)
-        elif rule and rule.pausable and stands and not stood and not deadline.is_overdue(now):
-            yield _stopped(state, deadline.name, deadline.due_at, now)
-    yield from follow_updates(case, state, names, policy, now, stands=stands)
-    yield from follow_stages(case, facts, names, policy, now)
-    yield from follow_asks(case, facts, names, policy, now)
+            yield DeadlineMet(previous=state, state=state, deadline=name, due_at=due_at, met_at=now)
+        elif stands and not stood and rule and rule.pausable and not deadline.is_overdue(now):
+            yield _stopped(state, name, deadline.due_at, now)
+    yield from follow_updates(case, unmet, state, names, policy, now, stands=stands)
+    yield from follow_stages(case, facts, unmet, names, policy, now)
+    yield from follow_asks(case, facts, unmet, names, policy, now)
 
 
 def _reviews(case: Case, facts: Sequence[CaseFact], policy: Policy, now: datetime) -> Iterator[DeadlineFact]:
     """What happens to the clock for the reviews of measures: it runs for the first one that is to come."""
     told = [fact for fact in facts if isinstance(fact, MeasureFact)]
-    if not told:
-        return
     over = {fact.measure_id for fact in told}
     waiting = [m.review_by for m in case.measures if m.review_by and m.id not in over]
     waiting += [fact.review_by for fact in told if isinstance(fact, EmergencyMeasureTaken)]
@@ -98,9 +101,10 @@ def _reviews(case: Case, facts: Sequence[CaseFact], policy: Policy, now: datetim
         yield DeadlineMet(previous=state, state=state, deadline=MEASURE_REVIEW, due_at=clock.due_at, met_at=now)
 
 
-def _is_paused(case: Case, facts: Sequence[CaseFact], now: datetime) -> bool:
-    told = [_PAUSES[fact.name] for fact in facts if fact.name in _PAUSES]
-    return told[-1] if told else case.pause is not None and case.pause.until > now
+def _is_paused(case: Case, facts: Sequence[CaseFact], names: Set[str], now: datetime) -> bool:
+    if names.isdisjoint(_PAUSES):
+        return case.pause is not None and case.pause.until > now
+    return [_PAUSES[fact.name] for fact in facts if fact.name in _PAUSES][-1]
 
 
 def _stopped(state: str, name: str, due_at: datetime, now: datetime) -> DeadlinePaused:
@@ -115,7 +119,7 @@ def _restarted(case: Case, policy: Policy, now: datetime, *, stands: bool) -> It
     """
     imported = any(measure.imported for measure in case.measures)
     due = {deadline.name: deadline.due_at for deadline in case.deadlines}
-    state = CaseState.REOPENED
+    state = REOPENED
     for name, rule in policy.deadlines.items():
         has = name in due or (imported and rule.applies_to(case.lane or "standard"))
         if rule.starts == "received" and rule.restarts and has:

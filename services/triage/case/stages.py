@@ -5,6 +5,7 @@ from datetime import datetime
 
 from services.triage.case.case import Case
 from services.triage.case.clocks import run_clocks
+from services.triage.case.values import Deadline
 from shared.events import (
     CaseFact,
     CaseState,
@@ -19,12 +20,14 @@ from shared.policy.model import ClockStart
 
 def _is_asked_no_more(case: Case, facts: Sequence[CaseFact]) -> bool:
     """Whether the case is followed up, and has no check-in to come after these facts."""
+    if facts[-1].state != CaseState.FOLLOWING_UP:
+        return False
     begun = next((fact for fact in facts if isinstance(fact, FollowUpBegun)), None)
     kept = {fact.number for fact in facts if isinstance(fact, CheckInKept)}
     kept |= {one.number for one in case.check_ins if one.kept_at} if begun is None else set()
     to_come = {one.number for one in (begun or case).check_ins} - kept
     is_over = case.unasked_for is not None or any(isinstance(fact, CheckInsEnded) for fact in facts)
-    return facts[-1].state == CaseState.FOLLOWING_UP and (is_over or not to_come)
+    return is_over or not to_come
 
 
 STAGES: Mapping[ClockStart, Callable[[Case, Sequence[CaseFact]], bool]] = {
@@ -37,15 +40,20 @@ _STATES = frozenset({CaseState.DECIDED, CaseState.APPEALED, CaseState.FOLLOWING_
 
 
 def follow_stages(
-    case: Case, facts: Sequence[CaseFact], told: Set[str], policy: Policy, now: datetime
+    case: Case,
+    facts: Sequence[CaseFact],
+    unmet: Mapping[str, Deadline],
+    told: Set[str],
+    policy: Policy,
+    now: datetime,
 ) -> Iterator[DeadlineFact]:
     """A clock starts where the case comes there, and is kept where it goes on. `now` is UTC-aware.
 
-    `told`: the names of the facts of this step. A case from before such a clock gets it with its next step.
+    `unmet` and `told`: see run_clocks. A case from before such a clock gets it with its next step.
     """
     state = facts[-1].state
     if _STATES.isdisjoint((case.state, state)):
         return
     for start, stands in STAGES.items():
         is_there = stands(case, facts)
-        yield from run_clocks(case, start, state, told, policy, now, begin=is_there, end=not is_there)
+        yield from run_clocks(case, start, unmet, state, told, policy, now, begin=is_there, end=not is_there)

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from shared.copies import copier, quick
+from shared.copies import copier, maker, quick
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,8 +19,10 @@ def test_a_copy_has_the_new_fields_and_the_others_as_they_were() -> None:
     copy, before = copier(Pair), Pair(1, "a")
     assert copy(before, right="b") == replace(before, right="b")
     assert copy(before) == before == Pair(1, "a")
-    with pytest.raises(KeyError):
+    with pytest.raises(AttributeError):
         copy(before, middle=2)
+    with pytest.raises(FrozenInstanceError):
+        copy(before).left = 2  # type: ignore[misc]  # that is the fault
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +46,7 @@ class Loose:
     right: int
 
 
-@pytest.mark.parametrize("make", [copier, quick])
+@pytest.mark.parametrize("make", [copier, quick, maker])
 @pytest.mark.parametrize("kind", [Checked, Loose])
 def test_what_would_be_made_wrongly_is_refused_at_once(make: Any, kind: type) -> None:
     with pytest.raises(TypeError, match="slots for all of its fields, and no __post_init__"):
@@ -68,6 +70,24 @@ def test_what_is_made_faster_is_like_any_other() -> None:
         Quick(1).left = 2  # type: ignore[misc]  # that is the fault
 
 
+def test_a_maker_makes_what_its_class_does() -> None:
+    make = maker(Quick)
+    assert (make(1), make(left=1, right="x")) == (Quick(1), Quick(1, "x"))
+    with pytest.raises(TypeError, match="left"):
+        make()  # type: ignore[call-arg]  # that is the fault
+    with pytest.raises(FrozenInstanceError):
+        make(1).left = 2  # type: ignore[misc]  # that is the fault
+
+
+@dataclass(frozen=True, slots=True)
+class Kin(Quick):
+    pass
+
+
+def test_a_value_stays_of_its_own_class_however_it_is_made() -> None:
+    assert {type(one) for one in (Kin(1), copier(Quick)(Kin(1), left=2), copier(Kin)(Kin(1)), maker(Kin)(1))} == {Kin}
+
+
 @dataclass(frozen=True, slots=True)
 class Filled:
     many: list[int] = field(default_factory=list)
@@ -78,7 +98,8 @@ class Named:
     one: int
 
 
+@pytest.mark.parametrize("make", [quick, maker])
 @pytest.mark.parametrize("kind", [Filled, Named])
-def test_only_plain_fields_are_set_faster(kind: type) -> None:
+def test_only_plain_fields_are_set_faster(make: Any, kind: type) -> None:
     with pytest.raises(TypeError, match="is no plain field"):
-        quick(kind)
+        make(kind)

@@ -55,8 +55,7 @@ def _step(case: Case | None, command: Command, policy: Policy, now: datetime) ->
         assert isinstance(command, Open | ImportMeasure) and isinstance(way, CaseState)  # noqa: S101, PT018
         return command.decide(case, way, policy, now)
     state = way if isinstance(way, CaseState) else command.leads(case)
-    by = getattr(command, "by", None)
-    if command.judges and by is not None and by.ref in case.refusers:
+    if command.judges and (by := getattr(command, "by", None)) and by.ref in case.refusers:
         raise FieldsRefused((cannot_have(),))
     if faults := tuple(command.faults(case, policy, now)):
         raise FieldsRefused(faults)
@@ -84,9 +83,8 @@ def carry_out(
     after = fold(events, case)
     if after is None:
         return None, events
-    judged = attend(after, people, policy, now)
-    more = _stamped(judged, TRIAGE, policy, now, after.seq, case_id=case_id, cause=cause, trace=trace)
-    return fold(more, after), [*events, *more]
+    after, more = _attended(after, people, policy, now, cause=cause, trace=trace)
+    return after, [*events, *more]
 
 
 def carry_out_other(
@@ -109,9 +107,19 @@ def carry_out_other(
     facts = [*facts, *judge(other, facts, policy, now)]
     events = _stamped(facts, actor, policy, now, other.seq, case_id=other.id, cause=cause, trace=trace)
     after = fold(events, other) or other
-    judged = attend(after, people, policy, now)
-    more = _stamped(judged, TRIAGE, policy, now, after.seq, case_id=other.id, cause=cause, trace=trace)
-    return fold(more, after) or after, [*events, *more]
+    after, more = _attended(after, people, policy, now, cause=cause, trace=trace)
+    return after, [*events, *more]
+
+
+def _attended(
+    case: Case, people: People, policy: Policy, now: datetime, *, cause: str, trace: str | None
+) -> tuple[Case, list[Event]]:
+    """The case as it is by who is there for it, and the stamped events that say so."""
+    judged = attend(case, people, policy, now)
+    if not judged:
+        return case, []
+    events = _stamped(judged, TRIAGE, policy, now, case.seq, case_id=case.id, cause=cause, trace=trace)
+    return fold(events, case) or case, events
 
 
 def events_of(

@@ -85,7 +85,8 @@ def _started(case: Case, fact: DeadlineStarted, event: Event) -> Fields:
 
 
 def _with(case: Case, fact: DeadlineFact, change: Callable[[Deadline], Deadline]) -> Fields:
-    return {"deadlines": tuple(change(d) if d.name == fact.deadline else d for d in case.deadlines)}
+    name = fact.deadline
+    return {"deadlines": tuple([change(d) if d.name == name else d for d in case.deadlines])}
 
 
 def met_by_step(deadlines: Iterable[Deadline], fact: CaseFact, at: datetime) -> tuple[Deadline, ...]:

@@ -10,7 +10,7 @@ from services.triage.case.case import Case
 from services.triage.case.evolve import deadlines, measures
 from services.triage.case.evolve.changes import Change, Fields
 from services.triage.case.values import Step
-from shared.copies import copier
+from shared.copies import copier, maker
 from shared.events import CaseFact, CaseOpened, CaseState, Event, MeasureImported
 
 
@@ -24,7 +24,8 @@ def _changes() -> Iterator[tuple[type[CaseFact], Change]]:
 CHANGES: Mapping[type[CaseFact], Change] = MappingProxyType(dict(_changes()))
 """What each fact changes of a case, beside its state and history; a fact that is not here changes nothing else."""
 
-_copy = copier(Case)
+_copy, _make, _make_step = copier(Case), maker(Case), maker(Step)
+_STATES = {state.value: state for state in CaseState}  # in a tenth of the time that CaseState(…) takes
 _FIRST = (CaseOpened, MeasureImported)
 """The facts with which a case begins."""
 
@@ -59,7 +60,7 @@ def _begun(event: Event) -> Case:
         return measures.imported(event, fact, _step(event, fact))
     if not isinstance(fact, CaseOpened):
         raise TypeError(f"a case begins with case.opened or measure.imported, not with {fact.name}")
-    return Case(
+    return _make(
         id=event.case_id,
         report_id=fact.report_id,
         code_name=fact.code_name,
@@ -99,15 +100,15 @@ def _after(case: Case, event: Event) -> Fields:
 
 
 def _step(event: Event, fact: CaseFact) -> Step:
-    return Step(
+    return _make_step(
         seq=event.case_seq,
         fact=fact.name,
         at=event.time,
         actor=event.actor.ref,
         role=event.actor.role,
         cause=event.cause,
-        previous=CaseState(fact.previous) if fact.previous else None,
-        state=CaseState(fact.state),
+        previous=_STATES[fact.previous] if fact.previous else None,
+        state=_STATES[fact.state],
         detail=getattr(fact, fact.shows) if fact.shows else None,
         # What asks a model for an attribute that it does not have waits for the exception.
         other_case=vars(fact).get("other_case"),
