@@ -25,6 +25,7 @@ from services.triage.following import Following
 from services.triage.merged import follow, to_follow
 from services.triage.notes import notes_for, without_hidden_notes
 from services.triage.others import Beside, Others
+from services.triage.own_steps import free
 from services.triage.patterns.actions import GroupedShown, Patterns, Similar
 from services.triage.requests import CommandRequest, CommandResult, VersionConflict
 from services.triage.sight import Sight
@@ -232,6 +233,9 @@ class Desk:
         for done in written:
             count_passed_on(done, self.policy)
         await follow(to_follow(written), self._cases, self._tokens, self.policy, self._clock)
+        for done in written:
+            if done.case.is_urgent and done.stored and not done.stored.case.is_urgent:
+                await free(done.case, self._cases, await self.people_of(done.case), self.policy, self._clock())
         # The process may have ended here the first time.
         await self._following.after([*repeated, *(done.case for done in written)])
         assert result is not None  # noqa: S101  # `decide` has set it, or raised

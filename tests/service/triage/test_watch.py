@@ -148,6 +148,22 @@ async def test_a_role_that_is_renewed_within_a_day_takes_no_case_from_its_person
         world.at = began
 
 
+async def test_a_case_that_becomes_urgent_waits_for_no_renewal_of_a_role(rig: Rig, world: World) -> None:
+    world.people = [ANN, BEN, CAT, UMA]
+    case = await rig.open()
+    for command in ("claim", "start"):
+        assert (await rig.order(case, command, who=ANN)).status_code == 200
+    ended = replace(ANN, grants=(replace(ANN.grants[0], expires_at=now() - timedelta(hours=1)),))
+    world.people = [ended, BEN, CAT, UMA]
+    assert (await rig.order(case, "note", {"note": "Seen.", "visibility": "body"}, BEN)).status_code == 200
+    assert rig.cases.stored[case.id].case.assignee == ANN.ref
+    assert (await rig.order(case, "set_flags", {"flags": ["physical_violence"]}, BEN)).status_code == 200
+    after = rig.cases.stored[case.id].case
+    assert (after.is_urgent, after.assignee, after.state) == (True, None, "triaged")
+    assert "case.handler_left" in [step.fact for step in after.history]
+    assert (await rig.order(case, "claim", who=BEN)).status_code == 200
+
+
 async def test_a_case_for_which_nobody_is_there_raises_an_alarm_until_somebody_is(rig: Rig, world: World) -> None:
     case, watch = await rig.open(), watch_of(rig, world)
     world.people.clear()
