@@ -15,6 +15,8 @@ from shared.kafka.topics import FACT_TOPICS, INBOX, RESTRICTED, is_inbox
 from shared.runtime import Runtime
 
 TOPICS = tuple(topic.name for topic in FACT_TOPICS if "audit" in topic.consumers)
+_UNDERSTOOD = frozenset(TOPICS) - RESTRICTED - {INBOX}
+"""The topics of which audit keeps whole events."""
 
 
 def capture(record: Record, trace: str | None) -> Arrival:
@@ -22,11 +24,11 @@ def capture(record: Record, trace: str | None) -> Arrival:
     place = Place(record.topic, record.partition, record.offset, record.timestamp)
     if isinstance(record.value, Unreadable):
         return Arrival(keep_hash(place, record.value, record.value.why.code, record.value.first), trace)
-    if is_inbox(record.topic):
-        return Arrival(keep_hash(place, record.value, FOREIGN), trace)
+    if record.topic in _UNDERSTOOD:
+        return Arrival(read_record(place, record.key, record.headers, record.value), trace)
     if record.topic in RESTRICTED:
         return Arrival(keep_digest(place, record.value), None)
-    return Arrival(read_record(place, record.key, record.headers, record.value), trace)
+    return Arrival(keep_hash(place, record.value, FOREIGN), trace)
 
 
 class BatchRecorder:

@@ -45,12 +45,13 @@ class TestScorecardRows:
         first, second = step_of(0, community="enwiki"), step_of(1, sealed=2)
         mine, grant = step_of(0, log="baseline/0"), {"role": "responder", "bodies": ["enwiki_admins"]}
         person = step_of(0, log="roster/0", grants=[grant])
-        rows = {"case/c1": [first], "community/enwiki": [mine], "person/p1": [person], "case/c2": [step_of(5)]}
+        rows = {"case/c1": [first, first], "community/enwiki": [mine], "person/p1": [person], "case/c2": [step_of(5)]}
         for _ in range(2):
             await store.add(rows, [GAP])
             await store.add({"case/c1": [second, first]}, [])
         _, found = await store.rows_of("enwiki", ["enwiki_admins", "enwiki_arbcom"])
         assert settled(found) == ({"c1": (first, second)}, (mine,), {"p1": (person,)})
+        assert len(found.cases["c1"]) == 2
         assert found.gaps == (GAP,)
         assert settled((await store.rows_of("swwiki", ["stewards"]))[1]) == ({}, (), {})
         assert await store.communities() == {"enwiki"}

@@ -103,7 +103,7 @@ def read_record(place: Place, key: bytes | None, headers: Headers, value: bytes 
     """The leaf of a record of Hearth's own topics. Never raises: an invalid record leaves its hash."""
     try:
         texts = {name: data.decode() for name, data in headers if data is not None}
-        if any(name not in texts for name in REQUIRED):
+        if not REQUIRED.keys() <= texts.keys():
             return keep_hash(place, value, "missing_attribute")
         if not _NUMBER.fullmatch(texts["ce_caseseq"]):
             return keep_hash(place, value, "invalid_attribute")

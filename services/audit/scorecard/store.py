@@ -18,6 +18,7 @@ from shared.mongo import (
     Document,
     DuplicateKeyError,
     IndexModel,
+    InsertOne,
     UpdateOne,
     reaching,
     write_unordered,
@@ -70,12 +71,16 @@ class MongoRows:
 
     async def add(self, rows: Mapping[str, Sequence[Step]], gaps: Sequence[Gap]) -> None:
         """Add steps to rows, and gaps. What is there already is not added again."""
-        writes = [_added(row, steps) for row, steps in rows.items()] + [_gap(gap) for gap in gaps]
+        # The row of what begins here is new, and to insert it costs a fraction of an upsert.
+        writes = [
+            (_begun if any(step.seq == 1 for step in steps) else _added)(row, steps) for row, steps in rows.items()
+        ]
         with reaching():
-            taken = await write_unordered(self.collection, writes) if writes else []
+            taken = await write_unordered(self.collection, [*writes, *map(_gap, gaps)]) if rows or gaps else []
             if taken:
-                # Another replica made the row at the same moment; now it is there, and is added to.
-                await write_unordered(self.collection, [writes[place] for place in taken])
+                # The document is there, from before or from another replica at the same moment, and is added to.
+                again = [*(_added(row, steps) for row, steps in rows.items()), *map(_gap, gaps)]
+                await write_unordered(self.collection, [again[place] for place in taken])
         for row, steps in rows.items():
             if any(step.name == BaselineLinkChecked.name for step in steps):
                 await self._forget_repeated_looks(row)
@@ -170,16 +175,28 @@ class MongoRows:
         return communities, bodies
 
 
+def _begun(row: str, steps: Sequence[Step]) -> InsertOne[Document]:
+    return InsertOne({"_id": row, **_sets(row, steps), "latest": _latest(steps)})
+
+
 def _added(row: str, steps: Sequence[Step]) -> UpdateOne:
-    added = {"steps": {"$each": [step.write() for step in steps]}}
+    added = {name: {"$each": values} for name, values in _sets(row, steps).items()}
+    return UpdateOne({"_id": row}, {"$addToSet": added, "$max": {"latest": _latest(steps)}}, upsert=True)
+
+
+def _sets(row: str, steps: Sequence[Step]) -> dict[str, list[str]]:
+    """The arrays of a row to which these steps add, and what, each once."""
+    sets = {"steps": list(dict.fromkeys(step.write() for step in steps))}
     kind = row.partition("/")[0]
     if kind == "case" and (communities := {s.said["community"] for s in steps if "community" in s.said}):
-        added["communities"] = {"$each": sorted(communities)}
+        sets["communities"] = sorted(communities)
     if kind == "person":
-        bodies = {body for step in steps for body in step.bodies}
-        added["bodies"] = {"$each": sorted(bodies)}
-    latest = max(step.round for step in steps)
-    return UpdateOne({"_id": row}, {"$addToSet": added, "$max": {"latest": latest}}, upsert=True)
+        sets["bodies"] = sorted({body for step in steps for body in step.bodies})
+    return sets
+
+
+def _latest(steps: Sequence[Step]) -> int:
+    return max(step.round for step in steps)
 
 
 def _gap(gap: Gap) -> UpdateOne:
