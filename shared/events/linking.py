@@ -71,12 +71,13 @@ class CaseAbsorbed(CaseFact):
 
     `deadlines` are those that run and come earlier, or are new, by the other case. `assignee`: who has the
     case from now on; None where the person may not see the other case. `refusers`: the people (references) who refused
-    a party of the other case a recusal, so they have no part in this one either.
+    a party of the other case a recusal, so they have no part in this one either. `took_part` and `had_it`: the people
+    who took part in what was decided or done in the other case, and those who had it.
     """
 
     name: ClassVar[str] = "case.absorbed"
     unseen: ClassVar[bool] = True
-    version: ClassVar[str] = "1.1"
+    version: ClassVar[str] = "1.2"
 
     other_case: str
     lane: str
@@ -84,14 +85,22 @@ class CaseAbsorbed(CaseFact):
     deadlines: tuple[DeadlineSet, ...] = ()
     assignee: str | None = None
     refusers: tuple[str, ...] = ()
+    took_part: tuple[str, ...] = ()
+    had_it: tuple[str, ...] = ()
 
 
 class CaseUnmerged(CaseFact):
-    """The case goes on for itself, in the state that it had before; its clocks have run on. See `case.detached`."""
+    """The case goes on for itself, in the state that it had before; its clocks have run on. See `case.detached`.
+
+    `took_part` and `had_it`: people (references) of the case of which it was a part, as in `case.absorbed`.
+    """
 
     name: ClassVar[str] = "case.unmerged"
+    version: ClassVar[str] = "1.1"
 
     other_case: str
+    took_part: tuple[str, ...] = ()
+    had_it: tuple[str, ...] = ()
 
 
 class CaseDetached(CaseFact):

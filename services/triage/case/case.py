@@ -83,8 +83,9 @@ class Case:
     that it has this category. `watchers`: references of the people who follow it.
     `merged_into`: the case of which this one is a part now; `merged_from`: the state that it had before;
     `merge_note_id`: the vault has the reasons; `outcome_there`: how that case was decided, as the reporter was told;
-    `absorbed`: the cases that are part of this one; `refused_there`: the refusers of those that are or were. The case
-    has names of its own for other cases (see services.triage.case.tokens).
+    `absorbed`: the cases that are part of this one; `refused_there`: the refusers of those that are or were, and
+    `took_part_there` and `had_there`: who took part in those, or in the case of which this one was a part, and who had
+    them. The case has names of its own for other cases (see services.triage.case.tokens).
     `referrals`: also invitations to join, the oldest first. `subjects`: tokens of the people reported, and
     `further_parties`: those that handlers added; `disclosures`: what respondents were told, and `replies`:
     what they wrote. `grouped`: it is one of many from few sources. `reachable`: the reporter
@@ -142,6 +143,8 @@ class Case:
     merge_note_id: str | None = None
     absorbed: tuple[str, ...] = ()
     refused_there: tuple[str, ...] = ()
+    took_part_there: tuple[str, ...] = ()
+    had_there: tuple[str, ...] = ()
     outcome_there: str | None = None
     measures: tuple[Measure, ...] = ()
     pause: Pause | None = None
@@ -234,9 +237,10 @@ class Case:
         """
         lodged = max((step.seq for step in self.history if self.appeal and step.fact == AppealLodged.name), default=0)
         before = self.history[:lodged] if lodged else self.history
-        part = {step.actor for step in before if step.fact in TAKES_PART}
+        part = {step.actor for step in before if step.fact in TAKES_PART}.union(self.took_part_there)
         if self.appeal is not None and self.appeal.ground == INACTION:
-            part |= {step.detail for step in before if step.fact == CaseAssigned.name and step.detail}
+            part.update(step.detail for step in before if step.fact == CaseAssigned.name and step.detail)
+            part.update(self.had_there)
         return frozenset(part)
 
     @property

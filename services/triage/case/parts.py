@@ -5,15 +5,17 @@ from shared.events import TAKES_PART, CaseAssigned
 
 
 def took_part(case: Case) -> frozenset[str]:
-    """The people (references) who took part in a decision, or took or reviewed a measure."""
+    """The people (references) who took part in a decision, or took or reviewed a measure, here or in a case merged with
+    this one.
+    """
     deciding = {step.actor for step in case.history if step.fact in TAKES_PART}
-    return frozenset({*deciding, *(measure.by for measure in case.measures)})
+    return frozenset({*deciding, *(measure.by for measure in case.measures), *case.took_part_there})
 
 
 def had_part(case: Case) -> frozenset[str]:
     """The people (references) who had this case at any time, and those who `took_part`."""
     given = {step.detail for step in case.history if step.fact == CaseAssigned.name and step.detail}
-    return took_part(case) | given
+    return took_part(case) | given.union(case.had_there)
 
 
 def asks_for(case: Case, person: str, survivor: Case | None = None) -> frozenset[str]:

@@ -111,7 +111,7 @@ def test_it_is_written_again_as_it_was_and_with_what_is_new() -> None:
     assert (again.pop("subjects"), again.pop("further_parties"), again.pop("disclosures")) == ([], [], [])
     assert (again.pop("replies"), again.pop("grouped")) == ([], None)
     assert (again.pop("reachable"), again.pop("messages"), again.pop("recusal_asks")) == (True, [], [])
-    assert again.pop("refused_there") == []
+    assert [again.pop(name) for name in ("refused_there", "took_part_there", "had_there")] == [[], [], []]
     assert again.pop("wakes_at") == min(
         deadline["due_at"] for deadline in DOCUMENT["deadlines"] if not deadline["met_at"]
     )

@@ -8,6 +8,7 @@ import pytest
 from services.triage.case.attendance import NOBODY
 from services.triage.case.case import Case
 from services.triage.case.commands.command import Command, Words
+from services.triage.case.commands.decision import Decide, ProposeDecision
 from services.triage.case.commands.handling import Assign, Start
 from services.triage.case.commands.inquiry import Ask, ReceiveAnswer
 from services.triage.case.commands.merging import Merge, Unmerge
@@ -15,11 +16,12 @@ from services.triage.case.commands.recusal import Recuse
 from services.triage.case.commands.table import carry_out, decide
 from services.triage.case.commands.waiting import Pause
 from services.triage.case.lifecycle import FieldsRefused, NotPermitted
+from services.triage.case.parts import had_part, took_part
 from services.triage.case.timers.table import wakes_at
 from shared.events import CaseAbsorbed, CaseMerged, CaseState
 from tests.unit.triage.test_case_linking import ALICE, AT, POLICY, call, do, facts_of, opened
 
-BEN = "person:b0b0b0b000000000"
+BEN, CARLA = "person:b0b0b0b000000000", "person:ca71aca71a000000"
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 
 
@@ -203,6 +205,27 @@ def test_a_survivor_holds_several_cases_and_lets_one_go() -> None:
     assert b.absorbed == (call(a), call(c))
     a, b, _ = do(a, Unmerge(b), b)
     assert b.absorbed == (call(c),)
+
+
+def test_who_had_a_part_in_a_case_has_had_it_in_the_survivor_too() -> None:
+    a, b = two()
+    a = led(a, Assign(BEN), Start(), ProposeDecision("warning", None, "", why=Words("p"), by=ALICE))
+    a, b, _ = do(a, Merge(b, people=NOBODY), b)
+    assert took_part(b) == {ALICE.ref}
+    assert had_part(b) == {ALICE.ref, BEN}
+    # They proposed what an appeal can be about.
+    assert ALICE.ref in b.deciders
+    b = led(b, Assign(CARLA), Start())
+    assert had_part(b) == {ALICE.ref, BEN, CARLA}
+
+
+def test_who_had_a_part_in_the_survivor_has_had_it_in_the_case_that_leaves_it() -> None:
+    a, b = two()
+    a, b, _ = do(a, Merge(b), b)
+    b = led(b, Assign(CARLA), Start(), Decide("no_violation", Words("r"), ALICE))
+    a, b, _ = do(a, Unmerge(b), b)
+    assert took_part(a) == took_part(b) == {ALICE.ref}
+    assert had_part(a) == {ALICE.ref, CARLA}
 
 
 def test_the_warning_of_a_clock_that_stood_still_comes_as_long_before_as_ever() -> None:

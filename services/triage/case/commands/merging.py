@@ -11,6 +11,7 @@ from services.triage.case.commands.command import CaseField, Command, Words, Wor
 from services.triage.case.commands.linking import LINK
 from services.triage.case.commands.recusal import carried, taken_over
 from services.triage.case.lifecycle import BEFORE_DECISION
+from services.triage.case.parts import had_part, took_part
 from services.triage.case.values import Deadline, Recusal
 from services.triage.case.voting import may_object
 from services.triage.case.waiting import resumed
@@ -100,6 +101,7 @@ class Merge(Command):
             deadlines=tuple(_earlier_deadlines(other, case, policy, now)),
             assignee=other.assignee if self.assignee_stays and other.assignee not in case.refusers else None,
             refusers=tuple(sorted(case.refusers)),
+            **_people_of(case),
         )
         recusals = (one for _, one in carried(case, other, self.people, now) if one)
         return [absorbed, *_less_left(other, case, policy, now), *taken_over(recusals, state, absorbed.assignee)]
@@ -136,7 +138,8 @@ class Unmerge(Command):
 
     def decide(self, case: Case, state: CaseState, policy: Policy, now: datetime) -> list[CaseFact]:
         """It goes on, and the people that the survivor has recused since have nothing to do with it."""
-        unmerged = CaseUnmerged(previous=case.state, state=state, other_case=self.other_ref)
+        there = _people_of(self.other) if self.other else {}
+        unmerged = CaseUnmerged(previous=case.state, state=state, other_case=self.other_ref, **there)
         return [unmerged, *taken_over(self._meanwhile(case, now), state, case.assignee)]
 
     def _meanwhile(self, case: Case, now: datetime) -> Iterator[Recusal]:
@@ -176,6 +179,11 @@ class Follow(Command):
         if case.outcome_there != outcome:
             facts.append(OutcomeFollowed(previous=case.state, state=state, outcome=outcome))
         return facts
+
+
+def _people_of(case: Case) -> dict[str, tuple[str, ...]]:
+    part = took_part(case)
+    return {"took_part": tuple(sorted(part)), "had_it": tuple(sorted(had_part(case) - part))}
 
 
 def _owed(case: Case, policy: Policy) -> dict[str, Deadline]:

@@ -37,8 +37,16 @@ def _merged(case: Case, fact: CaseMerged, _event: Event) -> Fields:
     return {"merged_into": fact.other_case, "merged_from": case.state, "merge_note_id": fact.note_id}
 
 
-def _unmerged(_case: Case, _fact: CaseUnmerged, _event: Event) -> Fields:
-    return {"merged_into": None, "merged_from": None, "merge_note_id": None, "outcome_there": None}
+def _unmerged(case: Case, fact: CaseUnmerged, _event: Event) -> Fields:
+    alone = {"merged_into": None, "merged_from": None, "merge_note_id": None, "outcome_there": None}
+    return alone | _people_there(case, fact)
+
+
+def _people_there(case: Case, fact: CaseAbsorbed | CaseUnmerged) -> Fields:
+    return {
+        "took_part_there": tuple(dict.fromkeys((*case.took_part_there, *fact.took_part))),
+        "had_there": tuple(dict.fromkeys((*case.had_there, *fact.had_it))),
+    }
 
 
 def _followed(case: Case, fact: CaseFollowed, event: Event) -> Fields:
@@ -63,6 +71,7 @@ def _absorbed(case: Case, fact: CaseAbsorbed, event: Event) -> Fields:
             *(_earlier(d, told.get(d.name), event.time) for d in case.deadlines),
             *(d for d in told.values() if d.name not in known),
         ),
+        **_people_there(case, fact),
     }
 
 
