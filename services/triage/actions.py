@@ -179,7 +179,7 @@ class Desk:
         digest = self._digest(request)
         result: tuple[str, CommandResult] | None = None
         repeated: list[Case] = []
-        other_id = await self._others.named_in(form, request.values)
+        other_id = await self._others.named_in(form, request.values, case_id)
 
         async def decide(found: Mapping[str, StoredCase]) -> Sequence[CaseChange]:
             nonlocal result
@@ -207,6 +207,7 @@ class Desk:
                 token_of=lambda person: self._tokens.of(case_id, person),
                 refs=self._others.refs(case_id, other_id),
                 assignee_stays=await self._stays(form, stored.case, other, principal),
+                survivor=other.case if other else None,
             )
             if faults:
                 raise FieldsWrong(faults).and_further(command.faults(stored.case, self.policy, self._clock()))

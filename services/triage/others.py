@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from services.triage.case.case import Case
+from services.triage.case.commands.command import takes
 from services.triage.case.commands.linking import LINK
 from services.triage.case.forms import Form, resource_of
 from services.triage.case.tokens import Tokens
@@ -97,8 +98,15 @@ class Others:
             return "", ""
         return self._tokens.ref_of(case_id, other_id), self._tokens.ref_of(other_id, case_id)
 
-    async def named_in(self, form: Form, values: Mapping[str, object]) -> str | None:
-        """The id of the other case that a command names, by its code name or id; None where there is none."""
+    async def named_in(self, form: Form, values: Mapping[str, object], case_id: str) -> str | None:
+        """The id of the other case that a command on this one names, by its code name or id; None where there is none.
+
+        A command that has to do with the survivor of a merged case names that one.
+        """
+        if takes(form.kind, "survivor"):
+            found = (await self._cases.load([case_id])).get(case_id)
+            ref = found.case.merged_into if found else None
+            return self._tokens.case_meant(case_id, ref) if ref else None
         for taken in form.fields:
             value = values.get(taken.name)
             if taken.kind == "case" and isinstance(value, str) and (text := value.strip()):

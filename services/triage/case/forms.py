@@ -55,13 +55,14 @@ class Form:
         token_of: Callable[[str], str],
         refs: tuple[str, str] = ("", ""),
         assignee_stays: bool = True,
+        survivor: Case | None = None,
     ) -> Command:
         """The command with what its fields mean, as `read` gives it.
 
         `people`: who could handle the case. `words_id` names the words of a field for the vault; `token_of` gives the
         token of a person in the case.
         `refs`: what the case calls the other one, and the other one calls it. `assignee_stays`: whether the person who
-        has the other case may see this one.
+        has the other case may see this one. `survivor`: the case of which it is a part.
         """
         values = dict(meant)
         for field in self.fields:
@@ -78,6 +79,8 @@ class Form:
             values["other_ref"], values["own_ref"] = refs
         if takes(self.kind, "assignee_stays"):
             values["assignee_stays"] = assignee_stays
+        if takes(self.kind, "survivor"):
+            values["survivor"] = survivor
         return self.kind(**values)
 
     @property

@@ -111,7 +111,7 @@ TRANSITIONS: Mapping[str, Ways] = {
     "confirm": _ANY,
     "withdraw": _ANY,
     "receive_recusal_ask": {**_ANY, CaseState.MERGED: CaseState.MERGED},
-    "answer_recusal": _ANY,
+    "answer_recusal": {**_ANY, CaseState.MERGED: CaseState.MERGED},
     # A merged case hides its survivor from those who are recused from it.
     "keep_apart": {**_ANY, CaseState.MERGED: CaseState.MERGED},
     "clear": _ANY,

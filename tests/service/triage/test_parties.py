@@ -82,14 +82,48 @@ async def test_what_a_party_asks_for_is_shown_with_its_words_and_answered_by_oth
 
 
 async def test_who_has_the_survivor_reads_no_words_of_a_party_in_a_case_that_is_part_of_it(rig: Rig) -> None:
+    case, _, ask = await asked_in_part(rig)
+    rig.vault.statements[(case.report_id, ask)] = ("recusal_ask", "He is her cousin.")
+    assert ["He is her cousin." in page for page in await pages_for(rig, case)] == [False, True]
+
+
+async def asked_in_part(rig: Rig) -> tuple[Case, Case, str]:
+    """A case of which a party asks for a recusal, the survivor of which it is a part, which ALICE has, and the ask."""
     case, survivor = await rig.open(), await rig.open()
     assert (await rig.order(survivor, "claim")).status_code == 200
     assert (await rig.order(case, "merge", {"other": survivor.code_name})).status_code == 200
     ask = "0" * 8 + "-0000-0000-0000-" + "0" * 12
-    fact = ReportRecusalAsked(report_id=case.report_id, ask_id=ask)
-    await rig.intake.take([from_intake(case.report_id, fact, 2)])
-    rig.vault.statements[(case.report_id, ask)] = ("recusal_ask", "He is her cousin.")
-    assert ["He is her cousin." in page for page in await pages_for(rig, case)] == [False, True]
+    await rig.intake.take([from_intake(case.report_id, ReportRecusalAsked(report_id=case.report_id, ask_id=ask), 2)])
+    return case, survivor, ask
+
+
+async def test_who_may_answer_in_the_survivor_refuses_what_a_party_of_a_part_asks_for(rig: Rig) -> None:
+    case, survivor, ask = await asked_in_part(rig)
+    refusal = {"ask": ask, "recusal_answer": "refused", "why_not": "They are strangers."}
+    answer = await rig.order(case, "answer_recusal", refusal, ALICE)
+    assert [error["code"] for error in answer.json()["errors"]] == ["had_part"]
+    assert "Recuse in " + survivor.code_name in (await pages_for(rig, case))[1]
+    assert (await rig.order(case, "answer_recusal", refusal, COLLEAGUE)).status_code == 200
+    part, whole = (rig.cases.stored[one.id].case for one in (case, survivor))
+    assert (part.state, part.recusal_asks[0].answer, whole.recusal_asks) == ("merged", "refused", ())
+    assert ("message", "They are strangers.") in rig.vault.statements.values()
+    assert part.refusers == whole.refusers == {COLLEAGUE.ref}
+    assert ask not in str([event.fact for event in rig.cases.events if event.case_id == survivor.id])
+    answer = await rig.order(survivor, "assign", {"assignee": COLLEAGUE.ref}, ALICE)
+    assert [error["code"] for error in answer.json()["errors"]] == ["cannot_have"]
+
+
+async def test_what_a_party_of_a_part_asks_for_is_granted_once_a_person_is_recused_there(rig: Rig) -> None:
+    case, survivor, ask = await asked_in_part(rig)
+    grant = {"ask": ask, "recusal_answer": "granted", "why_not": "They are away."}
+    answer = await rig.order(case, "answer_recusal", grant, COLLEAGUE)
+    assert [error["code"] for error in answer.json()["errors"]] == ["nobody_recused"]
+    said = {"person": ALICE.ref, "ground": "asked_by_party"}
+    assert (await rig.order(survivor, "recuse", said, COLLEAGUE)).status_code == 200
+    assert (await rig.order(survivor, "confirm", {"person": ALICE.ref}, CORA)).status_code == 200
+    assert (await rig.order(case, "answer_recusal", grant, COLLEAGUE)).status_code == 200
+    part, whole = (rig.cases.stored[one.id].case for one in (case, survivor))
+    assert (part.recusal_asks[0].answer, part.refusers, whole.refusers) == ("granted", frozenset(), frozenset())
 
 
 async def pages_for(rig: Rig, case: Case) -> list[str]:

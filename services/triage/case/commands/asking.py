@@ -48,7 +48,7 @@ class AnswerRecusal(Command):
     """Tell a party that a person was recused as they asked, or why the person may handle the case.
 
     Nobody does so who had a part in the case: the person may be the one that is meant. For the same reason, who refuses
-    gets no part in it afterwards (`Case.refusers`).
+    gets no part in it afterwards (`Case.refusers`). All that holds for the survivor of a merged case as well.
     """
 
     name = "answer_recusal"
@@ -58,6 +58,9 @@ class AnswerRecusal(Command):
     recusal_answer: Annotated[str, ChoiceField(offers=lambda _policy: RECUSAL_ANSWERS, said_as="recusal-answer")]
     why_not: Annotated[Words, WordsField(kept_as="message")]
     by: Actor
+    survivor: Case | None = None
+    other_ref: str = ""
+    own_ref: str = ""
 
     @classmethod
     def applies(cls, case: Case) -> bool:
@@ -73,10 +76,25 @@ class AnswerRecusal(Command):
         """Nobody waits for the answer, the person had a part in the case in whatever role, or nobody is recused yet."""
         if self.ask and self.ask not in {ask.id for ask in case.open_recusal_asks}:
             yield FieldError("/ask", "not_asked", "This does not wait for an answer.")
-        elif self.by.ref in had_part(case):
+        elif any(self.by.ref in had_part(one) for one in self._both(case)):
             yield FieldError("/ask", "had_part", "You had a part in this case. Another person answers this.")
-        elif self.recusal_answer == GRANTED and all(one.confirm_by is not None for one in case.recusals):
+        elif self.recusal_answer == GRANTED and not any(
+            recusal.confirm_by is None for one in self._both(case) for recusal in one.recusals
+        ):
             yield FieldError("/recusal_answer", "nobody_recused", "Nobody is recused for good yet. Recuse the person.")
+
+    def _both(self, case: Case) -> tuple[Case, ...]:
+        """The case, and the one of which it is a part: there people work on it, and are recused."""
+        return (case, self.survivor) if self.survivor else (case,)
+
+    def decide_other(self, other: Case, case: Case, policy: Policy, now: datetime) -> list[CaseFact]:
+        """That a person refused, who so has no part in the survivor. Its own parties hear nothing of that."""
+        asked = next((ask for ask in case.open_recusal_asks if ask.id == self.ask), None)
+        if asked is None or self.recusal_answer != REFUSED:
+            return []
+        # Under its own id, the record would show which cases are one.
+        ask, state = self.own_ref, other.state
+        return [RecusalAnswered(previous=state, state=state, ask_id=ask, party=asked.party, recusal_answer=REFUSED)]
 
     def decide(self, case: Case, state: CaseState, policy: Policy, now: datetime) -> list[CaseFact]:
         """The answer, which a reporter reads as a message."""

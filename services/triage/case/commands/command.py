@@ -300,7 +300,8 @@ class Command:
     the actor who gives it; one with an attribute `token` gets the token that the case has for its person, or without a
     person for the actor; one with an attribute `people` gets those who could handle the case. One with
     the attributes `other_ref` and `own_ref` gets what the case calls the other case in its events, and what that one
-    calls it (see services.triage.case.tokens); one with the attribute `assignee_stays` gets whether the person who has
+    calls it (see services.triage.case.tokens); one with the attribute `survivor` gets the case of which this one is a
+    part, and names it as the other one; one with the attribute `assignee_stays` gets whether the person who has
     the other case may see this one.
     """
 

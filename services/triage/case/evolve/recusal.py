@@ -62,6 +62,9 @@ def _asked(case: Case, fact: RecusalAsked, event: Event) -> Fields:
 
 
 def _answered(case: Case, fact: RecusalAnswered, event: Event) -> Fields:
+    if fact.ask_id not in {ask.id for ask in case.recusal_asks}:
+        # A party of a case asked that is part of this one.
+        return {"refused_there": tuple(dict.fromkeys((*case.refused_there, event.actor.ref)))}
     answered = (
         replace(ask, answer=fact.recusal_answer, told_id=fact.told_id, by=event.actor.ref)
         if ask.id == fact.ask_id
