@@ -242,7 +242,7 @@ def _log_item(head: Head, explorer: Explorer) -> LogShown:
     signed = explorer.sign(head)
     topic, _, partition = head.log.rpartition("/")
     return {
-        "log": signed.note.partition("\n")[0],
+        "log": signed.checkpoint.origin,
         "path": f"logs/{head.log}",
         "size": signed.size,
         "root": encode_base64(signed.root),
@@ -267,7 +267,7 @@ def _next(cursors: Cursors[PlaceT], place: PlaceT | None) -> str | None:
 
 def _proof_item(proof: Proof) -> InclusionProof:
     return {
-        "log": proof.signed.note.partition("\n")[0],
+        "log": proof.signed.checkpoint.origin,
         "index": proof.entry.index,
         "size": proof.signed.size,
         "leaf_hash": encode_base64(hash_leaf(proof.entry.leaf)),

@@ -1,18 +1,33 @@
 """Signing checkpoints. Ed25519 is deterministic: a checkpoint follows from its head, and none is stored."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 from services.audit.record.log import DamagedError, Head
 from services.audit.tlog.note import Checkpoint, NoteSigner, sign_checkpoint
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Signed:
-    """A signed checkpoint (`note`) and what it states."""
+    """A checkpoint that this process vouches for. Its note is signed when somebody reads it."""
 
-    size: int
-    root: bytes
-    note: str
+    checkpoint: Checkpoint
+    signer: NoteSigner
+
+    @property
+    def size(self) -> int:
+        """How many entries it covers."""
+        return self.checkpoint.size
+
+    @property
+    def root(self) -> bytes:
+        """The root of these entries."""
+        return self.checkpoint.root
+
+    @cached_property
+    def note(self) -> str:
+        """The signed checkpoint."""
+        return sign_checkpoint(self.checkpoint, [self.signer])
 
 
 class Notary:
@@ -35,6 +50,6 @@ class Notary:
         if last is not None and head.size == last.size and head.root != last.root:
             raise DamagedError(f"{head.log}: another root was signed for size {head.size}")
         if last is None or head.size > last.size:
-            note = sign_checkpoint(Checkpoint(f"{self._origin}/{head.log}", head.size, head.root), [self._signer])
-            last = self._signed[head.log] = Signed(head.size, head.root, note)
+            checkpoint = Checkpoint(f"{self._origin}/{head.log}", head.size, head.root)
+            last = self._signed[head.log] = Signed(checkpoint, self._signer)
         return last
