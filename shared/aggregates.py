@@ -281,13 +281,13 @@ def _operation(save: Save, due: Any, public_url: str) -> InsertOne[Document] | U
         return InsertOne(
             {
                 "_id": save.id,
-                **save.fields,
                 "version": 1,
                 "seq": count_numbered(save.events),
                 "applied": causes,
                 "outbox": pending,
                 "outbox_due": due,
                 **({"told_at": told_at} if told_at else {}),
+                **save.fields,
             }
         )
     # Earlier events go first, or this replica would publish the events of a case out of order.

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import fields
-from functools import cached_property
+from functools import cached_property, partial
 from itertools import compress
 from operator import attrgetter, is_, is_not
 from typing import Any, Generic, TypeVar, get_type_hints
@@ -21,13 +21,19 @@ class Codec(Generic[T]):
     know is passed over.
     """
 
-    def __init__(self, kind: type[T]) -> None:
+    def __init__(self, kind: type[T], *, sparse: bool = False) -> None:
+        """`sparse`: a document lacks the fields that have their default, at any depth.
+
+        It takes less work to write, to find and to read. Then no default may change, and no document of before may be
+        written over by `to_document`, because it would keep what has its default now.
+        """
         self._kind = kind
+        self._sparse = sparse
         self._adapter = TypeAdapter(kind)
 
     def to_document(self, value: T) -> Document:
         """The fields of a value. The id is left out, because a store writes it by itself."""
-        document: Document = self._adapter.dump_python(value)
+        document: Document = self._adapter.dump_python(value, exclude_defaults=self._sparse)
         document.pop("id", None)
         return document
 
@@ -51,7 +57,10 @@ class Codec(Generic[T]):
         """How each field becomes part of a document, and what reads all of them."""
         hints = get_type_hints(self._kind, include_extras=True)
         names = [one.name for one in fields(self._kind) if one.name != "id"]  # type: ignore[arg-type]  # see `changes`
-        return {name: TypeAdapter(hints[name]).serializer.to_python for name in names}, attrgetter(*names)
+        writers = [
+            partial(TypeAdapter(hints[name]).serializer.to_python, exclude_defaults=self._sparse) for name in names
+        ]
+        return dict(zip(names, writers, strict=True)), attrgetter(*names)
 
     def from_document(self, document: Mapping[str, Any]) -> T:
         """The value that a document holds. Raises pydantic's ValidationError for a document that no version wrote."""

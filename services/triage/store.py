@@ -40,7 +40,7 @@ _RANKS = range(len(URGENT_LANES) + 1)
 AT_ONCE = 1_000
 """So many glimpses come in one answer: all of a look, unless cases are hidden from its reader."""
 _GLIMPSE = dict.fromkeys(Glimpse._fields, 1)
-_CASES = Codec(Case)
+_CASES = Codec(Case, sparse=True)
 
 
 class QueueRange(NamedTuple):
@@ -342,7 +342,8 @@ def _stored(document: Document) -> StoredCase:
 
 def document_of(case: Case) -> Document:
     """The fields of a case as MongoDB keeps them, with its place in the queues and when it is to be woken."""
-    return {**_CASES.to_document(case), **_found_by(case)}
+    # MongoDB looks for each field of an index from the first field of a document on.
+    return {**_found_by(case), **_CASES.to_document(case)}
 
 
 def _found_by(case: Case) -> Document:
