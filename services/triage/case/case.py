@@ -318,11 +318,22 @@ class Case:
     def awaits_until(self) -> datetime | None:
         """Until when (UTC-aware) it waits for the answer to its last question; None where it does not wait.
 
-        Nor where it is urgent and a clock runs on: to go on with it would keep that clock, although nobody acts.
+        Nor where it is urgent and a clock has something to tell: to go on with it would keep that clock, although
+        nobody acts.
         """
         waits = self.state is CaseState.AWAITING_INFORMATION and self.questions
-        is_pressed = self.is_urgent and any(deadline.is_running for deadline in self.deadlines)
+        is_pressed = self.is_urgent and any(deadline.tells_at for deadline in self.deadlines)
         return self.questions[-1].answer_by if waits and not is_pressed else None
+
+    def stops_clocks(self, asked_at: datetime) -> bool:
+        """Whether pausable clocks stand still while it waits for the answer to a question of then (UTC-aware).
+
+        They do not where the reporter has let the time for an answer pass, and was silent since: else handlers could
+        keep a case open for ever by asking.
+        """
+        open_since = [question.answer_by for question in takewhile(lambda q: not q.answers, reversed(self.questions))]
+        first = open_since[-1] if open_since else None
+        return first is None or asked_at < first
 
     def going_on(self, before: CaseState) -> CaseState:
         """The state in which the case goes on that had this one.

@@ -21,6 +21,7 @@ from shared.events import (
     DeadlineResumed,
     DeadlineStarted,
     EmergencyMeasureTaken,
+    InformationRequested,
     MeasureFact,
 )
 from shared.policy import MEASURE_REVIEW, Policy
@@ -36,8 +37,8 @@ def judge(case: Case | None, facts: Sequence[CaseFact], policy: Policy, now: dat
     """The facts about deadlines that follow from the facts of one step at `now` (UTC-aware).
 
     Where the case is reopened, its clocks start anew. A pausable clock stands still while the case awaits information
-    or is paused, one that starts anew, too; it goes on from the end of the pause, also where triage or a person notes
-    that end later.
+    (see Case.stops_clocks) or is paused, one that starts anew, too; it goes on from the end of the pause, also where
+    triage or a person notes that end later.
     A deadline that was missed before is not paused. Nothing keeps or pauses a deadline that the policy no longer has.
     """
     if not facts:
@@ -48,8 +49,10 @@ def judge(case: Case | None, facts: Sequence[CaseFact], policy: Policy, now: dat
             if isinstance(fact, CaseTriaged):
                 yield from _met_at_once(fact, names, policy, now)
         return
-    stood = case.state is WAITING or case.pause is not None
-    stands = state == WAITING or _is_paused(case, facts, names, now)
+    asked_at = case.questions[-1].asked_at if case.questions else now
+    stood = case.pause is not None or (case.state is WAITING and case.stops_clocks(asked_at))
+    asked_at = now if InformationRequested.name in names else asked_at
+    stands = _is_paused(case, facts, names, now) or (state == WAITING and case.stops_clocks(asked_at))
     goes_on = min(now, case.pause.until) if case.pause and case.state is not WAITING else now
     anew: frozenset[str] = frozenset()
     if case.state is not REOPENED and state == REOPENED:
@@ -69,7 +72,14 @@ def judge(case: Case | None, facts: Sequence[CaseFact], policy: Policy, now: dat
         if rule and not rule.met_by.isdisjoint(names):
             due_at = deadline.due_if_running(goes_on)
             yield DeadlineMet(previous=state, state=state, deadline=name, due_at=due_at, met_at=now)
-        elif stands and not stood and rule and rule.pausable and not deadline.is_overdue(now):
+        elif (
+            stands
+            and deadline.is_running
+            and name not in anew
+            and rule
+            and rule.pausable
+            and not deadline.is_overdue(now)
+        ):
             yield _stopped(state, name, deadline.due_at, now)
     yield from follow_updates(case, unmet, state, names, policy, now, stands=stands)
     yield from follow_stages(case, facts, unmet, names, policy, now)

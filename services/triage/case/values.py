@@ -57,6 +57,15 @@ class Deadline:
         """Whether it is still to be kept, and its clock runs."""
         return self.met_at is None and self.remaining_seconds is None and self.anew_at is None
 
+    @property
+    def tells_at(self) -> datetime | None:
+        """When it tells something next (UTC-aware): that it comes near, that it was missed, then that to others."""
+        if not self.is_running:
+            return None
+        if self.breached_at is None:
+            return self.due_at if self.warned_at or not self.warn_at else self.warn_at
+        return None if self.escalated_at else self.escalate_at
+
     def is_overdue(self, now: datetime) -> bool:
         """Whether it is neither kept, nor paused, nor still to come."""
         return self.is_running and self.due_at < now

@@ -24,6 +24,7 @@ from services.triage.case.commands.waking import Wake
 from services.triage.case.evolve.fold import fold
 from services.triage.case.forms import resource_of
 from services.triage.case.lifecycle import CommandRefused
+from services.triage.case.timers.table import wakes_at
 from shared.access.authorization import allow
 from shared.access.conditions import Permit
 from shared.access.principal import PEOPLE, Grant, Leave, Principal, Role
@@ -36,6 +37,7 @@ from shared.events import (
     CaseState,
     CaseTriaged,
     CaseUnattended,
+    DeadlineEscalated,
     Event,
     ReportReceived,
 )
@@ -420,3 +422,21 @@ def test_no_commands_of_one_person_leave_a_case_that_nobody_can_open(
             and isinstance(allow(one, "case.start", replace(about, body=body), AT), Permit)
         }
         assert can_open(case, *people) or not possible
+
+
+@pytest.mark.parametrize(
+    ("named", "to_body"),
+    [((), "u4c"), ((UMA,), "trust_safety"), ((UMA, TOM, OLA), "u4c")],
+    ids=["nobody", "one", "all"],
+)
+def test_a_stand_in_of_which_nobody_is_shut_out_hears_of_a_missed_deadline(
+    named: tuple[Principal, ...], to_body: str
+) -> None:
+    case, _ = opened(*EVERYBODY, names=named)
+    people = People(staff_of(*EVERYBODY), frozenset(case.parties))
+    told = list[DeadlineEscalated]()
+    while (at := wakes_at(case)) and at < AT + timedelta(days=60):
+        case, events = given_to(case, Wake(people), *EVERYBODY, at=at)
+        told += [event.fact for event in events if isinstance(event.fact, DeadlineEscalated)]
+    assert case.body == "enwiki_arbcom"
+    assert {fact.to_body for fact in told} == {to_body}

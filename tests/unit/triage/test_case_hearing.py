@@ -17,6 +17,7 @@ from services.triage.case.commands.waking import Wake
 from services.triage.case.hearing import awaited_until, need_of, step_of_proposal
 from services.triage.case.lifecycle import FieldsRefused
 from services.triage.case.timers.table import wakes_at
+from services.triage.case.values import Deadline
 from services.triage.desk.likely import most_likely
 from services.triage.desk.next_step import next_step
 from shared.events import Actor, CaseState
@@ -84,12 +85,38 @@ def test_a_question_after_that_time_is_awaited_as_any_other() -> None:
     case, _ = step(led(*PUT), Wake(), AT + 7 * DAY, TRIAGE)
     case, _ = step(case, Ask(Words("q-2")), AT + 8 * DAY, ALICE)
     assert case.state is CaseState.AWAITING_INFORMATION
-    assert wakes_at(case) == AT + (8 + 14) * DAY
+    assert case.awaits_until == AT + (8 + 14) * DAY
 
 
 def test_a_further_question_takes_no_more_time() -> None:
     case, _ = step(led(*PUT, Start()), Ask(Words("q-2")), AT + 6 * DAY, ALICE)
     assert (awaited_until(case), case.awaits_until) == (AT + 7 * DAY, AT + (6 + 14) * DAY)
+
+
+def test_an_urgent_case_stops_waiting_once_all_was_told_of_its_clocks() -> None:
+    case = replace(led(*BEGUN, Ask(Words("q-1"))), lane="emergency")
+    case = replace(case, deadlines=(*case.deadlines, Deadline("emergency_action", AT + DAY, escalate_at=AT + 2 * DAY)))
+    for day, told in (1, "deadline.breached"), (2, "deadline.escalated"), (14, "case.investigation_started"):
+        at = AT + day * DAY
+        assert wakes_at(case) == at
+        case, events = step(case, Wake(), at, TRIAGE)
+        assert names_of(events)[0] == told
+    assert case.state is CaseState.INVESTIGATING
+
+
+def test_a_silent_reporter_is_asked_again_and_the_clocks_run() -> None:
+    case = led(*BEGUN, Ask(Words("q-1")), category="harassment.insults")
+    for number in range(2, 6):
+        at = AT + (number - 1) * 15 * DAY
+        while (due := wakes_at(case)) and due <= at:
+            case, _ = step(case, Wake(), due, TRIAGE)
+        case, _ = step(case, Ask(Words(f"q-{number}")), at, ALICE)
+    assert case.state is CaseState.AWAITING_INFORMATION
+    # Once the reporter let an answer's time pass, the decision came due as if nobody had been asked.
+    [decision] = [d for d in case.deadlines if d.name == "decision"]
+    assert decision.breached_at == decision.due_at == AT + (28 + 14) * DAY
+    answered, _ = step(case, ReceiveAnswer("q-5", "a-1"), AT + 61 * DAY, TRIAGE)
+    assert answered.stops_clocks(AT + 62 * DAY)
 
 
 def test_a_question_by_a_slower_clock_puts_the_proposal_to_the_reporter() -> None:

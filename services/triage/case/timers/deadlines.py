@@ -15,7 +15,7 @@ OUTLIVING = frozenset({MEASURE_REVIEW, RECUSAL_ANSWER})
 
 def _next(case: Case) -> datetime | None:
     """When the next deadline has something to tell."""
-    return min([at for d in _owed(case) if (at := _next_of(d))], default=None)
+    return min([at for d in _owed(case) if (at := d.tells_at)], default=None)
 
 
 def _owed(case: Case) -> Sequence[Deadline]:
@@ -23,16 +23,8 @@ def _owed(case: Case) -> Sequence[Deadline]:
     return [d for d in case.deadlines if d.name in OUTLIVING] if case.state in ENDED else case.deadlines
 
 
-def _next_of(deadline: Deadline) -> datetime | None:
-    if not deadline.is_running:
-        return None
-    if deadline.breached_at is None:
-        return deadline.due_at if deadline.warned_at or not deadline.warn_at else deadline.warn_at
-    return None if deadline.escalated_at else deadline.escalate_at
-
-
 def _told(case: Case, policy: Policy, now: datetime) -> list[CaseFact]:
-    return [fact for d in _owed(case) if (at := _next_of(d)) and at <= now for fact in _of(case, d, policy, now)]
+    return [fact for d in _owed(case) if (at := d.tells_at) and at <= now for fact in _of(case, d, policy, now)]
 
 
 def _of(case: Case, deadline: Deadline, policy: Policy, now: datetime) -> Iterator[CaseFact]:
