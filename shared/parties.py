@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
+from itertools import islice
 from typing import Protocol
 
 from shared.events import Event, ReportParties
@@ -23,6 +24,8 @@ PATIENCE = 1.0
 """Seconds that a consumer waits within a batch; after that, Kafka delivers the batch again."""
 STEP = 0.01
 """Seconds before the second look; each later look waits twice as long."""
+RECENT = 10_000
+"""So many cases a process remembers, because it has kept what was told of them."""
 INDEXES = (
     IndexModel([("partition", 1), ("offset", -1)], name="place"),
     IndexModel([("follows", 1)], name="follows", partialFilterExpression={"follows": {"$gt": ""}}),
@@ -147,6 +150,8 @@ class Parties:
     def __init__(self, store: PartiesStore, patience: float = PATIENCE) -> None:
         self.store = store
         self._patience = patience
+        # Ids of cases, the oldest first.
+        self._recent: dict[str, None] = {}
 
     async def load(self, case_ids: AbstractSet[str]) -> dict[str, frozenset[str]]:
         """The pseudonyms and references of those shut out of each case; a case of which nothing was told is missing."""
@@ -179,6 +184,19 @@ class Parties:
             waited, wait = waited + wait, wait * 2
             found = await self.load(case_ids)
         return found
+
+    async def told(self, case_ids: AbstractSet[str]) -> None:
+        """Return once something was told of every one of these cases. Raises Unavailable if that takes too long."""
+        if not case_ids <= self._recent.keys():
+            # What comes at this moment is kept at this moment, too, and then nobody needs to look.
+            await asyncio.sleep(min(STEP, self._patience))
+            await self.known(case_ids - self._recent.keys())
+
+    def note(self, case_ids: Iterable[str]) -> None:
+        """Remember that something is kept of these cases: something always will be."""
+        self._recent |= dict.fromkeys(case_ids)
+        for case_id in list(islice(self._recent, max(0, len(self._recent) - RECENT))):
+            del self._recent[case_id]
 
 
 class PartiesFollower:
@@ -221,11 +239,13 @@ def follow_parties(runtime: Runtime, store: PartiesStore | None = None, *beside:
     kept = MongoParties(runtime.database[TOPIC])
     store = store or kept
     copies = (*beside, store)
+    parties = Parties(store)
 
     async def keep(told: Sequence[PartiesEvent]) -> None:
         for copy in copies:
             await copy.keep(told)
+        parties.note(one.event.case_id for one in told)
 
     followers = [PartiesFollower(copy, lambda places: runtime.read_to_end(TOPIC, places)) for copy in copies]
     runtime.consume(TOPIC, decode_parties, keep, "copy")
-    return Parties(store), Part(indexes=[(kept.collection, INDEXES)], prepare=[one.catch_up for one in followers])
+    return parties, Part(indexes=[(kept.collection, INDEXES)], prepare=[one.catch_up for one in followers])

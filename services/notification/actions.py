@@ -8,7 +8,7 @@ from services.notification.delivery import Delivery
 from services.notification.digests import Digests, name_mail
 from services.notification.routing.plan import plan, shut_out
 from services.notification.routing.summary import CaseSummary, follow
-from services.notification.routing.table import Routes
+from services.notification.routing.table import Route, Routes
 from shared import times
 from shared.events import (
     CaseFollowed,
@@ -47,7 +47,7 @@ _HIDING = (
 class PlanStore(Protocol):
     """What planning needs of the store."""
 
-    async def read_summaries(self, case_ids: Sequence[str]) -> dict[str, CaseSummary]: ...
+    async def read_summaries(self, case_ids: Sequence[str], after: int = -1) -> dict[str, CaseSummary]: ...
     async def keep_summaries(self, new: Sequence[CaseSummary], changed: Sequence[CaseSummary]) -> None: ...
     async def add(self, deliveries: Sequence[Delivery]) -> set[str]: ...
     async def hide(self, summaries: Sequence[CaseSummary], only: Sequence[str] | None = None) -> None: ...
@@ -111,7 +111,8 @@ class Planner:
         """
         if not added:
             return set()
-        known = await self._store.read_summaries(list({delivery.case_id for delivery in added}))
+        heard = min(delivery.heard for delivery in added)
+        known = await self._store.read_summaries(list({delivery.case_id for delivery in added}), heard)
         late = [
             delivery.id
             for delivery in added
@@ -145,26 +146,31 @@ class Planner:
         now = self._clock()
         # If our sender has no room, they are due at once, and a replica that has room takes them up.
         until = now + self._outgoing.lease if self._outgoing.has_room(len(events)) else now
-        apart = {event.case_id for event in events if _names_apart(event, summaries.get(event.case_id))}
-        # Nobody is told before it is known who may not hear of it.
-        await self._parties.known(apart)
-        times_of: dict[str, datetime] = {}
         # By id, because a batch may hold one fact several times.
-        placed: dict[str, Delivery] = {}
+        planned: dict[str, tuple[Route, Delivery]] = {}
+        apart: set[str] = set()
         for event in events:
-            for route, delivery in plan(event, summaries.get(event.case_id), self._routes, self._policy, now):
-                window = route.window(delivery.recipient, delivery.lane)
-                if window is None:
-                    placed[delivery.id] = delivery.send_at_once(until)
-                    continue
-                if window not in times_of:
-                    times_of[window] = await self._digests.next_mail(window, now)
-                at = times_of[window]
-                if at == now:
-                    placed[delivery.id] = delivery.send_at_once(until, name_mail(window, now))
-                else:
-                    placed[delivery.id] = delivery.wait_until(at)
-        return list(placed.values())
+            summary = summaries.get(event.case_id)
+            told = plan(event, summary, self._routes, self._policy, now)
+            planned |= {delivery.id: (route, delivery) for route, delivery in told}
+            if told and _names_apart(event, summary):
+                apart.add(event.case_id)
+        # Nobody is told before it is known who may not hear of it.
+        await self._parties.told(apart)
+        times_of: dict[str, datetime] = {}
+        placed: list[Delivery] = []
+        for route, delivery in planned.values():
+            window = route.window(delivery.recipient, delivery.lane)
+            if window is None:
+                placed.append(delivery.send_at_once(until))
+                continue
+            if window not in times_of:
+                times_of[window] = await self._digests.next_mail(window, now)
+            at = times_of[window]
+            placed.append(
+                delivery.send_at_once(until, name_mail(window, now)) if at == now else delivery.wait_until(at)
+            )
+        return placed
 
 
 def _names_apart(event: Event, summary: CaseSummary | None) -> bool:

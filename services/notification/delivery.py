@@ -1,10 +1,11 @@
 """The life of a delivery, pure: a fact plans it, then it is sent, suppressed or failed. It never holds an address."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from shared.copies import copier, quick
 from shared.events import (
     Actor,
     Draft,
@@ -41,6 +42,7 @@ def is_of_setup(reason: str) -> bool:
     return reason.startswith("setup_")
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Delivery:
     """One notice to one recipient. Times are UTC-aware.
@@ -94,11 +96,11 @@ class Delivery:
 
     def send_at_once(self, until: datetime, mail: str | None = None) -> "Delivery":
         """The delivery with a lease until `until`, in a mail of its own unless `mail` names a digest."""
-        return replace(self, mail=mail or self.id, due_at=until, gather_at=None)
+        return _copy(self, mail=mail or self.id, due_at=until, gather_at=None)
 
     def wait_until(self, at: datetime) -> "Delivery":
         """The delivery as it waits for a digest at `at`."""
-        return replace(self, mail=None, due_at=None, gather_at=at)
+        return _copy(self, mail=None, due_at=None, gather_at=at)
 
     def postpone(self, now: datetime, reason: str | None = None, longest: timedelta = LONGEST_RETRY) -> "Delivery":
         """The delivery as it waits for its next attempt: 1 s, 2 s, 4 s … up to the longest, and so on for ever.
@@ -106,7 +108,10 @@ class Delivery:
         `reason`: why the last attempt failed, as a stable code.
         """
         wait = min(FIRST_RETRY * 2 ** min(self.attempts, 16), longest)
-        return replace(self, attempts=self.attempts + 1, due_at=now + wait, reason=reason)
+        return _copy(self, attempts=self.attempts + 1, due_at=now + wait, reason=reason)
+
+
+_copy = copier(Delivery)
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,18 +154,19 @@ def settle(delivery: Delivery, outcome: Outcome, now: datetime, trace: str | Non
         "notice": delivery.notice,
         "channel": delivery.channel,
     }
-    ended = replace(delivery, due_at=None, gather_at=None, settled_at=now)
     fact: Fact
+    message_id: str | None = None
+    reason: str | None = None
     match outcome:
         case Sent(message_id):
-            ended = replace(ended, state=DeliveryState.SENT, message_id=message_id, reason=None)
-            fact = NotificationSent(**told, message_id=message_id)
+            state, fact = DeliveryState.SENT, NotificationSent(**told, message_id=message_id)
         case Suppressed(reason):
-            ended = replace(ended, state=DeliveryState.SUPPRESSED, reason=reason)
-            fact = NotificationSuppressed(**told, reason=reason)
+            state, fact = DeliveryState.SUPPRESSED, NotificationSuppressed(**told, reason=reason)
         case Failed(reason):
-            ended = replace(ended, state=DeliveryState.FAILED, reason=reason)
-            fact = NotificationFailed(**told, reason=reason)
+            state, fact = DeliveryState.FAILED, NotificationFailed(**told, reason=reason)
+    ended = _copy(
+        delivery, due_at=None, gather_at=None, settled_at=now, state=state, message_id=message_id, reason=reason
+    )
     (event,) = stamp(
         [Draft(fact, ACTOR, now, delivery.cause, delivery.policy_version)],
         source=SOURCE,

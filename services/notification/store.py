@@ -70,9 +70,9 @@ class MongoStore:
         self._deliveries = deliveries
         self._collection = deliveries.collection
 
-    async def read_summaries(self, case_ids: Sequence[str]) -> dict[str, CaseSummary]:
-        """What is known of these cases; those never opened are missing."""
-        found = self._cases.find({"_id": {"$in": list(case_ids)}})
+    async def read_summaries(self, case_ids: Sequence[str], after: int = -1) -> dict[str, CaseSummary]:
+        """What is known of these cases; those never opened are missing, and those as of fact number `after` at most."""
+        found = self._cases.find({"_id": {"$in": list(case_ids)}, **({"seq": {"$gt": after}} if after >= 0 else {})})
         with reaching():
             return {d["_id"]: SUMMARIES.from_document(d) async for d in found}
 

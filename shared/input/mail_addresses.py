@@ -28,7 +28,7 @@ _COMMON = re.compile(
     r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?:\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*@"
     r"(?:(?!xn--)[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}"
 )
-"""What nearly all addresses look like; these need no other check but of their length."""
+"""What nearly all addresses look like: they are the same on the wire, and need no other check but of their length."""
 _PLAIN = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]+")
 # Without ASCII, a dotless i would count as an i, and stay in the domain as it is.
 _LABEL = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?", re.IGNORECASE | re.ASCII)
@@ -55,9 +55,7 @@ class Mailbox(NamedTuple):
 
 def read_address(text: str) -> str:
     """One address as its owner writes it, without blanks and quotes around. Raises BadAddress."""
-    if _COMMON.fullmatch(text) and len(text) <= LONGEST and text.index("@") <= LONGEST_LOCAL:
-        return text
-    return "@".join(_parts(text)[:2])
+    return text if _is_common(text) else "@".join(_parts(text)[:2])
 
 
 def wire_form(text: str) -> str:
@@ -65,8 +63,14 @@ def wire_form(text: str) -> str:
 
     It is ASCII unless the part before the `@` is not; that takes a server with SMTPUTF8. Raises BadAddress.
     """
+    if _is_common(text):
+        return text
     local, _, host = _parts(text)
     return f"{_quoted(local)}@{host}"
+
+
+def _is_common(text: str) -> bool:
+    return _COMMON.fullmatch(text) is not None and len(text) <= LONGEST and text.index("@") <= LONGEST_LOCAL
 
 
 def read_mailbox(text: str) -> Mailbox:

@@ -32,9 +32,9 @@ class MemoryStore:
         if self.away:
             raise self.away
 
-    async def read_summaries(self, case_ids: Sequence[str]) -> dict[str, CaseSummary]:
+    async def read_summaries(self, case_ids: Sequence[str], after: int = -1) -> dict[str, CaseSummary]:
         self._check()
-        return {i: self.summaries[i] for i in case_ids if i in self.summaries}
+        return {i: known for i in case_ids if (known := self.summaries.get(i)) and known.seq > after}
 
     async def keep_summaries(self, new: Sequence[CaseSummary], changed: Sequence[CaseSummary]) -> None:
         self._check()

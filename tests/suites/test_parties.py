@@ -113,6 +113,15 @@ class TestParties:
             case_id_of("b"): {"k3"},
         }
 
+    async def test_of_a_case_that_this_process_has_kept_nobody_asks_the_store(self, store: PartiesStore) -> None:
+        parties, only_b = Parties(store, patience=0.02), {case_id_of("b")}
+        parties.note([case_id_of("a")])
+        await parties.told({case_id_of("a")})
+        with pytest.raises(Unavailable):
+            await parties.told({case_id_of("a"), *only_b})
+        await store.keep([told("b", 2, "k1")])
+        await parties.told({case_id_of("a"), *only_b})
+
     async def test_who_needs_to_know_waits_until_it_is_known(self, store: PartiesStore) -> None:
         parties = Parties(store)
 

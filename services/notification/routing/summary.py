@@ -1,8 +1,9 @@
 """What notification keeps of a case, learned from its facts. Pure."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 
+from shared.copies import copier, quick
 from shared.events import (
     BodyInvited,
     CaseAbsorbed,
@@ -33,6 +34,7 @@ from shared.events import (
 )
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class CaseSummary:
     """What notices need to know of a case, as of its fact number `seq`. Times are UTC-aware.
@@ -59,6 +61,7 @@ class CaseSummary:
     stand_in: str | None = None
 
 
+_copy = copier(CaseSummary)
 FOLLOWED: tuple[type[CaseFact], ...] = (
     CaseOpened,
     CaseTriaged,
@@ -96,31 +99,31 @@ def follow(summary: CaseSummary | None, event: Event) -> CaseSummary | None:
     seq = max(summary.seq, event.case_seq)
     match fact:
         case CaseTriaged():
-            return replace(summary, body=fact.body, lane=fact.lane, seq=seq)
+            return _copy(summary, body=fact.body, lane=fact.lane, seq=seq)
         case CasePassedOn() | CaseFollowed():
-            return replace(summary, body=fact.body, assignee=None, seq=seq)
+            return _copy(summary, body=fact.body, assignee=None, seq=seq)
         case CaseReferred() | BodyInvited():
-            return replace(summary, asked=fact.to_body, seq=seq)
+            return _copy(summary, asked=fact.to_body, seq=seq)
         case ReferralAccepted():
-            return replace(summary, body=fact.body, asked=None, assignee=None, seq=seq)
+            return _copy(summary, body=fact.body, asked=None, assignee=None, seq=seq)
         case ReferralDeclined() | ReferralReturned() | InvitationAccepted() | InvitationDeclined() | InvitationLapsed():
-            return replace(summary, asked=None, seq=seq)
+            return _copy(summary, asked=None, seq=seq)
         case DeadlineEscalated():
-            return replace(summary, stand_in=fact.to_body, seq=seq)
+            return _copy(summary, stand_in=fact.to_body, seq=seq)
         case CaseAssigned() | JointEnded():
-            return replace(summary, assignee=fact.assignee, seq=seq)
+            return _copy(summary, assignee=fact.assignee, seq=seq)
         case CaseReleased() | HandlerLeft() | HandlerApart():
-            return replace(summary, assignee=None, seq=seq)
+            return _copy(summary, assignee=None, seq=seq)
         case LaneRaised() | LaneLowered():
-            return replace(summary, lane=fact.lane, seq=seq)
+            return _copy(summary, lane=fact.lane, seq=seq)
         case CaseAbsorbed():
-            return replace(summary, lane=fact.lane, assignee=fact.assignee, seq=seq)
+            return _copy(summary, lane=fact.lane, assignee=fact.assignee, seq=seq)
         case RecusalDeclared():
             parties = tuple(dict.fromkeys((*summary.parties, fact.person)))
-            return replace(summary, assignee=fact.assignee, parties=parties, seq=seq)
+            return _copy(summary, assignee=fact.assignee, parties=parties, seq=seq)
         case RecusalWithdrawn() | RecusalLapsed():
             parties = tuple(name for name in summary.parties if name != fact.person)
-            return replace(summary, parties=parties, seq=seq)
+            return _copy(summary, parties=parties, seq=seq)
         case _:
             return summary
 
