@@ -17,6 +17,8 @@ WRITERS = 2
 LARGEST_WRITE = 256
 PACE = 0.01
 """Least seconds from the beginning of one write to the next. A report that comes alone does not wait."""
+FEW, OF_FEW = range(2, 12), 2.5
+"""After a write of so few reports the next one is so many times as far apart, because others come meanwhile."""
 WRITE_PATIENCE = 4.0
 """Seconds after which a write counts as lost, and its callers are told that the store is away."""
 
@@ -82,7 +84,7 @@ class GroupCommit:
                 await asyncio.sleep(early)
                 # Another writer may have taken what was there.
                 continue
-            self._next_write = loop.time() + self._pace
+            self._next_write = loop.time() + self._pace * (OF_FEW if len(self._queue) in FEW else 1)
             await self._write_gathered()
 
     async def _write_gathered(self) -> None:

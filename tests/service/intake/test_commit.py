@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from unittest.mock import patch
 
 import pytest
 
@@ -76,6 +77,21 @@ async def test_what_comes_soon_after_a_write_waits_for_more(pace: float, written
             rest.append(asyncio.create_task(commits.commit(save(report_id))))
             await settle()
         assert disk.writes == written
+    await asyncio.gather(*rest, return_exceptions=True)
+
+
+@pytest.mark.parametrize(("count", "written"), [(1, 2), (2, 1), (12, 2)], ids=["one", "few", "many"])
+async def test_after_a_write_of_few_reports_the_next_one_waits_longer(count: int, written: int) -> None:
+    disk, loop = Disk(), asyncio.get_running_loop()
+    async with committing(disk, pace=60.0) as commits:
+        rest = [asyncio.create_task(commits.commit(save(f"a{number}"))) for number in range(count)]
+        await settle()
+        rest.append(asyncio.create_task(commits.commit(save("b"))))
+        await settle()
+        clock = loop.time
+        with patch.object(loop, "time", lambda: clock() + 61):
+            await settle()
+        assert len(disk.writes) == written
     await asyncio.gather(*rest, return_exceptions=True)
 
 
