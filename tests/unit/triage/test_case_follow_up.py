@@ -268,7 +268,15 @@ def test_what_the_reporter_says_of_being_asked_again_holds_for_its_handlers() ->
         after(agreed, Close())
     followed, _ = after(agreed, FollowUp("yes"))
     assert len(followed.check_ins) == 3
-    assert after(followed, Close())[0].state is CaseState.CLOSED
+    with pytest.raises(FieldsRefused, match="reporter_asks"):
+        after(followed, Close())
+    silent = followed
+    while due := wakes_at(silent):
+        silent, _ = after(silent, Wake(), at=due)
+    assert after(silent, Close())[0].state is CaseState.CLOSED
+    assert after(followed, ReceiveConsent("no"), Close())[0].state is CaseState.CLOSED
+    # What a handler noted of the reporter lets the handler close.
+    assert after(followed_up("yes"), Close())[0].state is CaseState.CLOSED
     # Nobody can ask once the report is erased.
     assert after(agreed, LoseReporter(), Close())[0].state is CaseState.CLOSED
     stopped, _ = after(agreed, ReceiveConsent("no"))

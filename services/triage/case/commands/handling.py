@@ -179,7 +179,9 @@ class Close(Command):
             yield FieldError("", "review_waits", "A measure waits for its review; review it first, or let it lapse.")
         if _is_to_follow_up(case):
             yield FieldError(
-                "", "reporter_asks", "The reporter wants to be asked again how it goes: follow it up first."
+                "",
+                "reporter_asks",
+                "The reporter wants to be asked how it goes: the case ends after the last check-in.",
             )
 
     def decide(self, case: Case, state: CaseState, policy: Policy, now: datetime) -> list[CaseFact]:
@@ -193,8 +195,10 @@ def _waits_for_review(case: Case) -> bool:
 
 
 def _is_to_follow_up(case: Case) -> bool:
-    """Whether the reporter has said to want to be asked again, can be asked, and no handler has begun with it."""
-    return case.consent_given and case.reachable and not case.unasked_for and case.state is CaseState.DECIDED
+    """Whether the reporter has said to want to be asked again, can be asked, and this has not begun or goes on."""
+    asks = case.state is CaseState.FOLLOWING_UP and any(not check_in.kept_at for check_in in case.check_ins)
+    wants = case.consent_given and case.reachable and not case.unasked_for
+    return wants and (case.state is CaseState.DECIDED or asks)
 
 
 @dataclass(frozen=True, slots=True)
