@@ -12,7 +12,6 @@ from opentelemetry import trace
 from opentelemetry.context import Context
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
-from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, ParentBased, TraceIdRatioBased
 from opentelemetry.trace import Link, Span, SpanKind, Tracer
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
@@ -35,8 +34,9 @@ def make_tracer_provider(service: str, endpoint: str | None, ratio: float = 1.0)
     sampler = ParentBased(TraceIdRatioBased(ratio)) if endpoint else ALWAYS_OFF
     provider = TracerProvider(resource=Resource.create({"service.name": f"hearth-{service}"}), sampler=sampler)
     if endpoint:
-        # The import takes a tenth of a service's start, so only where it is used.
+        # The imports take a tenth of a service's start, so only where they are used.
         from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+        from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
         provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(endpoint=f"{endpoint}/v1/traces")))
     return provider

@@ -128,7 +128,6 @@ class Pages:
         self._way_out = way_out
         self._given = given or {}
         self._by_language: dict[str, Mapping[str, object]] = {}
-        self._languages = [(code, language_name(code)) for code in messages.languages]
 
     def render(
         self,
@@ -232,7 +231,7 @@ class Pages:
             "direction": direction,
             "name_of": lambda prefix, code: self._messages.code(language, prefix, code),
             "asset": lambda name: self._assets[name].url if name in self._assets else "",
-            "languages": self._languages,
+            "languages": [(code, language_name(code)) for code in self._messages.languages],
             "language_name": language_name,
             "home": self._home,
         }
