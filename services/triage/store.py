@@ -175,8 +175,15 @@ class MongoCases:
         return cases
 
     async def place_in_queues(self) -> None:
-        """Give cases from before the queues their places in them. Each write of a case does so by itself."""
-        await place_all(self._aggregates.collection, {"queues": None}, lambda case: {"queues": queues_of(case)})
+        """Give cases from before the queues their places in them. Each write of a case does so by itself.
+
+        Nothing else finds a closed one that was stored before a timer of it was built.
+        """
+
+        def found_by(case: Case) -> Document:
+            return {"queues": queues_of(case), "wakes_at": wakes_at(case)}
+
+        await place_all(self._aggregates.collection, {"queues": None}, found_by)
 
     async def where(self, those: Whereabouts) -> AsyncIterator[Case]:
         """The open cases there, in any order; one that is changed meanwhile may be missing, or come twice."""

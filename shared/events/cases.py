@@ -237,15 +237,17 @@ class MentionCleared(CaseFact):
     """Words of the report that seemed to mention a person on the roster do not; the state stays.
 
     `mention` is the id that the mention has within this report only. It says nothing about who it might have been.
-    `clearing`: why they do not, a common word or another person; None in an older fact, which has no reason.
+    `clearing`: why they do not, a common word or another person; None in an older fact, which has no reason. `waits`:
+    one person alone says so. The person stays shut out until another one says so, too, which is a fact of its own.
     """
 
     name: ClassVar[str] = "case.mention_cleared"
-    version: ClassVar[str] = "1.1"
+    version: ClassVar[str] = "1.2"
     shows: ClassVar[str | None] = "clearing"
 
     mention: str
     clearing: str | None = None
+    waits: bool = False
 
 
 # Nothing writes it any more; records from before have it.

@@ -62,7 +62,7 @@ class Progress:
             after, status, doors, causes = report, report.status, report.doors, []
             for event in by_case[case_id]:
                 if isinstance(event.fact, MentionCleared):
-                    after = self._mentions.without(after, event.fact.mention)
+                    after = after if event.fact.waits else self._mentions.without(after, event.fact.mention)
                 elif followed := follow(status, event):
                     status, doors = followed, _doors_left(doors, status, followed)
                 else:

@@ -12,6 +12,7 @@ from services.triage.case.values import (
     Agreement,
     Appeal,
     CheckIn,
+    ClearedAlone,
     Deadline,
     Disclosure,
     Grouped,
@@ -90,7 +91,7 @@ class Case:
     `further_parties`: those that handlers added; `disclosures`: what respondents were told, and `replies`:
     what they wrote. `grouped`: it is one of many from few sources. `reachable`: the reporter
     left an address, or has a receipt; `messages`: what the reporter was told. `recusal_asks`: that a party asked that a
-    person does not handle the case.
+    person does not handle the case. `cleared_alone`: what waits for a second person who says that it means nobody.
     """
 
     id: str
@@ -158,6 +159,7 @@ class Case:
     reachable: bool = True
     messages: tuple[Message, ...] = ()
     recusal_asks: tuple[RecusalAsk, ...] = ()
+    cleared_alone: tuple[ClearedAlone, ...] = ()
 
     @property
     def seq(self) -> int:

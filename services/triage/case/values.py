@@ -312,6 +312,14 @@ class Recusal:
 
 
 @dataclass(frozen=True, slots=True)
+class ClearedAlone:
+    """That `by` (a reference) alone says that a mention means nobody on the roster: it takes another person."""
+
+    mention: str
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
 class RecusalAsk:
     """That a direct party asked, at a UTC-aware time, that a person does not handle the case. The vault has the words.
 

@@ -51,6 +51,16 @@ def talk_of(case: Case, contents: Contents | None) -> list[dict[str, Any]]:
     return sorted([*asked, *told], key=lambda entry: entry["at"])
 
 
+def mentions_of(names: CaseNames, request: Request, case: Case, contents: Contents | None) -> list[tuple[str, str]]:
+    """The words that mention people on the roster, by their ids, and which of them wait for a second person."""
+    found = contents.sections.get("mentions", {}).get("items", ()) if contents else ()
+    waiting = {one.mention for one in case.cleared_alone}
+    return [
+        (one["id"], names.said(request, "desk-mention-waits", one["words"]) if one["id"] in waiting else one["words"])
+        for one in found
+    ]
+
+
 def words_in(contents: Contents | None) -> dict[str, str]:
     """The words of handlers about the case, and those of the reporter's appeals, by their ids, if they are at hand."""
     written = contents.sections.get("correspondence", {}) if contents else {}

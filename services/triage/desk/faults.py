@@ -31,6 +31,7 @@ FIELD_MESSAGES = {
     "not_to_come": "desk-not-to-come",
     "too_far": "desk-too-far",
     "own_recusal": "desk-own-recusal",
+    "own_clearing": "desk-own-clearing",
     "lead_confirms": "desk-lead-confirms",
     "not_asked": "desk-not-asked",
     "had_part": "desk-had-part",

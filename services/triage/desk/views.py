@@ -22,7 +22,7 @@ from services.triage.case.commands.recusal import Confirm, Withdraw
 from services.triage.case.commands.returns import CONVERSATIONS
 from services.triage.case.commands.sorting import way_of
 from services.triage.case.forms import FORMS, Form, permitted, resource_of
-from services.triage.desk.contents import notes_of, reasons_of, talk_of, told_of, words_in
+from services.triage.desk.contents import mentions_of, notes_of, reasons_of, talk_of, told_of, words_in
 from services.triage.desk.deadlines import deadline_of
 from services.triage.desk.faults import errors_of, unsent_of
 from services.triage.desk.follow_ups import follow_up_of
@@ -99,8 +99,7 @@ class CaseView:
         contents, away = await self._contents(principal, case)
         asked, reason = await asked_of(self._desk, principal, case)
         at = now()
-        found = contents.sections.get("mentions", {}).get("items", ()) if contents else ()
-        mentions = [(mention["id"], mention["words"]) for mention in found]
+        mentions = mentions_of(self._names, request, case, contents)
         respondents = respondents_of(case, contents)
         forms = [
             form

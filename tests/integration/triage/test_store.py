@@ -207,11 +207,14 @@ async def test_cases_from_before_the_register_get_their_place(cases: MongoCases,
 async def test_cases_from_before_the_queues_are_placed_in_them(cases: MongoCases, database: Database) -> None:
     events = [reported() for _ in range(3)]
     await ReportFollower(cases, POLICY, nobody_named(), Everywhere(), TOKENS).take(events)
-    await database["cases"].update_many({}, {"$unset": {"queues": ""}})
+    await database["cases"].update_many({}, {"$unset": {"queues": "", "wakes_at": ""}})
+    late = now() + timedelta(days=400)
+    assert await cases.waking(late, 9) == []
     unassigned = CaseQuery(tuple(POLICY.bodies), OPEN_STATES, facets=(UNASSIGNED,))
     assert await cases.queue(unassigned) == []
     await cases.place_in_queues()
-    assert {case.id for case in await cases.queue(unassigned)} == {event.case_id for event in events}
+    placed = {event.case_id for event in events}
+    assert {case.id for case in await cases.queue(unassigned)} == placed == set(await cases.waking(late, 9))
 
 
 async def test_a_case_that_an_earlier_version_has_moved_is_placed_by_the_first_sweep(

@@ -170,8 +170,8 @@ async def mentions_in(rig: Rig, report_id: str) -> list[dict[str, str]]:
     return found
 
 
-async def clear(rig: Rig, report_id: str, mention: str, seq: int = 3) -> None:
-    cleared = MentionCleared(previous="triaged", state="triaged", mention=mention)
+async def clear(rig: Rig, report_id: str, mention: str, seq: int = 3, **more: bool) -> None:
+    cleared = MentionCleared(previous="triaged", state="triaged", mention=mention, **more)
     await rig.progress.project([case_event(report_id, seq, cleared, START)])
 
 
@@ -186,13 +186,15 @@ async def test_handlers_see_words_that_mention_a_person_under_an_id_of_this_repo
     assert who.pseudonyms.isdisjoint((first, second))
 
 
-async def test_a_mention_that_a_handler_clears_hides_nothing_any_more(rig: Rig, who: Principal) -> None:
+async def test_a_mention_that_two_handlers_clear_hides_nothing_any_more(rig: Rig, who: Principal) -> None:
     accepted = await rig.post(narrative=f"It was {NAME}.", reported=[{"name": "Somebody"}])
     report_id = accepted["report_id"]
     await clear(rig, report_id, "0" * 32)
     assert not await reads(rig, report_id, who)
     (mention,) = await mentions_in(rig, report_id)
-    await clear(rig, report_id, mention["id"], 4)
+    await clear(rig, report_id, mention["id"], 4, waits=True)
+    assert not await reads(rig, report_id, who)
+    await clear(rig, report_id, mention["id"], 5)
     assert await reads(rig, report_id, who)
     assert await mentions_in(rig, report_id) == []
     first, last = told(rig)

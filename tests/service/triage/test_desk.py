@@ -516,8 +516,10 @@ async def test_the_desk_offers_to_clear_words_that_mention_somebody_and_tells_no
     assert (await send(rig, case, "clear", page, **given)).status_code == 303
     assert (await send(rig, case, "clear", mention="will", clearing="other_person")).status_code == 422
     told = [event.fact for event in rig.cases.events if isinstance(event.fact, MentionCleared)]
-    assert [(fact.mention, fact.clearing) for fact in told] == [(mention, "common_word")]
-    assert "They are common words" in await page_of(rig, case)
+    assert [(fact.mention, fact.clearing, fact.waits) for fact in told] == [(mention, "common_word", True)]
+    page = await page_of(rig, case)
+    assert "They are common words" in page
+    assert "will (one person says that it is nobody’s name" in page
 
 
 async def test_handlers_see_who_was_named_and_confirm_it_by_the_token(rig: Rig) -> None:

@@ -11,6 +11,7 @@ import pytest
 from services.triage.case.case import Case
 from services.triage.stored import CaseChange
 from shared.access.principal import Principal
+from shared.events import MentionCleared
 from shared.problems import Unavailable
 from tests.service.triage.test_sight import codes_in_queue
 from tests.service.triage.test_watch import ANN, BEN, CAT, UMA, World, watch_of
@@ -136,3 +137,16 @@ async def test_of_two_who_name_the_same_person_at_once_the_second_one_looks_agai
     # Both told intake the same token, and what the case says of it counts.
     assert len(set(rig.vault.named)) == 1
     assert not await sees(rig, case, BEN)
+
+
+async def test_it_takes_two_people_to_say_that_words_mention_nobody(rig: Rig) -> None:
+    case = await rig.open()
+    given = {"mention": "0a" * 16, "clearing": "common_word"}
+    assert (await rig.order(case, "clear", given, ANN)).status_code == 200
+    again = await rig.order(case, "clear", given, ANN)
+    assert [(error["pointer"], error["code"]) for error in again.json()["errors"]] == [("/mention", "own_clearing")]
+    other = {**given, "clearing": "other_person"}
+    assert (await rig.order(case, "clear", other, BEN)).status_code == 200
+    told = [event.fact for event in rig.cases.events if isinstance(event.fact, MentionCleared)]
+    assert [fact.waits for fact in told] == [True, False]
+    assert rig.cases.stored[case.id].case.cleared_alone == ()
