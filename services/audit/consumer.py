@@ -14,6 +14,9 @@ from shared.kafka.records import Record
 from shared.kafka.topics import FACT_TOPICS, INBOX, RESTRICTED, is_inbox
 from shared.runtime import Runtime
 
+BUSY, PAUSES_OF_BUSY = 100, 2.5
+"""After a batch of so many records, the next one begins after so many pauses: under load, it holds more."""
+
 TOPICS = tuple(topic.name for topic in FACT_TOPICS if "audit" in topic.consumers)
 _UNDERSTOOD = frozenset(TOPICS) - RESTRICTED - {INBOX}
 """The topics of which audit keeps whole events."""
@@ -37,7 +40,9 @@ class BatchRecorder:
     """
 
     def __init__(self, recorder: Recorder, *, pause: float, full: int) -> None:
-        """After a batch of fewer than `full` records, the next one begins at least `pause` seconds after it began."""
+        """After a batch of fewer than `full` records, the next one begins at least `pause` seconds after it began; of
+        BUSY or more, PAUSES_OF_BUSY times as long after.
+        """
         self._recorder = recorder
         self._pause = pause
         self._full = full
@@ -58,8 +63,10 @@ class BatchRecorder:
             began = loop.time()
             taken, self._waiting = self._waiting, []
             await self._record_together(taken)
-            if sum(len(one.arrivals) for one in taken) < self._full:
-                await asyncio.sleep(began + self._pause - loop.time())
+            count = sum(len(one.arrivals) for one in taken)
+            if count < self._full:
+                pause = self._pause if count < BUSY else self._pause * PAUSES_OF_BUSY
+                await asyncio.sleep(began + pause - loop.time())
 
     async def _record_together(self, taken: Sequence["_Waiting"]) -> None:
         try:

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from services.audit.actions import Arrival, Recorder
-from services.audit.consumer import BatchRecorder
+from services.audit.consumer import BUSY, PAUSES_OF_BUSY, BatchRecorder
 from services.audit.record.leaf import Place, read_record
 from services.audit.record.log import Clash, DamagedError, Entry
 from services.audit.writer import LogWriter
@@ -59,6 +59,14 @@ async def test_what_arrives_in_a_pause_makes_the_next_batch() -> None:
     await batches.handle(arrivals("reports", 1))
     await asyncio.gather(batches.handle(arrivals("reports", 1, 1)), batches.handle(arrivals("cases", 1)))
     assert (store.inserts, sizes(store)) == (2, {"reports/0": 2, "cases/0": 1})
+
+
+async def test_after_a_large_batch_more_is_gathered() -> None:
+    batches, loop = recorder(CountedRecord(), pause=0.02), asyncio.get_running_loop()
+    began = loop.time()
+    await batches.handle(arrivals("reports", BUSY))
+    await batches.handle(arrivals("reports", 1, BUSY))
+    assert loop.time() - began >= 0.02 * PAUSES_OF_BUSY
 
 
 async def test_a_damaged_log_holds_up_its_own_topic_alone() -> None:
