@@ -6,7 +6,14 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Literal
 
-from services.intake.mailbox.appeals import KEPT_AS, appeal_id_of, newest_sent, pending, view_appeals, way_to_appeal
+from services.intake.mailbox.appeals import (
+    KEPT_AS,
+    appeal_id_of,
+    newest_sent,
+    sent_by_reporter,
+    view_appeals,
+    way_to_appeal,
+)
 from services.intake.mailbox.asking import KEPT_AS as ASKED_AS
 from services.intake.mailbox.asking import asked_by, may_ask, next_ask_id, view_asks
 from services.intake.mailbox.further import FurtherReports
@@ -321,7 +328,7 @@ class Mailbox:
             return AppealWay(barred="nothing")
         others = self._policy.stand_ins(report.status.body) if report.status.body else ()
         next_body = others[0] if others else None
-        return way_to_appeal(report.status, next_body, self._clock(), is_sent=pending(report) is not None)
+        return way_to_appeal(report.status, next_body, self._clock(), sent_by_reporter(report))
 
     def _view(self, report: StoredReport) -> StatusView:
         status, wanted = report.status, self._wants_support(report)

@@ -3,7 +3,7 @@
 Triage alone judges an appeal. What triage told of the case says here whether it is worth sending one.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import datetime
 
 from services.intake.mailbox.views import AppealStanding, AppealView, AppealWay, Barred
@@ -28,27 +28,29 @@ def appeal_id_of(report: StoredReport, ground: str) -> str:
 
 def newest_sent(report: StoredReport) -> str | None:
     """The id of the appeal that the reporter sent last, whatever became of it."""
-    sent = {statement.at: i for i, statement in report.statements.items() if statement.kind == KEPT_AS}
+    sent = {report.statements[i].at: i for i in sent_by_reporter(report)}
     return sent[max(sent)] if sent else None
 
 
-def pending(report: StoredReport) -> str | None:
-    """The id of the appeal that is sent, and that triage has not answered yet."""
-    answered = {appeal.id for appeal in report.status.appeals}
-    return next((i for i, s in report.statements.items() if s.kind == KEPT_AS and i not in answered), None)
+def sent_by_reporter(report: StoredReport) -> tuple[str, ...]:
+    """The ids of the appeals that the reporter has sent."""
+    return tuple(i for i, statement in report.statements.items() if statement.kind == KEPT_AS)
 
 
-def way_to_appeal(status: Status, next_body: str | None, now: datetime, *, is_sent: bool) -> AppealWay:
+def way_to_appeal(status: Status, next_body: str | None, now: datetime, sent: Collection[str]) -> AppealWay:
     """What the reporter can appeal against at `now` (UTC-aware), as far as triage has told.
 
-    `next_body`: the policy's next one. `is_sent`: an appeal is on its way.
+    `next_body`: the policy's next one. `sent`: the ids of the reporter's own appeals. What handlers took down is none
+    of these, and bars no own appeal once it is decided.
     """
     # Nothing is done any more on a merged case by itself, and nothing may tell of the merging.
     if status.outcome_there is not None:
         return AppealWay(barred="elsewhere", next_body=next_body)
     if status.before_merge is not None:
         return AppealWay(barred="nothing")
-    if is_sent or any(appeal.refusal is None and appeal.verdict is None for appeal in status.appeals):
+    answered = {appeal.id: appeal for appeal in status.appeals}
+    own = [answered[i] for i in sent if i in answered]
+    if len(own) < len(sent) or any(one.refusal is None and one.verdict is None for one in status.appeals):
         return AppealWay(barred="pending")
     late = (d.due_at for d in status.deadlines if d.standing(now) == "late")
     missed = max((*late, *([status.missed_at] if status.missed_at else ())), default=None)
@@ -63,7 +65,7 @@ def way_to_appeal(status: Status, next_body: str | None, now: datetime, *, is_se
         return AppealWay(until=until, barred="over", next_body=next_body)
     grounds = (*((INACTION,) if missed else ()), *(AGAINST_DECISION if is_decided else ()))
     for barred in _LAST_WORDS:
-        answers = [appeal for appeal in status.appeals if _is_last_word(appeal, refused=barred == "refused")]
+        answers = [appeal for appeal in own if _is_last_word(appeal, refused=barred == "refused")]
         grounds = tuple(ground for ground in grounds if not any(_answers(a, ground, status, missed) for a in answers))
         if not grounds:
             return AppealWay(until=until, barred=barred, next_body=next_body)
@@ -90,7 +92,8 @@ def view_appeals(report: StoredReport, words: Callable[[str], str | None]) -> tu
     if report.erased is not None:
         return ()
     views = [_view(report, appeal, words) for appeal in report.status.appeals]
-    if sent := pending(report):
+    answered = {appeal.id for appeal in report.status.appeals}
+    if sent := next((i for i in sent_by_reporter(report) if i not in answered), None):
         kept = report.statements[sent]
         views.append(AppealView(sent, kept.at, "sent", kept.ground, words(sent)))
     return tuple(views)

@@ -195,13 +195,12 @@ class Respondents:
         status, sent = found.report.status, found.said(APPEAL)
         # Of the appeals of other respondents nothing is told.
         own = tuple(one for one in status.their_appeals if one.id in sent or one.respondent == found.party)
-        answered = {appeal.id for appeal in own}
         others = self._policy.stand_ins(status.body) if status.body else ()
         return way_to_appeal(
             replace(status, appeals=own),
             others[0] if others else None,
             self._clock(),
-            is_sent=any(one not in answered for one in sent),
+            sent,
         )
 
     def _view(self, found: _Found) -> RespondentView:

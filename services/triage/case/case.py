@@ -234,12 +234,15 @@ class Case:
     def deciders(self) -> frozenset[str]:
         """The people (references) who do not decide on an appeal: they took part before it in what it can concern.
 
+        Nor does who took it down for the party: else one person would lift alone what two thirds have carried.
         Where the appeal is against inaction, those are also all who were given the case before it: nobody gets out of
         that by putting the case back.
         """
         lodged = max((step.seq for step in self.history if self.appeal and step.fact == AppealLodged.name), default=0)
         before = self.history[:lodged] if lodged else self.history
         part = {step.actor for step in before if step.fact in TAKES_PART}.union(self.took_part_there)
+        if self.appeal is not None:
+            part.add(self.appeal.by)
         if self.appeal is not None and self.appeal.ground == INACTION:
             part.update(step.detail for step in before if step.fact == CaseAssigned.name and step.detail)
             part.update(self.had_there)

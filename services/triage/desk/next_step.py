@@ -10,8 +10,10 @@ from fastapi import Request
 from services.triage.case.afterwards import agreement_due, is_answered, last_moment, talk_due
 from services.triage.case.case import ENDED, Case
 from services.triage.case.commands.asking import AnswerRecusal
+from services.triage.case.commands.decision import Second
 from services.triage.case.commands.emergency import ReviewEmergency
 from services.triage.case.hearing import ProposalStep, awaited_until
+from services.triage.case.lifecycle import TRANSITIONS
 from services.triage.case.voting import Tally
 from services.triage.desk.names import CaseNames
 from shared.access.principal import Principal
@@ -115,9 +117,10 @@ def _next_step(case: Case, *, asked: bool, proposed: ProposalStep, answers: bool
         return _answer_party(case)
     if case.referral:
         return NextStep("await-referral", case.referral.accept_by)
-    if case.proposal and proposed == "await-hearing":
+    votes = case.proposal and case.state in TRANSITIONS[Second.name]
+    if votes and proposed == "await-hearing":
         return NextStep(proposed, awaited_until(case))
-    if case.proposal and not (proposed == "decide-proposed" and case.state is CaseState.AWAITING_INFORMATION):
+    if votes and not (proposed == "decide-proposed" and case.state is CaseState.AWAITING_INFORMATION):
         return NextStep(proposed, due_at, name)
     if case.state in AFTERWARDS and (found := _afterwards(case)):
         return found

@@ -603,6 +603,20 @@ async def test_a_retry_is_known_after_a_handler_took_down_an_appeal_in_between(
     assert await appeal(rig, receipt, "procedure") == (409, [("/ground", "pending")])
 
 
+async def test_an_appeal_that_handlers_took_down_bars_none_by_the_receipt(rig: Rig, accepted: dict[str, str]) -> None:
+    report_id, receipt = accepted["report_id"], accepted["receipt"]
+    by_handler = {"appeal_id": "h1", "party": "reporter"}
+    lodged = AppealLodged(
+        previous="decided", state="appealed", appeal_ground="facts", reason_id="h1", outcome="warning", **by_handler
+    )
+    ineligible = AppealDecided(previous="appealed", state="decided", verdict="ineligible", reason_id="v", **by_handler)
+    for fact in (DECIDED, lodged, ineligible):
+        await tell(rig, report_id, fact)
+    assert [one["standing"] for one in (await follow(rig, receipt))["appeals"]] == ["decided"]
+    assert (await appeal(rig, receipt))[0] == 202
+    assert await appeal(rig, receipt, "procedure") == (409, [("/ground", "pending")])
+
+
 async def test_a_merged_report_takes_no_appeal_and_says_no_more(rig: Rig, accepted: dict[str, str]) -> None:
     report_id, receipt = accepted["report_id"], accepted["receipt"]
     await rig.progress.project(the_way_of_a_case(report_id)[:2])

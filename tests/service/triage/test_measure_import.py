@@ -20,7 +20,7 @@ from shared.times import now
 from tests.service.triage.test_measures import ELSEWHERE, EVE, HTML, day, listed
 from tests.support.forms import hidden_fields
 from tests.support.people import bearer, enforcer, sign_in
-from tests.support.triage_rig import ALICE, CORA, POLICY, TOKENS, Everywhere, Rig, from_intake, make_rig
+from tests.support.triage_rig import ALICE, COLLEAGUE, CORA, POLICY, TOKENS, Everywhere, Rig, from_intake, make_rig
 
 FOR_ALL = enforcer("e4f0ace3")
 NAMES = "id,kind,scope,community,body,begun_at,until,names,decided_on,reference"
@@ -254,7 +254,7 @@ async def test_a_party_appeals_against_a_measure_that_was_brought_in(rig: Rig, p
     appeal = {"party": party, "ground": "facts", "why": "It was not so."}
     assert (await rig.order(case, "appeal", appeal)).status_code == 200
     overturned = {"verdict": "overturned", "why": "It was not so."}
-    assert (await rig.order(only(rig), "decide_appeal", overturned)).status_code == 200
+    assert (await rig.order(only(rig), "decide_appeal", overturned, COLLEAGUE)).status_code == 200
     case = only(rig)
     assert (case.state, case.outcome, case.measures[0].stands) == (CaseState.REOPENED, None, False)
     assert fold(event for event in rig.cases.events) == case

@@ -157,7 +157,7 @@ def test_a_missed_clock_can_be_appealed_though_its_next_line_runs() -> None:
     for kept, grounds in (([met(DUE + DAY)], ("inaction",)), ([met(DUE)], ()), ([], ("inaction",))):
         status = after(TRIAGED, *kept, anew, days=5)
         assert standing(status, DUE + 9 * DAY) == ("open", None)
-        assert way_to_appeal(status, None, DUE + 9 * DAY, is_sent=False).grounds == grounds
+        assert way_to_appeal(status, None, DUE + 9 * DAY, ()).grounds == grounds
 
 
 def test_a_reporter_sees_nothing_of_a_merger_and_the_report_counts_as_closed() -> None:

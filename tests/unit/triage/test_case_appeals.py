@@ -140,7 +140,7 @@ def test_nobody_who_voted_or_acted_in_an_emergency_before_decides_on_the_appeal_
     case = led(measure(EVE), ReviewEmergency(ID, "confirmed", Words("r1"), FAY), *votes, Release(Words("back"), ANN))
     case, _ = after(case, appeal())
     took_part = [one.ref for one in (ANN, BEN, CAT, EVE, FAY)]
-    assert case.deciders == frozenset(took_part)
+    assert case.deciders == {*took_part, CORA.ref}
     for who in (ANN, BEN, CAT, EVE, FAY):
         assert refused(case, verdict("overturned", who)) == [("/verdict", "decided_before")]
         assert refused(case, Assign(who.ref)) == [("/assignee", "cannot_have")]
@@ -155,6 +155,37 @@ def test_who_protects_a_person_while_an_appeal_waits_may_still_decide_on_it() ->
     case, _ = after(led(*DECIDED), appeal())
     case, _ = after(case, measure(DOT))
     assert after(case, verdict("upheld", DOT))[0].appeal is None
+
+
+@pytest.mark.parametrize("ground", ["facts", "inaction"])
+def test_who_took_an_appeal_down_does_not_decide_on_it(ground: str) -> None:
+    case = led(*DECIDED) if ground == "facts" else led()
+    case, _ = after(case, appeal(ground=ground, by=DOT), AT + 8 * DAY)
+    for kind in VERDICTS:
+        assert refused(case, verdict(kind, DOT), AT + 9 * DAY) == [("/verdict", "decided_before")]
+    assert DOT.ref not in {one.ref for one in able(case, PEOPLE, POLICY, AT + 9 * DAY)}
+    assert after(case, verdict("overturned", EVE), AT + 9 * DAY)[0].state is CaseState.REOPENED
+
+
+@pytest.mark.parametrize("party", ["reporter", "respondent"])
+def test_what_handlers_took_down_takes_no_appeal_from_the_party(party: str) -> None:
+    case, _ = after(accused(led(*DECIDED)), appeal(party, by=DOT), AT + DAY)
+    case, _ = after(case, verdict("ineligible", EVE), AT + 2 * DAY)
+    own, _ = after(case, ReceiveAppeal("p1", "facts", party, "5" * 32 if party == "respondent" else None), AT + 3 * DAY)
+    assert [one.id for one in own.appeals] == ["a1", "p1"]
+    # The party has said it. So handlers take down no other one.
+    own, _ = after(own, verdict("upheld", FAY, "v2"), AT + 4 * DAY)
+    assert refused(own, appeal(party, why="a2"), AT + 5 * DAY) == [("/ground", "appealed_before")]
+
+
+def test_an_appeal_against_inaction_takes_neither_votes_nor_the_missed_clock_away() -> None:
+    late, _ = after(led(proposal("restriction"), agree(BEN), against(CAT)), Wake(), AT + 60 * DAY)
+    case, _ = after(late, appeal(ground="inaction", by=DOT), AT + 60 * DAY)
+    case, _ = after(case, verdict("remanded", EVE), AT + 61 * DAY)
+    assert (case.state, case.proposal) == (CaseState.REOPENED, late.proposal)
+    assert next_step(case, BEN.ref).step == "start"
+    own, _ = after(case, ReceiveAppeal("p1", "inaction"), AT + 62 * DAY)
+    assert own.state is CaseState.APPEALED
 
 
 def test_an_appeal_goes_to_the_stand_in_where_all_of_the_body_voted_or_acted() -> None:
@@ -210,8 +241,8 @@ def test_an_appeal_that_handlers_take_down_is_that_of_one_respondent() -> None:
     case, _ = after(both, appeal("respondent", respondent="a" * 32), AT + DAY)
     assert refused(case, DecideAppeal("upheld", Words("v1"), DOT, Words("t1"))) == [("/told", "read_by_nobody")]
     case, _ = after(case, verdict("upheld"), AT + 2 * DAY)
-    by_receipt, _ = after(case, ReceiveAppeal("p1", "facts", "respondent", "a" * 32), AT + 3 * DAY)
-    assert [one.refusal for one in by_receipt.refused_appeals] == ["appealed_before"]
+    again = appeal("respondent", respondent="a" * 32, why="a2")
+    assert refused(case, again, AT + 3 * DAY) == [("/ground", "appealed_before")]
     other, _ = after(case, appeal("respondent", respondent="b" * 32, why="a2"), AT + 3 * DAY)
     assert [one.respondent for one in other.appeals] == ["a" * 32, "b" * 32]
 
@@ -223,8 +254,8 @@ def test_the_only_respondent_of_a_case_need_not_be_chosen() -> None:
     case, _ = after(case, verdict("upheld"), AT + 2 * DAY)
     before = replace(case, appeals=(replace(case.appeals[0], respondent=None),))
     for known in (case, before):
-        again, _ = after(known, ReceiveAppeal("p1", "facts", "respondent", "5" * 32), AT + 3 * DAY)
-        assert [a.refusal for a in again.refused_appeals] == ["appealed_before"]
+        again = appeal("respondent", respondent="5" * 32, why="a2")
+        assert refused(known, again, AT + 3 * DAY) == [("/ground", "appealed_before")]
 
 
 @pytest.mark.parametrize("ground", [ground for ground in APPEAL_GROUNDS if ground != "inaction"])
@@ -348,7 +379,8 @@ def test_an_appeal_by_a_slower_clock_than_the_decision_is_one_against_it() -> No
         (DECIDED, "facts", 181, "too_late"),
         (DECIDED, "inaction", 1, "not_overdue"),
         ((*DECIDED, appeal("respondent")), "facts", 1, "not_now"),
-        ((*DECIDED, appeal(), verdict("upheld")), "facts", 1, "appealed_before"),
+        ((*DECIDED, ReceiveAppeal("p0", "facts"), verdict("upheld")), "facts", 1, "appealed_before"),
+        ((*DECIDED, appeal(), verdict("ineligible")), "facts", 1, None),
     ],
 )
 def test_the_reporters_own_appeal_is_lodged_or_refused_once(

@@ -113,7 +113,7 @@ class ReceiveAppeal(Command):
         """The appeal, or why it cannot be taken."""
         if self.appeal_id in {*(one.id for one in case.appeals), *(one.id for one in case.refused_appeals)}:
             return []
-        fault = _against(case, self.party, self.ground, policy, now, self.respondent)
+        fault = _against(case, self.party, self.ground, policy, now, self.respondent, by_receipt=True)
         never = case.state is CaseState.MERGED or not _is_party(case, self.party, policy)
         if fault or never or case.state in TAKES_NO_APPEAL:
             return [
@@ -142,7 +142,7 @@ class ReceiveAppeal(Command):
 
 @dataclass(frozen=True, slots=True)
 class DecideAppeal(Command):
-    """Decide on an appeal, with the reasons for it. Who took part in the decision before does not."""
+    """Decide on an appeal, with the reasons for it. Who took part in the decision before, or took it down, does not."""
 
     name = "decide_appeal"
     judges = True
@@ -159,7 +159,7 @@ class DecideAppeal(Command):
 
     @classmethod
     def suits(cls, case: Case, person: str, role: Role | None) -> bool:
-        """For people who took no part in the decision."""
+        """For people who took no part in the decision, and did not take the appeal down."""
         return person not in case.deciders
 
     def leads(self, case: Case) -> CaseState:
@@ -172,7 +172,7 @@ class DecideAppeal(Command):
         return CaseState.ASSIGNED if before is CaseState.TRIAGED else before
 
     def faults(self, case: Case, policy: Policy, now: datetime) -> Iterable[FieldError]:
-        """Nothing waits, the person has taken part in the decision in whatever role, or nobody reads the words."""
+        """Nothing waits, the person took part in the decision or took the appeal down, or nobody reads the words."""
         if case.appeal is None:
             yield FieldError("/verdict", "no_appeal", "No appeal waits to be decided.")
         elif self.by.ref in case.deciders:
@@ -224,7 +224,12 @@ def appealable_until(policy: Policy, decided_at: datetime, body: str | None) -> 
 
 def _is_read(appeal: Appeal) -> bool:
     """Whether the party who appealed reads of it by a receipt. What handlers took down of a respondent, nobody does."""
-    return appeal.party == REPORTER or PERSON.fullmatch(appeal.by) is None
+    return appeal.party == REPORTER or not _is_taken_down(appeal)
+
+
+def _is_taken_down(appeal: Appeal) -> bool:
+    """Whether handlers took it down. Nothing proves that the party wants it."""
+    return PERSON.fullmatch(appeal.by) is not None
 
 
 def _is_party(case: Case, party: str, policy: Policy) -> bool:
@@ -249,11 +254,22 @@ def _lines(case: Case) -> tuple[Deadline, ...]:
 
 
 def _against(
-    case: Case, party: str, ground: str, policy: Policy, now: datetime, respondent: str | None = None
+    case: Case,
+    party: str,
+    ground: str,
+    policy: Policy,
+    now: datetime,
+    respondent: str | None = None,
+    *,
+    by_receipt: bool = False,
 ) -> FieldError | None:
-    """What is wrong with an appeal of this party on this ground. The appeal of one respondent is none of another."""
+    """What is wrong with an appeal of this party on this ground. The appeal of one respondent is none of another.
+
+    What handlers took down takes no appeal `by_receipt` from the party.
+    """
     sender = _sender(case, party, respondent)
-    same = [a for a in case.appeals if a.party == party and _sender(case, party, a.respondent) == sender]
+    theirs = (a for a in case.appeals if a.party == party and not (by_receipt and _is_taken_down(a)))
+    same = [a for a in theirs if _sender(case, party, a.respondent) == sender]
     before = max((a.at for a in same), default=None)
     decided = case.decided_at
     until = case.appeal_until or (appealable_until(policy, decided, case.body) if decided else None)

@@ -7,7 +7,7 @@ from services.triage.case.evolve.changes import Fields
 from services.triage.case.values import Appeal, RefusedAppeal
 from shared.events import AppealDecided, AppealLodged, AppealRefused, CaseReopened, CaseState, Event
 
-_REOPENED: Fields = {"outcome": None, "reason_id": None, "proposal": None, "appeal_until": None}
+_REOPENED: Fields = {"outcome": None, "reason_id": None, "appeal_until": None}
 
 
 def _lodged(case: Case, fact: AppealLodged, event: Event) -> Fields:
