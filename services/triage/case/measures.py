@@ -1,5 +1,7 @@
 """The ends of measures that a person causes, as facts, and what a decision needs that ends some. Pure."""
 
+from collections.abc import Sequence
+
 from services.triage.case.case import Case
 from services.triage.case.values import Measure
 from shared.events import CaseState, MeasureEnded
@@ -37,3 +39,13 @@ def ended_by_appeal(case: Case, state: CaseState, reason_id: str) -> list[Measur
     """That the decision is overturned, and with it what it imposed. What was done in an emergency since then stands."""
     decided = (measure for measure in case.measures if measure.stands and not measure.emergency)
     return [ended(measure, state, "overturned", reason_id) for measure in decided]
+
+
+def meant_by(case: Case, chosen: Sequence[str]) -> tuple[str, ...]:
+    """Those (tokens of the case) for whom a measure is made: who was chosen, or the only respondent there is now.
+
+    Who becomes a respondent later is not meant. Of several, nobody is meant who was not chosen, nor where the case goes
+    on for other reports as well, which may name more people: then only the handlers know.
+    """
+    only = set(case.respondents) if not case.absorbed else ()
+    return tuple(chosen) or (tuple(only) if len(only) == 1 else ())

@@ -12,6 +12,7 @@ import httpx
 import pytest
 
 from services.triage.case.case import Case
+from services.triage.case.extent import NOWHERE_ELSE
 from services.triage.watch import CaseWatch
 from shared.access.principal import Principal
 from shared.parties import Parties
@@ -219,7 +220,9 @@ async def test_where_several_people_may_be_meant_the_handlers_are_to_be_asked(
 ) -> None:
     case = await restricted(rig)
     stored = rig.cases.stored[case.id]
-    rig.cases.stored[case.id] = replace(stored, case=replace(case, **changed))
+    # Those from before measures said for which person they hold.
+    older = tuple(replace(measure, extent=NOWHERE_ELSE) for measure in case.measures)
+    rig.cases.stored[case.id] = replace(stored, case=replace(case, measures=older, **changed))
     item = (await rig.http.get(f"/v1/measures/{measure_of(case)}", headers=bearer(EVE))).json()
     assert (item["names"], item["ask_handlers"]) == ([], True)
     table = (await rig.http.get("/v1/measures/export.csv", headers=bearer(EVE))).text
@@ -316,6 +319,22 @@ async def test_a_decision_says_for_whom_it_is_and_where_and_the_register_tells_i
     page = (await rig.http.get(f"/desk/cases/{case.code_name}", headers=HTML)).text
     assert "It is for: <bdi>Dougal</bdi>" in page
     assert "User:Zebedee" in page
+
+
+@pytest.mark.parametrize("subjects", [(JANE,), ()], ids=["one respondent", "none"])
+async def test_who_becomes_a_respondent_later_is_under_no_measure(rig: Rig, subjects: tuple[str, ...]) -> None:
+    event = reported(subjects=subjects, parties_apart=True)
+    await rig.parties.follow([naming(event)])
+    case = await rig.open(event)
+    given = {"measure": "restriction", "until": day(9), "scope": "pages", "why": "It goes on."}
+    assert (await rig.order(case, "act_in_emergency", given)).status_code == 200
+    added = await rig.order(case, "add_party", {"party_role": "respondent", "party_name": "Dougal"})
+    assert added.status_code == 200, added.text
+    stored = rig.cases.stored[case.id].case
+    people = [{"party": token, "name": f"name {number}"} for number, token in enumerate(stored.respondents)]
+    rig.vault.sections[case.report_id] = {"names": {"people": people}}
+    item = (await rig.http.get(f"/v1/measures/{measure_of(stored)}", headers=bearer(EVE))).json()
+    assert (item["names"], item["ask_handlers"]) == ((["name 0"], False) if subjects else ([], True))
 
 
 async def test_what_is_proposed_for_one_respondent_is_decided_for_that_one(rig: Rig) -> None:

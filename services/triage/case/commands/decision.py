@@ -20,7 +20,7 @@ from services.triage.case.commands.command import (
     WordsField,
 )
 from services.triage.case.hearing import hears_reporter
-from services.triage.case.measures import ended_by_decision, rules_of
+from services.triage.case.measures import ended_by_decision, meant_by, rules_of
 from services.triage.case.values import Proposal, end_of
 from services.triage.case.voting import count_votes, stands_against
 from shared.access.principal import Role
@@ -103,7 +103,7 @@ class ProposeDecision(Command):
                 reason_id=self.why.id,
                 until=self.until,
                 scope=self.scope or None,
-                respondents=self.respondents,
+                respondents=meant_by(case, self.respondents) if self.scope else (),
                 project=self.project or None,
                 pages_id=self.pages.id if self.pages else None,
             )

@@ -19,7 +19,7 @@ from services.triage.case.commands.command import (
     WordsField,
 )
 from services.triage.case.commands.decision import day_faults, respondent_faults
-from services.triage.case.measures import ended
+from services.triage.case.measures import ended, meant_by
 from shared.access.principal import Role
 from shared.events import Actor, CaseFact, CaseState, EmergencyMeasureReviewed, EmergencyMeasureTaken
 from shared.policy import MEASURE_REVIEW, Policy
@@ -59,7 +59,7 @@ class ActInEmergency(Command):
         """
         yield from respondent_faults(case, self.respondents)
         alone = [m for m in case.measures if m.emergency and m.by == self.by.ref and not m.confirmed]
-        same = (self.measure, self.scope, self.respondents, self.project or None)
+        same = (self.measure, self.scope, meant_by(case, self.respondents), self.project or None)
         if any(policy.deadline(MEASURE_REVIEW, m.begun_at, case.body).due_at <= now for m in alone):
             yield FieldError("/measure", "day_is_over", "You have acted alone for a day. Another person may do so.")
         elif any((m.kind, m.scope, m.extent.respondents, m.extent.project) == same for m in alone):
@@ -82,7 +82,7 @@ class ActInEmergency(Command):
                 until=self.until,
                 reason_id=self.why.id,
                 review_by=policy.deadline(MEASURE_REVIEW, now, case.body).due_at,
-                respondents=self.respondents,
+                respondents=meant_by(case, self.respondents),
                 project=self.project or None,
                 pages_id=self.pages.id if self.pages else None,
             )
