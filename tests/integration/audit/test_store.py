@@ -1,5 +1,6 @@
 """The record in MongoDB: what the suite of every store of the record does not ask."""
 
+import asyncio
 from dataclasses import replace
 
 import pytest
@@ -42,3 +43,13 @@ async def test_a_record_goes_on_from_the_heads_of_an_older_version(mongo_uri: st
         assert await record.advance([(claimed, moved)])
         await record.prepare()
         assert await record.heads() == [moved, seals], "what is newer stays when the service starts again"
+
+
+async def test_logs_that_several_replicas_claim_at_once_have_one_epoch_for_each(
+    mongo_uri: str, database_prefix: str
+) -> None:
+    async with database_of("audit", mongo_uri, database_prefix) as database:
+        record = await mongo_record(database)
+        logs = ["audit.seals/0", "cases/1", "seals"]
+        await asyncio.gather(*(record.claim(logs, f"writer-{number}") for number in range(8)))
+        assert [(head.log, head.epoch) for head in await record.heads()] == [(log, 8) for log in logs]
