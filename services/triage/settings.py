@@ -8,9 +8,10 @@ from shared.sign_in.settings import SignInSettings
 
 
 class TriageSettings(SignInSettings, CallerSettings):
-    """The shared settings, and the port."""
+    """The shared settings, the port, and how much it does at once."""
 
     port: int = Field(8002, ge=0, le=65535, description="Port the service listens on.")
+    batch: int = Field(500, ge=1, le=5000, description="Most records in one batch.")
     watch_seconds: float = Field(
         60,
         gt=0,
