@@ -29,10 +29,17 @@ def ended_by_decision(case: Case, state: CaseState, reason_id: str) -> list[Meas
 def rules_of(case: Case, outcome: str, policy: Policy) -> list[Outcome]:
     """What the policy asks for before such a decision: for its outcome, and for each ban without end that it ends.
 
-    Else one person, who may have objected to the ban, would lift alone what two thirds have carried.
+    Else one person, who may have objected to the ban, would lift alone what two thirds have carried. A ban that the
+    policy knows no longer counts as the outcome for which it asks most.
     """
     held = (measure.kind for measure in case.measures if measure.stands and measure.until is None)
-    return [policy.outcomes[code] for code in dict.fromkeys((outcome, *held)) if code in policy.outcomes]
+    asked = (kind if kind in policy.outcomes else _strictest(policy) for kind in held)
+    return [policy.outcomes[code] for code in dict.fromkeys((outcome, *asked)) if code in policy.outcomes]
+
+
+def _strictest(policy: Policy) -> str:
+    rules = policy.outcomes.values()
+    return max(rules, key=lambda rule: (rule.needs == "two_thirds", rule.needs == "four_eyes", rule.quorum)).code
 
 
 def ended_by_appeal(case: Case, state: CaseState, reason_id: str) -> list[MeasureEnded]:

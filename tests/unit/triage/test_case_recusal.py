@@ -87,8 +87,10 @@ def test_what_a_party_asks_for_takes_two_people_whatever_their_roles(by: Actor, 
 ASK = "1" * 8 + "-1111-1111-1111-" + "1" * 12
 
 
-def asked(party: str = "reporter") -> Case:
+def asked(party: str = "reporter", *before: Command) -> Case:
     case, _ = after(opened(), Assign(BEN.ref))
+    for command in before:
+        case, _ = after(case, command)
     case, events = after(case, ReceiveRecusalAsk(ASK, party, TOKEN if party == "respondent" else None))
     assert names_of(events) == ["case.recusal_asked", "deadline.started"]
     assert after(case, ReceiveRecusalAsk(ASK, party)) == (case, [])
@@ -176,6 +178,14 @@ def test_who_steps_back_grants_nothing_and_a_person_without_a_part_answers() -> 
         assert names_of(events) == ["case.recusal_declared"]
         assert (case.recused, case.lapses_at, [ask.id for ask in case.open_recusal_asks]) == ((BEN.ref,), None, [ASK])
         assert [ask.answer for ask in after(case, granted)[0].recusal_asks] == ["granted"]
+
+
+def test_a_recusal_from_before_a_party_asked_grants_nothing() -> None:
+    granted = AnswerRecusal(ASK, "granted", Words("w1"), ANN)
+    case = asked("reporter", Recuse("involved", CAT.ref, CAT))
+    assert (case.recused, refused(case, granted)) == ((CAT.ref,), "nobody_recused")
+    case, _ = after(case, Recuse("related", BEN.ref, BEN))
+    assert [ask.answer for ask in after(case, granted)[0].recusal_asks] == ["granted"]
 
 
 def test_of_two_parties_who_ask_none_is_answered_by_a_recusal_alone() -> None:

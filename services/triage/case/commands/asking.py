@@ -79,9 +79,11 @@ class AnswerRecusal(Command):
         elif any(self.by.ref in had_part(one) for one in self._both(case)):
             yield FieldError("/ask", "had_part", "You had a part in this case. Another person answers this.")
         elif self.recusal_answer == GRANTED and not any(
-            recusal.confirm_by is None for one in self._both(case) for recusal in one.recusals
+            one.recused_since(ask) for one in self._both(case) for ask in case.open_recusal_asks if ask.id == self.ask
         ):
-            yield FieldError("/recusal_answer", "nobody_recused", "Nobody is recused for good yet. Recuse the person.")
+            yield FieldError(
+                "/recusal_answer", "nobody_recused", "Nobody was recused for good since the party asked. Do that first."
+            )
 
     def _both(self, case: Case) -> tuple[Case, ...]:
         """The case, and the one of which it is a part: there people work on it, and are recused."""
