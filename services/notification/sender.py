@@ -115,9 +115,11 @@ class Sender:
 
     async def run(self) -> None:
         """Send what `wake` was given, until cancelled."""
+        batch: list[Delivery] = []
         while True:
             await self._woken.wait()
-            await asyncio.sleep(COLLECT)
+            # After a notice that came alone, the next one will not have company either.
+            await asyncio.sleep(COLLECT if len(batch) > 1 else 0)
             self._woken.clear()
             batch, self._queue = self._queue, []
             self._begin(batch)
