@@ -62,6 +62,8 @@ def write_policy(nonce: str | None) -> bytes:
 
 
 _WITHOUT_NONCE = (b"content-security-policy", write_policy(None))
+FIXED = frozenset(value for _, value in (*_ALWAYS, _OVER_TLS, _NOT_KEPT, _NOT_SHARED, _WITHOUT_NONCE))
+"""Values that are the same in every answer."""
 
 
 def protect(scope: Scope, given: Headers) -> Headers:

@@ -10,13 +10,14 @@ from uuid import uuid4
 import httptools
 import orjson
 from uvicorn.config import Config
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+from uvicorn.protocols.http import httptools_impl
+from uvicorn.protocols.http.httptools_impl import HEADER_VALUE_RE, STATUS_LINE, HttpToolsProtocol
 from uvicorn.server import ServerState
 
 from shared import metrics
 from shared.problems import Problem
 from shared.web.bounds import FAREWELL, HOLD, Bounds, Crowd, Hold, busy, too_large
-from shared.web.headers import protect
+from shared.web.headers import FIXED, protect
 
 SMALL = 100
 """Bytes of a piece that costs more than it brings."""
@@ -251,8 +252,18 @@ class _BodyOnly:
             self._connection.on_message_complete()
 
 
+class WrongValues:
+    """What uvicorn looks for in the value of each header. It passes over the fixed ones, which are long."""
+
+    def search(self, value: bytes) -> object:
+        """Where the value has a sign that no header may have; None for a good one."""
+        return None if value in FIXED else HEADER_VALUE_RE.search(value)
+
+
 def bounded_protocol(bounds: Bounds) -> type[BoundedProtocol]:
     """The protocol for one server."""
+    # uvicorn has no other place to say this.
+    httptools_impl.HEADER_VALUE_RE = WrongValues()  # type: ignore[assignment]  # it needs `search` alone
 
     class Bound(BoundedProtocol):
         crowd = Crowd(bounds)

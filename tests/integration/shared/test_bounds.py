@@ -4,10 +4,14 @@ import asyncio
 import socket
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from unittest.mock import patch
 
 import pytest
+from starlette.types import Receive, Scope, Send
 
 from shared.web.bounds import BODY_LIMIT, BOUNDS, Bounds
+from shared.web.headers import FIXED
+from shared.web.protocol import WrongValues
 from tests.support.intake_rig import Rig
 from tests.support.served import ask, served
 
@@ -274,3 +278,24 @@ async def test_an_upgrade_to_another_protocol_is_passed_over() -> None:
                 b"GET /health/live HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: Upgrade\r\nUpgrade: %s\r\n\r\n" % name
             )
             assert status(await ask(port, upgrade)) == 200
+
+
+async def test_a_header_with_a_wrong_sign_is_answered_to_nobody() -> None:
+    async def broken(_scope: Scope, _receive: Receive, send: Send) -> None:
+        headers = [(b"x-told", b"a\r\nset-cookie: b=c")]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+
+    async with served(broken) as port:
+        answer = await ask(port, LAST)
+    assert b"set-cookie" not in answer
+
+
+async def test_uvicorn_looks_at_the_values_of_headers_by_our_pattern() -> None:
+    with patch.object(WrongValues, "search", return_value=None) as looked:
+        async with intake() as port:
+            assert await takes_reports(port)
+    assert {call.args[0] for call in looked.call_args_list} > {b"nosniff", b"no-referrer"}
+
+
+def test_no_fixed_value_of_a_header_has_a_wrong_sign() -> None:
+    assert all(value.decode("ascii").isprintable() for value in FIXED)
