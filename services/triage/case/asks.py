@@ -1,6 +1,6 @@
 """The clock of what a party asks for: that a person does not handle the case. It runs while an answer is owed. Pure."""
 
-from collections.abc import Iterable, Mapping, Sequence, Set
+from collections.abc import Mapping, Sequence, Set
 from datetime import datetime
 
 from services.triage.case.case import Case
@@ -17,13 +17,13 @@ def follow_asks(
     told: Set[str],
     policy: Policy,
     now: datetime,
-) -> Iterable[DeadlineFact]:
+) -> list[DeadlineFact]:
     """The clock counts from the oldest request that waits, so no answer to another one gives it more time.
 
     `unmet` and `told`: see run_clocks; `now` is UTC-aware.
     """
     if not case.recusal_asks and RecusalAsked.name not in told:
-        return ()
+        return []
     since, state = _waiting_since(case, facts, now), facts[-1].state
     is_owed = since is not None
     return run_clocks(

@@ -59,7 +59,7 @@ class People:
 
         A party who is not on the roster changes no answer, so cases that name only such people share theirs.
         """
-        return replace(self, parties=parties & self.names, meant=meant or {})
+        return People(self.staff, parties & self.names, meant or {}, self._judged)
 
     def of(self, case: Case) -> tuple["People", frozenset[str]]:
         """The same people as the recusals of the case make them, and the references of those who are recused.

@@ -32,6 +32,7 @@ from services.triage.case.values import (
     Reply,
     Snooze,
     Step,
+    earliest,
 )
 from shared.copies import quick
 from shared.events import (
@@ -178,12 +179,12 @@ class Case:
         """The next deadline to keep (UTC-aware); None where no clock runs, or the case has ended."""
         if self.state in ENDED:
             return None
-        return min((d.due_at for d in self.deadlines if d.is_running), default=None)
+        return earliest([d.due_at for d in self.deadlines if d.is_running])
 
     @property
     def lapses_at(self) -> datetime | None:
         """When the next recusal lapses that nobody has confirmed (UTC-aware)."""
-        return min((r.confirm_by for r in self.recusals if r.confirm_by), default=None)
+        return earliest([r.confirm_by for r in self.recusals if r.confirm_by])
 
     def link_to(self, other: str) -> Link | None:
         """What this case has to do with another one, by what it calls that one."""

@@ -33,7 +33,7 @@ _OF_MEASURES = frozenset(fact.name for fact in FACTS.values() if issubclass(fact
 """The facts that can change which measure is to be reviewed first."""
 
 
-def judge(case: Case | None, facts: Sequence[CaseFact], policy: Policy, now: datetime) -> Iterator[DeadlineFact]:
+def judge(case: Case | None, facts: Sequence[CaseFact], policy: Policy, now: datetime) -> list[DeadlineFact]:
     """The facts about deadlines that follow from the facts of one step at `now` (UTC-aware).
 
     Where the case is reopened, its clocks start anew. A pausable clock stands still while the case awaits information
@@ -42,13 +42,11 @@ def judge(case: Case | None, facts: Sequence[CaseFact], policy: Policy, now: dat
     A deadline that was missed before is not paused. Nothing keeps or pauses a deadline that the policy no longer has.
     """
     if not facts:
-        return
+        return []
     state, names = facts[-1].state, {fact.name for fact in facts}
     if case is None:
-        for fact in facts:
-            if isinstance(fact, CaseTriaged):
-                yield from _met_at_once(fact, names, policy, now)
-        return
+        return list(_met_at_once(facts, names, policy, now))
+    found: list[DeadlineFact] = []
     asked_at = case.questions[-1].asked_at if case.questions else now
     stood = case.pause is not None or (case.state is WAITING and case.stops_clocks(asked_at))
     asked_at = now if InformationRequested.name in names else asked_at
@@ -56,11 +54,10 @@ def judge(case: Case | None, facts: Sequence[CaseFact], policy: Policy, now: dat
     goes_on = min(now, case.pause.until) if case.pause and case.state is not WAITING else now
     anew: frozenset[str] = frozenset()
     if case.state is not REOPENED and state == REOPENED:
-        restarted = tuple(_restarted(case, policy, now, stands=stands))
-        anew = frozenset(fact.deadline for fact in restarted)
-        yield from restarted
+        found += _restarted(case, policy, now, stands=stands)
+        anew = frozenset(fact.deadline for fact in found)
     if not names.isdisjoint(_OF_MEASURES):
-        yield from _reviews(case, facts, policy, now)
+        found += _reviews(case, facts, policy, now)
     unmet = {deadline.name: deadline for deadline in case.deadlines if deadline.met_at is None}
     for name, deadline in unmet.items():
         if name == MEASURE_REVIEW:
@@ -68,22 +65,16 @@ def judge(case: Case | None, facts: Sequence[CaseFact], policy: Policy, now: dat
         rule = policy.deadlines.get(name)
         if stood and not stands and deadline.remaining_seconds is not None and name not in anew:
             due_at = deadline.due_if_running(goes_on)
-            yield DeadlineResumed(previous=state, state=state, deadline=name, due_at=due_at)
+            found.append(DeadlineResumed(previous=state, state=state, deadline=name, due_at=due_at))
         if rule and not rule.met_by.isdisjoint(names):
             due_at = deadline.due_if_running(goes_on)
-            yield DeadlineMet(previous=state, state=state, deadline=name, due_at=due_at, met_at=now)
-        elif (
-            stands
-            and deadline.is_running
-            and name not in anew
-            and rule
-            and rule.pausable
-            and not deadline.is_overdue(now)
-        ):
-            yield _stopped(state, name, deadline.due_at, now)
-    yield from follow_updates(case, unmet, state, names, policy, now, stands=stands)
-    yield from follow_stages(case, facts, unmet, names, policy, now)
-    yield from follow_asks(case, facts, unmet, names, policy, now)
+            found.append(DeadlineMet(previous=state, state=state, deadline=name, due_at=due_at, met_at=now))
+        elif stands and deadline.is_running and deadline.due_at >= now and name not in anew and rule and rule.pausable:
+            found.append(_stopped(state, name, deadline.due_at, now))
+    found += follow_updates(case, unmet, state, names, policy, now, stands=stands)
+    found += follow_stages(case, facts, unmet, names, policy, now)
+    found += follow_asks(case, facts, unmet, names, policy, now)
+    return found
 
 
 def _reviews(case: Case, facts: Sequence[CaseFact], policy: Policy, now: datetime) -> Iterator[DeadlineFact]:
@@ -139,10 +130,10 @@ def _restarted(case: Case, policy: Policy, now: datetime, *, stands: bool) -> It
                 yield _stopped(state, name, clock.due_at, now)
 
 
-def _met_at_once(fact: CaseTriaged, names: Set[str], policy: Policy, now: datetime) -> Iterator[DeadlineMet]:
+def _met_at_once(facts: Sequence[CaseFact], names: Set[str], policy: Policy, now: datetime) -> Iterator[DeadlineMet]:
     """The deadlines that a new case keeps as it is opened."""
-    for deadline in fact.deadlines:
-        if not policy.deadlines[deadline.name].met_by.isdisjoint(names):
-            yield DeadlineMet(
-                previous=fact.state, state=fact.state, deadline=deadline.name, due_at=deadline.due_at, met_at=now
-            )
+    for fact in facts:
+        for deadline in fact.deadlines if isinstance(fact, CaseTriaged) else ():
+            if not policy.deadlines[deadline.name].met_by.isdisjoint(names):
+                state, name = fact.state, deadline.name
+                yield DeadlineMet(previous=state, state=state, deadline=name, due_at=deadline.due_at, met_at=now)

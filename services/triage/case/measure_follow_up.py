@@ -50,14 +50,15 @@ def follow_measures(
     """What follows from these facts for the measures of the case, as it was before them. `now` is UTC-aware."""
     if _FOLLOWED.isdisjoint(map(type, facts)):
         return
-    state = CaseState(facts[-1].state)
+    state = facts[-1].state
     if case is None:
         for fact in facts:
             if isinstance(fact, MeasureImported) and fact.until:
                 yield from _begun(fact.measure_id, fact.outcome, fact.until, state, policy, now)
         return
-    number = max((one.number for one in case.check_ins), default=0)
-    stage = case.appeal.state if case.appeal and state is CaseState.APPEALED else state
+    number = max([one.number for one in case.check_ins], default=0)
+    appeal = case.appeal if state == CaseState.APPEALED else None
+    stage = appeal.state if appeal else state
     for fact in facts:
         match fact:
             case CaseDecided(scope=str(), until=date() as until):
@@ -84,7 +85,7 @@ def follow_measures(
 
 
 def _begun(
-    measure_id: str, outcome: str, until: date, state: CaseState, policy: Policy, now: datetime
+    measure_id: str, outcome: str, until: date, state: str, policy: Policy, now: datetime
 ) -> Iterator[MeasureFollowUpSet]:
     talk, end = policy.after_measure(outcome).talk, end_of(until)
     if talk and end:
@@ -93,8 +94,6 @@ def _begun(
         yield MeasureFollowUpSet(previous=state, state=state, measure_id=measure_id, outcome=outcome, return_at=at)
 
 
-def _check_ins(
-    measure_id: str, outcome: str, times: Iterable[datetime], number: int, state: CaseState
-) -> MeasureFollowUpSet:
+def _check_ins(measure_id: str, outcome: str, times: Iterable[datetime], number: int, state: str) -> MeasureFollowUpSet:
     check_ins = tuple(CheckInSet(number=n, due_at=at) for n, at in enumerate(times, number + 1))
     return MeasureFollowUpSet(previous=state, state=state, measure_id=measure_id, outcome=outcome, check_ins=check_ins)

@@ -1,6 +1,6 @@
 """The clocks of a case that is decided, followed up or appealed: each runs as long as the case stands there. Pure."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Mapping, Sequence, Set
 from datetime import datetime
 
 from services.triage.case.case import Case
@@ -46,14 +46,16 @@ def follow_stages(
     told: Set[str],
     policy: Policy,
     now: datetime,
-) -> Iterator[DeadlineFact]:
+) -> list[DeadlineFact]:
     """A clock starts where the case comes there, and is kept where it goes on. `now` is UTC-aware.
 
     `unmet` and `told`: see run_clocks. A case from before such a clock gets it with its next step.
     """
     state = facts[-1].state
+    found: list[DeadlineFact] = []
     if _STATES.isdisjoint((case.state, state)):
-        return
+        return found
     for start, stands in STAGES.items():
         is_there = stands(case, facts)
-        yield from run_clocks(case, start, unmet, state, told, policy, now, begin=is_there, end=not is_there)
+        found += run_clocks(case, start, unmet, state, told, policy, now, begin=is_there, end=not is_there)
+    return found

@@ -1,6 +1,6 @@
 """The clock of updates: until its case is decided, no reporter waits for too long without hearing of it. Pure."""
 
-from collections.abc import Iterable, Mapping, Set
+from collections.abc import Mapping, Set
 from datetime import datetime
 
 from services.triage.case.case import Case
@@ -24,7 +24,7 @@ def follow_updates(
     now: datetime,
     *,
     stands: bool,
-) -> Iterable[DeadlineFact]:
+) -> list[DeadlineFact]:
     """Each thing that the reporter was told begins the next line of the clock, once nothing is asked or paused.
 
     Nobody can tell a reporter who has neither an address nor a receipt, or whose report is erased, so no clock runs.
@@ -33,7 +33,7 @@ def follow_updates(
     as it is.
     """
     if not case.reachable:
-        return ()
+        return []
     is_lost = _LOST in told
     is_owed = state in OWED and not is_lost
     ends = not is_owed and (is_lost or state != CaseState.MERGED)

@@ -32,6 +32,8 @@ def _commands() -> Iterator[type[Command]]:
 _BY_NAME = {command.name: command for command in _commands()}
 COMMANDS: Mapping[str, type[Command]] = {name: _BY_NAME[name] for name in TRANSITIONS}
 """The class of each command, in the order of TRANSITIONS. A row there without a class is a KeyError here."""
+_OWN = (DeadlineFact, MeasureFollowUpSet)
+"""The facts that triage itself tells, also behind the command of a person."""
 
 
 def decide(case: Case | None, command: Command, policy: Policy, now: datetime) -> list[CaseFact]:
@@ -155,7 +157,7 @@ def _stamped(
     drafts = [
         Draft(
             fact,
-            TRIAGE if isinstance(fact, DeadlineFact | MeasureFollowUpSet) else actor,
+            TRIAGE if isinstance(fact, _OWN) else actor,
             now,
             cause,
             policy.version,

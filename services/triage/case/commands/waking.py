@@ -30,4 +30,5 @@ class Wake(Command):
             return fact
         others = policy.stand_ins(case.body or "")
         able = (body for body in others if can_take(case, body, self.people, policy, now))
-        return fact.model_copy(update={"to_body": next(able, fact.to_body)})
+        to_body = next(able, fact.to_body)
+        return fact if to_body == fact.to_body else fact.model_copy(update={"to_body": to_body})

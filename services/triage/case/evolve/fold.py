@@ -26,7 +26,7 @@ CHANGES: Mapping[type[CaseFact], Change] = MappingProxyType(dict(_changes()))
 
 _copy, _make, _make_step = copier(Case), maker(Case), maker(Step)
 _STATES = {state.value: state for state in CaseState}  # in a tenth of the time that CaseState(…) takes
-_FIRST = (CaseOpened, MeasureImported)
+_FIRST = frozenset({CaseOpened, MeasureImported})
 """The facts with which a case begins."""
 
 
@@ -84,7 +84,7 @@ def _begun(event: Event) -> Case:
 def _after(case: Case, event: Event) -> Fields:
     """The fields of a case that an event changes, as they are after it."""
     fact = event.fact
-    if not isinstance(fact, CaseFact) or isinstance(fact, _FIRST) or event.case_seq != case.seq + 1:
+    if not isinstance(fact, CaseFact) or type(fact) in _FIRST or event.case_seq != case.seq + 1:
         raise TypeError(f"{fact.name} {event.case_seq} does not follow on event {case.seq} of the case")
     step, change = _step(event, fact), CHANGES.get(type(fact))
     fields: Fields = {"state": step.state, "history": (*case.history, step)}

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from services.triage.case.case import ENDED, Case
 from services.triage.case.timers.timer import Timer
-from services.triage.case.values import Deadline
+from services.triage.case.values import Deadline, earliest
 from shared.events import CaseFact, DeadlineBreached, DeadlineEscalated, DeadlineWarned
 from shared.policy import MEASURE_REVIEW, RECUSAL_ANSWER, Policy
 
@@ -15,7 +15,7 @@ OUTLIVING = frozenset({MEASURE_REVIEW, RECUSAL_ANSWER})
 
 def _next(case: Case) -> datetime | None:
     """When the next deadline has something to tell."""
-    return min([at for d in _owed(case) if (at := d.tells_at)], default=None)
+    return earliest([at for d in _owed(case) if (at := d.tells_at)])
 
 
 def _owed(case: Case) -> Sequence[Deadline]:

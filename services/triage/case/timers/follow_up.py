@@ -6,7 +6,7 @@ from services.triage.case.afterwards import CHECKED_IN, is_to_check, last_day, l
 from services.triage.case.case import Case
 from services.triage.case.check_ins import NO_ANSWER, is_asked_in, kept
 from services.triage.case.timers.timer import Timer
-from services.triage.case.values import Agreement, CheckIn
+from services.triage.case.values import Agreement, CheckIn, earliest
 from shared.events import AgreementDue, CaseFact, CheckInDue, CheckInsEnded
 from shared.policy import Policy
 
@@ -18,7 +18,7 @@ def _next(case: Case) -> datetime | None:
     asked = case.open_check_in
     if asked and asked.again_at and is_asked_in(case, asked):
         return asked.again_at
-    return min((one.due_at for one in _to_come(case)), default=None)
+    return earliest([one.due_at for one in _to_come(case)])
 
 
 def _to_come(case: Case) -> list[CheckIn]:
@@ -48,7 +48,7 @@ def _next_agreement(case: Case) -> datetime | None:
     """When handlers are next to be reminded that the day of an agreement is over."""
     if case.state not in CHECKED_IN:
         return None
-    return min((last_moment(one) for one in case.agreements if _waits(one)), default=None)
+    return earliest([last_moment(one) for one in case.agreements if _waits(one)])
 
 
 def _waits(agreement: Agreement) -> bool:

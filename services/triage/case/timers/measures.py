@@ -4,7 +4,7 @@ from datetime import datetime
 
 from services.triage.case.case import Case
 from services.triage.case.timers.timer import Timer
-from services.triage.case.values import Measure
+from services.triage.case.values import Measure, earliest
 from shared.events import CaseFact, MeasureExpired, MeasureLapsed, ReturnConversationDue
 from shared.policy import Policy
 
@@ -12,11 +12,11 @@ from shared.policy import Policy
 def _ends_at(measure: Measure) -> datetime | None:
     if not measure.stands:
         return None
-    return min((at for at in (measure.until, measure.review_by) if at), default=None)
+    return earliest([at for at in (measure.until, measure.review_by) if at])
 
 
 def _next(case: Case) -> datetime | None:
-    return min((at for measure in case.measures if (at := _ends_at(measure))), default=None)
+    return earliest([at for measure in case.measures if (at := _ends_at(measure))])
 
 
 def _ended(case: Case, _policy: Policy, now: datetime) -> list[CaseFact]:
@@ -35,7 +35,7 @@ def _waits(measure: Measure) -> bool:
 
 
 def _next_return(case: Case) -> datetime | None:
-    return min((m.return_at for m in case.measures if _waits(m) and m.return_at), default=None)
+    return earliest([m.return_at for m in case.measures if _waits(m) and m.return_at])
 
 
 def _returning(case: Case, _policy: Policy, now: datetime) -> list[CaseFact]:

@@ -8,6 +8,7 @@ from pkgutil import iter_modules
 from services.triage.case import timers
 from services.triage.case.case import Case
 from services.triage.case.timers.timer import Timer
+from services.triage.case.values import earliest
 from shared.events import CaseFact, CaseState
 from shared.policy import Policy
 
@@ -26,7 +27,7 @@ def wakes_at(case: Case) -> datetime | None:
     # On a merged case nothing comes due; it goes on where it was when it is a case for itself again.
     if case.state is CaseState.MERGED:
         return None
-    return min([at for timer in TIMERS if (at := timer.next_at(case))], default=None)
+    return earliest([at for timer in TIMERS if (at := timer.next_at(case))])
 
 
 def due(case: Case, policy: Policy, now: datetime) -> list[CaseFact]:

@@ -4,6 +4,7 @@ from datetime import datetime
 
 from services.triage.case.case import ENDED, Case
 from services.triage.case.timers.timer import Timer
+from services.triage.case.values import earliest
 from services.triage.case.waiting import resumed, woken
 from shared.events import CaseFact
 from shared.policy import Policy
@@ -22,7 +23,7 @@ def _wakes_at(case: Case) -> datetime | None:
         return None
     if case.is_urgent:
         return case.updated_at
-    return min((at for at in (case.snooze.until, case.next_due) if at), default=None)
+    return earliest([at for at in (case.snooze.until, case.next_due) if at])
 
 
 def _woken(case: Case, _policy: Policy, _now: datetime) -> list[CaseFact]:
