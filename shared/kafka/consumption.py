@@ -160,6 +160,7 @@ class Consumption(Generic[T]):
         self._done: dict[tuple[str, int], int] = {}
         self._stopping = asyncio.Event()
         self._busy_since: float | None = None
+        self._handled_at = 0.0
         fetch, part = INBOX_FETCH if self.of_strangers else OWN_FETCH
         self._subscriber = broker.subscriber(
             *(() if self.of_strangers else (prefix + topic,)),
@@ -181,14 +182,22 @@ class Consumption(Generic[T]):
         self._subscriber(self._consume)
         self._most = batch
         self._turn_of: TopicPartition | None = None
-        # FastStream sleeps after it has waited in vain. Of strangers, all inboxes at once would take much memory.
-        take = self._take_turn if self.of_strangers else self._take_all
-        self._subscriber.get_msg = take  # type: ignore[method-assign]
+        # FastStream sleeps after it has waited in vain.
+        self._subscriber.get_msg = self._take  # type: ignore[method-assign]
 
     @property
     def stopped(self) -> str | None:
         """Why this consumer has stopped itself; None while it consumes."""
         return self._burials.stopped
+
+    async def _take(self, consumer: AIOKafkaConsumer) -> tuple[ConsumerRecord, ...]:
+        """What is handled next. While it is handled nothing is fetched, so that the next fetch brings all that came."""
+        consumer.resume(*consumer.paused())
+        # Of strangers, all inboxes at once would take much memory.
+        found = await (self._take_turn(consumer) if self.of_strangers else self._take_all(consumer))
+        if found:
+            consumer.pause(*consumer.assignment())
+        return found
 
     async def _take_all(self, consumer: AIOKafkaConsumer) -> tuple[ConsumerRecord, ...]:
         """What all partitions have, as soon as one has something; nothing if none has for as long as LONGEST_WAIT."""
@@ -215,12 +224,17 @@ class Consumption(Generic[T]):
         self._stopping.set()
 
     def seconds_since_poll(self) -> float | None:
-        """Seconds since the broker answered a fetch; None while no partition is assigned or a batch is in hand."""
+        """Seconds since the broker answered a fetch, or a batch ended; None while nothing is fetched: no partition is
+        assigned, a batch is in hand, or the consumer has stopped itself.
+        """
         consumer = self._subscriber.consumer
         if consumer is None or (self._busy_since and time.monotonic() - self._busy_since < LONGEST_BATCH):
             return None
+        if self.stopped:
+            # Started again, it would give up as many records again.
+            return None
         polls = [at for tp in consumer.assignment() if (at := consumer.last_poll_timestamp(tp)) is not None]
-        return time.time() - max(polls) / 1000 if polls else None
+        return time.time() - max(max(polls) / 1000, self._handled_at) if polls else None
 
     def rewind(self, topic: str, partition: int, offset: int) -> None:
         """Have a partition of this consumer delivered again from `offset` on. Call it while its batch is in hand."""
@@ -252,7 +266,7 @@ class Consumption(Generic[T]):
         except _AWAY as error:
             await self._wait_out(error)
         finally:
-            self._busy_since = None
+            self._busy_since, self._handled_at = None, time.time()
 
     async def _wait_out(self, error: BaseException) -> None:
         """Sleep, longer each time, and then have the batch delivered again."""

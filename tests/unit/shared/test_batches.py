@@ -2,7 +2,6 @@
 
 import tracemalloc
 from collections.abc import Callable
-from inspect import signature
 
 import cramjam
 import pytest
@@ -22,7 +21,7 @@ from shared.kafka.batches import (
     Unreadable,
 )
 from shared.kafka.codecs import TooLargeError, decompress
-from shared.kafka.fetching import HELD, bound_fetches
+from shared.kafka.fetching import bound_fetches
 from tests.support.batches import CODECS, batch, record, written
 
 OWN, INBOX = TopicPartition("t1.cases", 3), TopicPartition("t1.reports.inbox", 3)
@@ -272,4 +271,3 @@ def test_aiokafka_reads_by_ours() -> None:
     assert {"MemoryRecords", "PartitionRecords"} <= set(fetcher.Fetcher._proc_fetch_request.__code__.co_names)
     bound_fetches()
     assert (fetcher.MemoryRecords, fetcher.PartitionRecords) == (Frames, BoundedRecords)
-    assert signature(fetcher.Fetcher).parameters["prefetch_backoff"].default == HELD

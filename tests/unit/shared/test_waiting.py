@@ -1,5 +1,6 @@
 """A consumer that waits: in an outage it says what is away, and with empty inboxes it takes what comes first."""
 
+import time
 from collections.abc import Sequence
 from typing import Any, cast
 
@@ -17,7 +18,7 @@ from shared.problems import Unavailable
 class Broker:
     """A broker that delivers what the test hands it."""
 
-    consumer = None
+    consumer: Any = None
 
     def subscriber(self, *_: object, **__: object) -> "Broker":
         return self
@@ -62,8 +63,19 @@ class Inboxes:
         self.coming: list[bytes] = [b"one", b"two", b"three"]
         self.there: list[bytes] = []
 
+        self.still: set[TopicPartition] = set()
+
     def assignment(self) -> set[TopicPartition]:
         return {self.first, self.second}
+
+    def paused(self) -> set[TopicPartition]:
+        return self.still
+
+    def pause(self, *those: TopicPartition) -> None:
+        self.still = self.still.union(those)
+
+    def resume(self, *those: TopicPartition) -> None:
+        self.still = self.still.difference(those)
 
     async def getmany(
         self, *only: TopicPartition, timeout_ms: int, max_records: int
@@ -82,6 +94,36 @@ async def test_all_that_comes_into_an_empty_inbox_is_taken_together() -> None:
         cast(KafkaBroker, broker), publisher, service="test", topic="reports.inbox", decode=read_value, handle=handle
     )
     take: Any = cast(Any, broker).get_msg
-    consumer = cast(AIOKafkaConsumer, Inboxes())
+    inboxes = Inboxes()
+    consumer = cast(AIOKafkaConsumer, inboxes)
     assert await take(consumer) == (b"one", b"two", b"three")
+    assert inboxes.paused() == inboxes.assignment(), "nothing is fetched while a batch is handled"
     assert await take(consumer) == ()
+    assert not inboxes.paused()
+
+
+class Answered:
+    """A consumer of which the last fetch was answered long ago."""
+
+    def assignment(self) -> set[TopicPartition]:
+        return {TopicPartition("reports", 0)}
+
+    def last_poll_timestamp(self, _: TopicPartition) -> float:
+        return (time.time() - 100) * 1000
+
+
+async def test_a_consumer_is_not_stuck_when_a_long_batch_has_just_ended() -> None:
+    async def handle(_: Sequence[bytes]) -> None: ...
+
+    broker, publisher = Broker(), Publisher("127.0.0.1:9", client="test")
+    consumption = Consumption(
+        cast(KafkaBroker, broker), publisher, service="test", topic="reports", decode=read_value, handle=handle
+    )
+    broker.consumer = Answered()
+    age = consumption.seconds_since_poll()
+    assert age is not None
+    assert age >= 100
+    await broker.deliver((ConsumerRecord("reports", 0, 0, 0, 0, b"k", b"v", None, 1, 1, ()),))
+    age = consumption.seconds_since_poll()
+    assert age is not None
+    assert age < 50
