@@ -158,6 +158,15 @@ def handlers(case: Case, people: People, policy: Policy, now: datetime) -> Itera
         yield from (one for one in people.staff.get(body, ()) if is_permitted(one, "case.start", about, now))
 
 
+def but_for_leaves(people: People, refs: Iterable[str]) -> People:
+    """The people as if these (references) were on no leave."""
+    at_work = {
+        body: tuple(replace(one, leaves=()) if one.leaves and one.ref in refs else one for one in staff)
+        for body, staff in people.staff.items()
+    }
+    return replace(people, staff=at_work)
+
+
 def able(case: Case, people: People, policy: Policy, now: datetime) -> list[Principal]:
     """The people who can get the case, each once: they may handle it, and have a part in what it needs now."""
     # Who is apart is found in the whole history of the case, so it is asked once.

@@ -1,7 +1,8 @@
 """What a proposed decision has, and what it still needs. Pure.
 
 Votes count while the person who gave them may handle the case: not once the person is recused, or gone from the body.
-While only one person says that another one is recused, the objection of that other one counts.
+While only one person says that another one is recused, the objection of that other one counts, and so does that of a
+person on leave.
 """
 
 from collections.abc import Sequence
@@ -9,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from services.triage.case.attendance import People, but_for_waiting, voters
+from services.triage.case.attendance import People, but_for_leaves, but_for_waiting, voters
 from services.triage.case.case import Case
 from services.triage.case.hearing import need_of
 from services.triage.case.measures import rules_of
@@ -56,8 +57,14 @@ def count_votes(case: Case, proposal: Proposal, people: People, policy: Policy, 
 
 
 def may_object(case: Case, people: People, policy: Policy, now: datetime) -> frozenset[str]:
-    """Who may vote, and who may do so but for a recusal that nobody has confirmed yet."""
-    return voters(but_for_waiting(case), people, policy, now)
+    """Who may vote, and who may do so but for a recusal that nobody has confirmed yet, or objects and is on leave.
+
+    So nobody takes an objection away alone, by a recusal or a leave.
+    """
+    objecting = {vote.by for vote in (case.proposal.votes if case.proposal else ()) if not vote.in_favour}
+    objecting |= {objection.by for objection in case.objections}
+    there = but_for_leaves(people, objecting) if objecting else people
+    return voters(but_for_waiting(case), there, policy, now)
 
 
 def _votes_needed(rules: Sequence[Outcome], in_favour: int, against: int, may_vote: int) -> list[Need]:

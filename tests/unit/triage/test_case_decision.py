@@ -209,6 +209,16 @@ def test_only_who_may_handle_the_case_has_a_vote(gone: object) -> None:
     assert needs(case, people) == ("second",)
 
 
+def test_a_leave_takes_no_objection_away() -> None:
+    away = {BEN.ref, DOT.ref}
+    people = People({BODY: [replace(one, leaves=(Leave(AT),)) if one.ref in away else one for one in STAFF]})
+    case = led(proposal("permanent_ban"), agree(CAT), against(BEN), against(DOT))
+    assert needs(case, people) == needs(case) == ("majority",)
+    # Else who is on leave neither agrees nor counts for the quorum.
+    assert needs(led(proposal("permanent_ban"), agree(BEN)), people) == ("second", "quorum")
+    assert voters(case, people, POLICY, AT).isdisjoint(away)
+
+
 def test_a_person_who_is_named_in_the_report_has_no_vote() -> None:
     people = replace(PEOPLE, parties=STAFF[1].pseudonyms)
     assert BEN.ref not in voters(led(), people, POLICY, AT)
