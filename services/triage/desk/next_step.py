@@ -99,7 +99,7 @@ def next_step(case: Case, reader: str = "", *, asked: bool = False, proposed: Pr
 
 def _next_step(case: Case, *, asked: bool, proposed: ProposalStep, answers: bool) -> NextStep:
     # Who cannot answer a party goes on with the case, and what is urgent goes before it.
-    if answers and case.state is CaseState.CLOSED and case.open_recusal_asks:
+    if answers and case.state in ENDED and case.open_recusal_asks:
         return _answer_party(case)
     if case.state in ENDED:
         return _in_the_end(case)

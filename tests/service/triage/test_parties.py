@@ -102,7 +102,9 @@ async def test_who_may_answer_in_the_survivor_refuses_what_a_party_of_a_part_ask
     refusal = {"ask": ask, "recusal_answer": "refused", "why_not": "They are strangers."}
     answer = await rig.order(case, "answer_recusal", refusal, ALICE)
     assert [error["code"] for error in answer.json()["errors"]] == ["had_part"]
-    assert "Recuse in " + survivor.code_name in (await pages_for(rig, case))[1]
+    page = (await pages_for(rig, case))[1]
+    assert "Recuse in " + survivor.code_name in page
+    assert "Nothing is left to do" not in page
     assert (await rig.order(case, "answer_recusal", refusal, COLLEAGUE)).status_code == 200
     part, whole = (rig.cases.stored[one.id].case for one in (case, survivor))
     assert (part.state, part.recusal_asks[0].answer, whole.recusal_asks) == ("merged", "refused", ())
