@@ -304,6 +304,8 @@ def _operation(save: Save, due: Any, public_url: str) -> InsertOne[Document] | U
                 **{name: {"$each": added} for name, added in save.more.items()},
             },
         },
+        # MongoDB plans an update by more than the identifier anew each time, and else looks at every index for it.
+        hint="_id_",
     )
 
 
