@@ -62,11 +62,11 @@ class AppealDecided(CaseFact):
 
     With `overturned` and `remanded` the case is reopened, and the outcome before (`previous_outcome`) stands no longer.
     `told_id`: the vault has the words for the party who appealed, who reads them with the receipt; None where there are
-    none.
+    none. `still_imposed`: see CaseReopened.
     """
 
     name: ClassVar[str] = "appeal.decided"
-    version: ClassVar[str] = "1.2"
+    version: ClassVar[str] = "1.3"
     shows: ClassVar[str | None] = "verdict"
 
     appeal_id: str
@@ -76,15 +76,21 @@ class AppealDecided(CaseFact):
     previous_outcome: str | None = None
     outcome: str | None = None
     told_id: str | None = None
+    still_imposed: bool = False
 
 
 class CaseReopened(CaseFact):
-    """A closed case is looked into again; the outcome before (`previous_outcome`) stands no longer."""
+    """A closed case is looked into again; the outcome before (`previous_outcome`) stands no longer.
+
+    `still_imposed`: a measure of that decision stands. So it can be appealed for as long as before.
+    """
 
     name: ClassVar[str] = "case.reopened"
+    version: ClassVar[str] = "1.1"
 
     previous_outcome: str | None = None
     reason_id: str
+    still_imposed: bool = False
 
 
 TAKES_PART = frozenset(

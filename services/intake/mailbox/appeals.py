@@ -54,16 +54,18 @@ def way_to_appeal(status: Status, next_body: str | None, now: datetime, sent: Co
         return AppealWay(barred="pending")
     late = (d.due_at for d in status.deadlines if d.standing(now) == "late")
     missed = max((*late, *([status.missed_at] if status.missed_at else ())), default=None)
-    is_decided, until = status.outcome is not None, status.appeal_until
+    stands, until = status.outcome is not None, status.appeal_until
+    is_decided = stands or status.decided_at is not None
     if not is_decided and missed is None:
         return AppealWay(barred="nothing")
     if sum(appeal.refusal is not None for appeal in status.appeals) >= MOST_REFUSED:
         return AppealWay(until=until, barred="too_many", next_body=next_body)
     if status.state in TAKES_NO_APPEAL:
         return AppealWay(until=until, barred="busy")
-    if is_decided and until is not None and until < now:
+    is_over = is_decided and until is not None and until < now
+    if is_over and (stands or missed is None):
         return AppealWay(until=until, barred="over", next_body=next_body)
-    grounds = (*((INACTION,) if missed else ()), *(AGAINST_DECISION if is_decided else ()))
+    grounds = (*((INACTION,) if missed else ()), *(AGAINST_DECISION if is_decided and not is_over else ()))
     for barred in _LAST_WORDS:
         answers = [appeal for appeal in own if _is_last_word(appeal, refused=barred == "refused")]
         grounds = tuple(ground for ground in grounds if not any(_answers(a, ground, status, missed) for a in answers))

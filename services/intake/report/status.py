@@ -155,8 +155,9 @@ class Status:
     `before_merge`: the state that the reporter sees of a merged case, because the merging would tell of another report.
     `outcome_there`: how the case was decided of which a merged one is a part. Respondents do not hear of it: that case
     may have others.
-    `decided_at` and `appeal_until` (UTC-aware): when the decision was made that stands, and until when it can be
-    appealed; None of a decision from before triage told it. `appeals`: those of the reporter, in their order.
+    `decided_at` and `appeal_until` (UTC-aware): when the decision was made that stands, or of which a measure stands,
+    and until when it can be appealed; None of a decision from before triage told it. `appeals`: those of the reporter,
+    in their order.
     `disclosed`: the ids of the words for each respondent, by the token of the case. `respondents`: how many there are;
     0: it is not known, because nothing told it of older cases, or nobody was named at first.
     `missed_at`: when the last deadline was due (UTC-aware) that was missed before its clock began its next line.
@@ -310,7 +311,10 @@ def follow(status: Status, event: Event) -> Status | None:
 
 
 def _again(status: Status, fact: AppealDecided | CaseReopened) -> Status:
-    """The status after others have looked at the case again: of what is reopened no decision stands."""
+    """The status after others have looked at the case again: of what is reopened no decision stands.
+
+    While a measure of it does, it can be appealed as before.
+    """
     if isinstance(fact, AppealDecided):
         appeals, theirs = (
             tuple(
@@ -322,7 +326,8 @@ def _again(status: Status, fact: AppealDecided | CaseReopened) -> Status:
         status = _copy(status, appeals=appeals, their_appeals=theirs)
     if fact.state != CaseState.REOPENED:
         return status
-    return _copy(status, outcome=None, reason_id=None, decided_at=None, appeal_until=None)
+    status = _copy(status, outcome=None, reason_id=None)
+    return status if fact.still_imposed else _copy(status, decided_at=None, appeal_until=None)
 
 
 def _with(status: Status, name: str, change: Callable[[Deadline], Deadline]) -> Status:

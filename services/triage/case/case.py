@@ -294,9 +294,14 @@ class Case:
         return timedelta(days=(total + (now - since if since else timedelta())).days)
 
     @property
+    def is_imposed(self) -> bool:
+        """Whether a measure of a decision stands, also of one that was reopened."""
+        return any(measure.stands and not measure.emergency for measure in self.measures)
+
+    @property
     def decided_at(self) -> datetime | None:
-        """When the decision was made that stands (UTC-aware)."""
-        if self.outcome is None:
+        """When the decision was made that stands, or of which a measure stands (UTC-aware)."""
+        if self.outcome is None and not self.is_imposed:
             return None
         return next((step.at for step in reversed(self.history) if step.fact in _DECIDED), None)
 

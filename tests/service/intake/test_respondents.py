@@ -16,6 +16,7 @@ from shared.events import (
     CaseDecided,
     CaseDisclosed,
     CaseOpened,
+    CaseReopened,
     PartyAdded,
     ReportAppealed,
     ReportReplied,
@@ -219,6 +220,19 @@ async def test_a_respondent_appeals_within_the_window_and_reads_the_verdict(rig:
     assert (seen["standing"], seen["verdict"], seen["reason"]) == ("decided", "upheld", "We looked at the logs again.")
     assert "Sekretreasons" not in repr(view)
     assert view["appeal"]["barred"] == "once"
+
+
+async def test_a_respondent_appeals_while_the_measure_of_a_reopened_case_stands(rig: Rig) -> None:
+    report_id, receipt = await told(rig)
+    until = START + timedelta(days=9)
+    decided = CaseDecided(
+        previous="investigating", state="decided", outcome="permanent_ban", reason_id="r", appeal_until=until
+    )
+    reopened = CaseReopened(previous="closed", state="reopened", reason_id="s", still_imposed=True)
+    await rig.progress.project([case_event(report_id, 3, decided), case_event(report_id, 4, reopened)])
+    view = (await ask(rig, receipt))[1]
+    assert (view["outcome"], view["decided_at"], "facts" in view["appeal"]["grounds"]) == (None, None, True)
+    assert (await ask(rig, receipt, "/appeals", ground="facts", text="It was not me."))[0] == 202
 
 
 async def test_of_several_respondents_none_reads_the_outcome_of_another(rig: Rig) -> None:

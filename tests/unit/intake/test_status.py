@@ -145,6 +145,18 @@ def test_the_outcome_of_a_case_that_is_reopened_stands_no_longer() -> None:
         assert (status.state, status.outcome, status.reason_id) == ("reopened", None, None)
 
 
+@pytest.mark.parametrize(("late", "outcome_grounds"), [(0, True), (40, False)])
+def test_what_still_imposes_a_measure_is_appealed_until_its_window_ends(late: int, outcome_grounds: bool) -> None:
+    decided = CaseDecided(
+        previous="investigating", state="decided", outcome="warning", reason_id="d1", appeal_until=DUE + 10 * DAY
+    )
+    reopened = CaseReopened(previous="closed", state="reopened", reason_id="r1", still_imposed=True)
+    status = after(TRIAGED, decided, reopened)
+    way = way_to_appeal(status, None, DUE + late * DAY, ())
+    assert (status.outcome, "facts" in way.grounds, way.barred) == (None, outcome_grounds, None)
+    assert ("inaction" in way.grounds) is (late > 0)
+
+
 def test_a_clock_that_starts_anew_is_followed_and_one_of_the_handlers_own_is_not_shown() -> None:
     anew = DeadlineStarted(**STEP, deadline="decision", due_at=DUE + 30 * DAY)
     own = DeadlineStarted(**STEP, deadline="emergency_measure_review", due_at=DUE)

@@ -331,6 +331,37 @@ def test_reopening_starts_the_deadlines_anew() -> None:
     assert {d.met_at for d in case.deadlines if d.name == "decision"} == {at + DAY}
 
 
+BANNED = (proposal("permanent_ban"), agree(BEN), agree(CAT), decision("permanent_ban"))
+
+
+def test_a_reopened_decision_is_appealed_while_a_measure_of_it_stands() -> None:
+    case = accused(led(*BANNED))
+    until = case.appeal_until
+    for command in (Close(), Reopen(Words("r1")), Start()):
+        case, events = after(case, command, AT + DAY)
+    assert (case.outcome, case.decided_at, case.appeal_until, until) == (None, AT, until, AT + 180 * DAY)
+    assert fold(events, replace(case, history=case.history[: -len(events)])).appeal_until == until
+    assert LodgeAppeal.applies(case)
+    assert refused(case, appeal("respondent"), AT + 181 * DAY) == [("/ground", "too_late")]
+    # What is not decided in time after that can be appealed all the same.
+    assert after(case, appeal(ground="inaction"), AT + 181 * DAY)[0].state is CaseState.APPEALED
+    case, _ = after(case, ReceiveAppeal("p1", "facts", "respondent", "5" * 32), AT + 2 * DAY)
+    again, _ = after(case, verdict("upheld"), AT + 3 * DAY)
+    assert again.state is CaseState.INVESTIGATING
+    assert refused(again, appeal("respondent"), AT + 4 * DAY) == [("/ground", "appealed_before")]
+    case, _ = after(case, verdict("overturned"), AT + 3 * DAY)
+    assert (case.decided_at, case.appeal_until, case.measures[0].stands) == (None, None, False)
+    assert refused(case, appeal("reporter"), AT + 4 * DAY) == [("/ground", "not_decided")]
+
+
+def test_what_is_reopened_without_a_measure_takes_no_appeal_before_the_next_decision() -> None:
+    case = led(decision("warning"))
+    for command in (Close(), Reopen(Words("r1"))):
+        case, _ = after(case, command, AT + DAY)
+    assert (case.decided_at, case.appeal_until) == (None, None)
+    assert refused(case, appeal(), AT + DAY) == [("/ground", "not_decided")]
+
+
 def test_an_appeal_goes_to_a_body_with_people_who_did_not_decide() -> None:
     two = People({BODY: STAFF[:3], "u4c": [responder("a4a4", "u4c")]}, PEOPLE.parties)
     case = led(*DECIDED)

@@ -59,8 +59,8 @@ class LodgeAppeal(Command):
 
     @classmethod
     def applies(cls, case: Case) -> bool:
-        """Where something is decided, or a deadline was missed."""
-        return case.outcome is not None or any(deadline.was_missed for deadline in _lines(case))
+        """Where something is decided, or a measure of a decision stands, or a deadline was missed."""
+        return case.outcome is not None or case.is_imposed or any(deadline.was_missed for deadline in _lines(case))
 
     def faults(self, case: Case, policy: Policy, now: datetime) -> Iterable[FieldError]:
         """The person is no party, there is nothing to appeal against, it is too late, or it was appealed before.
@@ -198,6 +198,7 @@ class DecideAppeal(Command):
                 previous_outcome=case.outcome,
                 outcome=None if state is CaseState.REOPENED else case.outcome,
                 told_id=self.told.id if self.told else None,
+                still_imposed=state is CaseState.REOPENED and self.verdict != OVERTURNED and case.is_imposed,
             ),
             *(ended_by_appeal(case, state, self.why.id) if self.verdict == OVERTURNED else ()),
         ]
@@ -213,8 +214,15 @@ class Reopen(Command):
 
     def decide(self, case: Case, state: CaseState, policy: Policy, now: datetime) -> list[CaseFact]:
         """The case is open again."""
-        reopened = CaseReopened(previous=case.state, state=state, previous_outcome=case.outcome, reason_id=self.why.id)
-        return [reopened]
+        return [
+            CaseReopened(
+                previous=case.state,
+                state=state,
+                previous_outcome=case.outcome,
+                reason_id=self.why.id,
+                still_imposed=case.is_imposed,
+            )
+        ]
 
 
 def appealable_until(policy: Policy, decided_at: datetime, body: str | None) -> datetime | None:
@@ -273,8 +281,9 @@ def _against(
     before = max((a.at for a in same), default=None)
     decided = case.decided_at
     until = case.appeal_until or (appealable_until(policy, decided, case.body) if decided else None)
-    # What was missed before a decision cannot be appealed for longer than the decision.
-    if until is not None and until < now:
+    # What was missed before a decision that stands cannot be appealed for longer than the decision.
+    is_bound = ground != INACTION or case.outcome is not None
+    if is_bound and decided is not None and until is not None and until < now:
         return FieldError("/ground", "too_late", "The time for an appeal is over.")
     if ground == INACTION:
         missed = [d.due_at for d in _lines(case) if d.was_missed or d.is_overdue(now)]

@@ -7,7 +7,9 @@ from services.triage.case.evolve.changes import Fields
 from services.triage.case.values import Appeal, RefusedAppeal
 from shared.events import AppealDecided, AppealLodged, AppealRefused, CaseReopened, CaseState, Event
 
-_REOPENED: Fields = {"outcome": None, "reason_id": None, "appeal_until": None}
+
+def _again(case: Case, fact: AppealDecided | CaseReopened) -> Fields:
+    return {"outcome": None, "reason_id": None, "appeal_until": case.appeal_until if fact.still_imposed else None}
 
 
 def _lodged(case: Case, fact: AppealLodged, event: Event) -> Fields:
@@ -36,11 +38,11 @@ def _decided(case: Case, fact: AppealDecided, event: Event) -> Fields:
         else one
         for one in case.appeals
     )
-    return {"appeals": appeals, **(_REOPENED if fact.state == CaseState.REOPENED else {})}
+    return {"appeals": appeals, **(_again(case, fact) if fact.state == CaseState.REOPENED else {})}
 
 
-def _reopened(_case: Case, _fact: CaseReopened, _event: Event) -> Fields:
-    return _REOPENED
+def _reopened(case: Case, fact: CaseReopened, _event: Event) -> Fields:
+    return _again(case, fact)
 
 
 CHANGES = {
