@@ -223,7 +223,9 @@ class ReportFollower:
             case ReportConsented() as said:
                 command = ReceiveConsent(said.consent)
             case ReportAppealed() as appeal:
-                command = ReceiveAppeal(appeal.appeal_id, appeal.appeal_ground, appeal.party, appeal.respondent)
+                command = ReceiveAppeal(
+                    appeal.appeal_id, appeal.appeal_ground, appeal.party, appeal.respondent, event.time
+                )
             case ReportReplied() as reply:
                 command = ReceiveReply(reply.party, reply.reply_id)
             case ReportRecusalAsked() as ask:

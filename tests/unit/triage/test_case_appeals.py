@@ -290,6 +290,13 @@ def test_inaction_is_appealed_without_a_decision_and_goes_on_where_it_was() -> N
     assert after(told, appeal(ground="inaction"), AT + 9 * DAY)[0].state is CaseState.APPEALED
 
 
+def test_an_appeal_that_was_sent_within_the_window_is_in_time_however_late_it_comes() -> None:
+    case, until = led(*DECIDED), AT + 180 * DAY
+    for sent, refusals in ((until, []), (until + timedelta(seconds=1), ["too_late"])):
+        after_it, _ = after(case, ReceiveAppeal("p1", "facts", sent_at=sent), until + DAY)
+        assert [one.refusal for one in after_it.refused_appeals] == refusals
+
+
 def test_who_has_the_case_does_not_decide_whether_too_little_was_done() -> None:
     case, _ = after(led(), appeal(ground="inaction"), AT + 8 * DAY)
     assert case.assignee == ANN.ref

@@ -95,7 +95,10 @@ class LodgeAppeal(Command):
 
 @dataclass(frozen=True, slots=True)
 class ReceiveAppeal(Command):
-    """A direct party appeals. It is lodged, or refused with the reason; each appeal gets one of the two, and once."""
+    """A direct party appeals. It is lodged, or refused with the reason; each appeal gets one of the two, and once.
+
+    `sent_at`: when intake took it (UTC-aware); it is in time where it was sent in time.
+    """
 
     name = "receive_appeal"
     by_people = False
@@ -104,6 +107,7 @@ class ReceiveAppeal(Command):
     ground: str
     party: str = REPORTER
     respondent: str | None = None
+    sent_at: datetime | None = None
 
     def leads(self, case: Case) -> CaseState:
         """The case is under appeal; where the appeal is refused, it stays."""
@@ -113,7 +117,7 @@ class ReceiveAppeal(Command):
         """The appeal, or why it cannot be taken."""
         if self.appeal_id in {*(one.id for one in case.appeals), *(one.id for one in case.refused_appeals)}:
             return []
-        fault = _against(case, self.party, self.ground, policy, now, self.respondent, by_receipt=True)
+        fault = _against(case, self.party, self.ground, policy, now, self.respondent, self.sent_at, by_receipt=True)
         never = case.state is CaseState.MERGED or not _is_party(case, self.party, policy)
         if fault or never or case.state in TAKES_NO_APPEAL:
             return [
@@ -268,6 +272,7 @@ def _against(
     policy: Policy,
     now: datetime,
     respondent: str | None = None,
+    sent_at: datetime | None = None,
     *,
     by_receipt: bool = False,
 ) -> FieldError | None:
@@ -283,7 +288,7 @@ def _against(
     until = case.appeal_until or (appealable_until(policy, decided, case.body) if decided else None)
     # What was missed before a decision that stands cannot be appealed for longer than the decision.
     is_bound = ground != INACTION or case.outcome is not None
-    if is_bound and decided is not None and until is not None and until < now:
+    if is_bound and decided is not None and until is not None and until < (sent_at or now):
         return FieldError("/ground", "too_late", "The time for an appeal is over.")
     if ground == INACTION:
         missed = [d.due_at for d in _lines(case) if d.was_missed or d.is_overdue(now)]
