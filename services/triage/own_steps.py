@@ -2,6 +2,9 @@
 
 from datetime import datetime
 
+from opentelemetry import trace
+from opentelemetry.context import Context
+
 from services.triage.author import TRIAGE
 from services.triage.case.attendance import People, has_left
 from services.triage.case.case import Case
@@ -13,6 +16,9 @@ from services.triage.stored import CaseChange, CaseStore, StoredCase
 from shared.aggregates import change
 from shared.ids import new_id
 from shared.policy import Policy
+from shared.telemetry import traceparent_of
+
+_tracer = trace.get_tracer(__name__)
 
 
 def own_step(
@@ -20,12 +26,25 @@ def own_step(
 ) -> CaseChange | None:
     """What a command changes `now` (UTC-aware); None where it changes nothing, or the case permits it no more."""
     cause = new_id()
+    # The facts of a step have one trace, or each would begin its own when it is published. It is no part of the trace
+    # that is at work here: that may be of another case, and nothing may lead from one to the other.
+    span = _tracer.start_span(f"triage {command.name}", context=Context())
     try:
         after, events = carry_out(
-            stored.case, command, policy, people, now, case_id=case_id, actor=TRIAGE, cause=cause, trace=None
+            stored.case,
+            command,
+            policy,
+            people,
+            now,
+            case_id=case_id,
+            actor=TRIAGE,
+            cause=cause,
+            trace=traceparent_of(span),
         )
     except NotPermitted:
         return None
+    finally:
+        span.end()
     return CaseChange(after, stored, events, [cause]) if after and events else None
 
 
