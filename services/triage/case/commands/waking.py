@@ -23,12 +23,13 @@ class Wake(Command):
     def decide(self, case: Case, state: CaseState, policy: Policy, now: datetime) -> list[CaseFact]:
         """What the timer tells; nothing where none is due. The stand-in that hears of it could get the case, if any."""
         facts = due(case, policy, now)
-        return [self._to_another(fact, case, policy, now) for fact in facts]
-
-    def _to_another(self, fact: CaseFact, case: Case, policy: Policy, now: datetime) -> CaseFact:
-        if not isinstance(fact, DeadlineEscalated):
-            return fact
+        told = next((fact.to_body for fact in facts if isinstance(fact, DeadlineEscalated)), None)
+        if told is None:
+            return facts
         others = policy.stand_ins(case.body or "")
-        able = (body for body in others if can_take(case, body, self.people, policy, now))
-        to_body = next(able, fact.to_body)
-        return fact if to_body == fact.to_body else fact.model_copy(update={"to_body": to_body})
+        to_body = next((body for body in others if can_take(case, body, self.people, policy, now)), told)
+        return facts if to_body == told else [_to_another(fact, to_body) for fact in facts]
+
+
+def _to_another(fact: CaseFact, to_body: str) -> CaseFact:
+    return fact.model_copy(update={"to_body": to_body}) if isinstance(fact, DeadlineEscalated) else fact
