@@ -78,7 +78,7 @@ from shared.events import (
     ReportReceived,
     stamp,
 )
-from shared.ids import case_id_of, derive
+from shared.ids import PERSON, case_id_of, derive
 from shared.policy import MEASURE_REVIEW, load_policy
 from shared.problems import Malformed
 from tests.support.case_walks import (
@@ -266,7 +266,9 @@ class Life(RuleBasedStateMachine):
     @rule(number=st.integers(0, 9))
     def appeal_as_offered(self, number: int) -> None:
         """What the page offers the reporter is taken."""
-        way = way_to_appeal(self.status, None, self.walk.clock, is_sent=False)
+        case = self.walk.case
+        sent = [*case.refused_appeals, *(one for one in case.appeals if PERSON.fullmatch(one.by) is None)]
+        way = way_to_appeal(self.status, None, self.walk.clock, [one.id for one in sent])
         if way.grounds:
             self.offered += 1
             self.walk.appeal(f"offered {self.offered}", way.grounds[number % len(way.grounds)])
