@@ -24,10 +24,12 @@ class AppealLodged(CaseFact):
 
     `party`: `reporter` or `respondent`. `outcome`: the decision that is appealed; None where there is none.
     `respondent`: the token of the respondent who appealed; None also where nothing says which one it was.
+    `kept_back`: no page of a receipt shows it, because handlers took it down in a case of several reports, and it may
+    be that of a party of another one.
     """
 
     name: ClassVar[str] = "appeal.lodged"
-    version: ClassVar[str] = "1.2"
+    version: ClassVar[str] = "1.3"
     shows: ClassVar[str | None] = "appeal_ground"
 
     appeal_id: str
@@ -36,6 +38,7 @@ class AppealLodged(CaseFact):
     reason_id: str
     outcome: str | None = None
     respondent: str | None = None
+    kept_back: bool = False
 
 
 class AppealRefused(CaseFact):

@@ -260,6 +260,8 @@ def follow(status: Status, event: Event) -> Status | None:
                 decided_at=event.time,
                 appeal_until=fact.appeal_until,
             )
+        case AppealLodged() if fact.kept_back:
+            pass
         case AppealLodged() if fact.party == "reporter":
             appeal = Appeal(fact.appeal_id, fact.appeal_ground, event.time)
             after = _copy(after, appeals=(*status.appeals, appeal))

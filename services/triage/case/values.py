@@ -233,6 +233,7 @@ class Appeal:
 
     `respondent`: the token of the respondent who appeals; None in an older one that a handler took down. `state`: where
     the case was. `verdict`, `decided_by` and `verdict_id` (the words of the verdict) are None while it waits.
+    `kept_back`: no page of a receipt shows it.
     """
 
     id: str
@@ -246,6 +247,7 @@ class Appeal:
     decided_by: str | None = None
     verdict_id: str | None = None
     respondent: str | None = None
+    kept_back: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from services.intake.mailbox.views import view_deadlines
 from services.intake.report.status import Status, follow
 from shared.events import (
     AppealDecided,
+    AppealLodged,
     CaseAbsorbed,
     CaseAssigned,
     CaseAttended,
@@ -155,6 +156,17 @@ def test_what_still_imposes_a_measure_is_appealed_until_its_window_ends(late: in
     way = way_to_appeal(status, None, DUE + late * DAY, ())
     assert (status.outcome, "facts" in way.grounds, way.barred) == (None, outcome_grounds, None)
     assert ("inaction" in way.grounds) is (late > 0)
+
+
+@pytest.mark.parametrize("party", ["reporter", "respondent"])
+def test_an_appeal_that_is_kept_back_is_on_no_page(party: str) -> None:
+    appeal = {"appeal_id": "a1", "party": party}
+    lodged = AppealLodged(
+        previous="decided", state="appealed", appeal_ground="facts", reason_id="w", kept_back=True, **appeal
+    )
+    upheld = AppealDecided(previous="appealed", state="decided", verdict="upheld", reason_id="v", told_id="t", **appeal)
+    for status in (after(TRIAGED, lodged), after(TRIAGED, lodged, upheld)):
+        assert (status.appeals, status.their_appeals) == ((), ())
 
 
 def test_a_clock_that_starts_anew_is_followed_and_one_of_the_handlers_own_is_not_shown() -> None:

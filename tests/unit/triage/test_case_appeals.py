@@ -188,6 +188,20 @@ def test_an_appeal_against_inaction_takes_neither_votes_nor_the_missed_clock_awa
     assert own.state is CaseState.APPEALED
 
 
+def test_an_appeal_in_a_case_of_several_reports_is_shown_to_no_party() -> None:
+    both = replace(led(*DECIDED), absorbed=("other",))
+    case, events = after(both, appeal(), AT + DAY)
+    assert (events[0].fact.kept_back, after(led(*DECIDED), appeal())[1][0].fact.kept_back) == (True, False)
+    told = DecideAppeal("upheld", Words("v1"), DOT, Words("t1"))
+    assert refused(case, told, AT + 2 * DAY) == [("/told", "read_by_nobody")]
+    case, _ = after(case, verdict("upheld"), AT + 2 * DAY)
+    # Each of the two reporters has an appeal, by the handlers or by a receipt.
+    assert after(case, ReceiveAppeal("p1", "facts"), AT + 3 * DAY)[0].appeal is not None
+    case, _ = after(case, appeal(why="a2"), AT + 3 * DAY)
+    case, _ = after(case, verdict("upheld", EVE, "v2"), AT + 4 * DAY)
+    assert refused(case, appeal(why="a3"), AT + 5 * DAY) == [("/ground", "appealed_before")]
+
+
 def test_an_appeal_goes_to_the_stand_in_where_all_of_the_body_voted_or_acted() -> None:
     own = next(iter(POLICY.stand_ins(BODY)))
     people = People({BODY: STAFF[:4], own: [responder("a4a4", own)]})

@@ -89,6 +89,7 @@ class LodgeAppeal(Command):
                 reason_id=self.why.id,
                 outcome=case.outcome,
                 respondent=_sender(case, self.party, self.respondent),
+                kept_back=bool(case.absorbed),
             )
         ]
 
@@ -236,7 +237,7 @@ def appealable_until(policy: Policy, decided_at: datetime, body: str | None) -> 
 
 def _is_read(appeal: Appeal) -> bool:
     """Whether the party who appealed reads of it by a receipt. What handlers took down of a respondent, nobody does."""
-    return appeal.party == REPORTER or not _is_taken_down(appeal)
+    return not appeal.kept_back and (appeal.party == REPORTER or not _is_taken_down(appeal))
 
 
 def _is_taken_down(appeal: Appeal) -> bool:
@@ -278,12 +279,13 @@ def _against(
 ) -> FieldError | None:
     """What is wrong with an appeal of this party on this ground. The appeal of one respondent is none of another.
 
-    What handlers took down takes no appeal `by_receipt` from the party.
+    What handlers took down takes no appeal `by_receipt` from the party. Handlers take down one for each of the reports
+    that are merged into one case.
     """
     sender = _sender(case, party, respondent)
     theirs = (a for a in case.appeals if a.party == party and not (by_receipt and _is_taken_down(a)))
     same = [a for a in theirs if _sender(case, party, a.respondent) == sender]
-    before = max((a.at for a in same), default=None)
+    others = 0 if by_receipt else len(case.absorbed)
     decided = case.decided_at
     until = case.appeal_until or (appealable_until(policy, decided, case.body) if decided else None)
     # What was missed before a decision that stands cannot be appealed for longer than the decision.
@@ -294,11 +296,11 @@ def _against(
         missed = [d.due_at for d in _lines(case) if d.was_missed or d.is_overdue(now)]
         if not missed:
             return FieldError("/ground", "not_overdue", "No deadline was missed.")
-        if before is not None and max(missed) <= before:
+        if sum(max(missed) <= a.at for a in same) > others:
             return FieldError("/ground", "appealed_before", "This party has appealed against this before.")
         return None
     if decided is None:
         return FieldError("/ground", "not_decided", "Nothing is decided yet: only inaction can be appealed.")
-    if any(a in case.appeals_since_decision for a in same):
+    if sum(a in case.appeals_since_decision for a in same) > others:
         return FieldError("/ground", "appealed_before", "This party has appealed against this before.")
     return None
