@@ -19,6 +19,12 @@ def asked_by(report: StoredReport, party: str | None) -> dict[str, SealedStateme
     return dict(sorted(own.items(), key=lambda item: item[1].at))
 
 
+def waiting_of(report: StoredReport, party: str | None) -> list[str]:
+    """The ids of what this party asked for and nobody has answered: what comes again in these words is sent twice."""
+    answered = {answer.ask_id for answer in report.status.recusal_answers}
+    return [ask_id for ask_id in asked_by(report, party) if ask_id not in answered]
+
+
 def may_ask(report: StoredReport, party: str | None) -> bool:
     """Whether this party may ask once more."""
     return report.erased is None and len(asked_by(report, party)) < MOST_ASKS

@@ -1,7 +1,7 @@
 """What the receipt of a respondent opens: what handlers told them, their replies, the outcome, and an appeal.
 
 A handler's words for a respondent make the receipt. It is the vault's to tell until the respondent has opened it, and
-it ends with the next disclosure. Nothing here says who reported, or what the reporter wrote.
+it ends with the next words for the respondent. Nothing here says who reported, or what the reporter wrote.
 """
 
 from collections.abc import Callable, Mapping
@@ -10,7 +10,7 @@ from datetime import datetime
 
 from services.intake.mailbox.appeals import way_to_appeal
 from services.intake.mailbox.asking import KEPT_AS as ASKED_AS
-from services.intake.mailbox.asking import may_ask, next_ask_id, view_asks
+from services.intake.mailbox.asking import may_ask, next_ask_id, view_asks, waiting_of
 from services.intake.mailbox.receipts import Receipts, receipt_unknown
 from services.intake.mailbox.views import AppealStanding, AppealView, AppealWay, ReplyView, RespondentView
 from services.intake.mailbox.words import StoredWords
@@ -98,10 +98,12 @@ class Respondents:
             nonlocal reply_id
             behind = _there(report, receipt_hash)
             said = behind.said(REPLY)
-            for known in said:
-                if self._words.statement(behind.report, known) == text:
-                    reply_id = known
-                    return None
+            told = behind.report.statements.get(behind.door.told_id)
+            # The same words to something else that they were told are another reply.
+            since = (i for i, statement in said.items() if told is None or statement.at >= told.at)
+            if known := next((i for i in since if self._words.statement(behind.report, i) == text), None):
+                reply_id = known
+                return None
             if len(said) >= MOST_REPLIES:
                 raise Problem(409, "too-many-replies", "So many replies are enough; the handlers have them all.")
             reply_id = derive("reply", behind.report.id, behind.party, str(len(said)))
@@ -122,8 +124,8 @@ class Respondents:
         async def decide(_: str, report: StoredReport | None) -> Change | None:
             nonlocal ask_id
             behind = _there(report, receipt_hash)
-            said = (i for i in behind.said(ASKED_AS) if self._words.statement(behind.report, i) == text)
-            if known := next(said, None):
+            waiting = waiting_of(behind.report, behind.party)
+            if known := next((i for i in waiting if self._words.statement(behind.report, i) == text), None):
                 ask_id = known
                 return None
             ask_id = next_ask_id(behind.report, behind.party)

@@ -286,9 +286,9 @@ def follow(status: Status, event: Event) -> Status | None:
         case PartyAdded() if fact.party_role == "respondent" and status.respondents:
             # To an unknown number nothing can be added.
             after = _copy(after, respondents=status.respondents + 1)
-        case CaseDisclosed():
-            others = {party: told for party, told in status.disclosed.items() if party != fact.party}
-            after = _copy(after, disclosed={**others, **({fact.party: fact.told_id} if fact.told_id else {})})
+        case CaseDisclosed() if fact.told_id:
+            # Without new words the receipt of before holds on: a right of reply and of appeal goes with it.
+            after = _copy(after, disclosed={**status.disclosed, fact.party: fact.told_id})
         case AppealDecided() | CaseReopened():
             after = _again(after, fact)
         case CheckInDue() if fact.attempt == 1 or status.check_in is None:

@@ -54,6 +54,20 @@ async def test_what_a_party_asks_for_counts_once_and_its_words_stay_in_the_vault
         assert (len(view["recusal_asks"]), view["may_ask_recusal"]) == (MOST_ASKS, False)
 
 
+@pytest.mark.parametrize("door", PARTIES)
+async def test_who_was_refused_asks_again_in_the_same_words(rig: Rig, door: str) -> None:
+    report_id, receipt = await opened(rig, door)
+    sent = {"receipt": receipt, "text": WORDS}
+    async with rig.http() as http:
+        first = (await http.post(f"/v1/{door}/recusals", json=sent)).json()["ask_id"]
+        seq, party = 3 if door == "respondent" else 1, PARTIES[door][0]
+        await rig.progress.project([case_event(report_id, seq, answered(first, party, "refused"))])
+        again = [(await http.post(f"/v1/{door}/recusals", json=sent)).json()["ask_id"] for _ in range(2)]
+    assert first != again[0] == again[1]
+    asked = [fact.ask_id for fact in rig.store.events() if isinstance(fact, ReportRecusalAsked)]
+    assert asked == [first, again[0]]
+
+
 async def test_neither_party_reads_what_the_other_one_asks_for(rig: Rig) -> None:
     _, respondents = await told(rig)
     async with rig.http() as http:

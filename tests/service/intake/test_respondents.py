@@ -97,15 +97,27 @@ async def test_a_new_disclosure_ends_the_receipt_before(rig: Rig) -> None:
     assert newer
     assert newer != receipt
     assert (await ask(rig, newer))[1]["told"] == "More of it."
-    await rig.progress.project([case_event(report_id, 4, disclosed(None))])
-    assert (await ask(rig, newer))[0] == 404
 
 
-async def test_handlers_see_no_receipt_of_a_disclosure_that_another_one_replaced(rig: Rig) -> None:
+async def test_a_disclosure_without_words_leaves_the_respondent_the_receipt(rig: Rig) -> None:
     report_id, receipt = await told(rig)
     await rig.progress.project([case_event(report_id, 3, disclosed(None))])
-    assert (await ask(rig, receipt))[0] == 404
-    assert await seen_by_handlers(rig, report_id) is None
+    assert await seen_by_handlers(rig, report_id) == receipt
+    assert (await ask(rig, receipt))[1]["told"] == TOLD
+    assert (await ask(rig, receipt, "/replies", text="That is not true."))[0] == 202
+
+
+async def test_the_same_words_to_what_was_told_later_are_another_reply(rig: Rig) -> None:
+    report_id, receipt = await told(rig)
+    ids = [(await ask(rig, receipt, "/replies", text="That is not true."))[1]["reply_id"] for _ in range(2)]
+    rig.clock.pass_by(days=9)
+    await rig.statements.keep(report_id, "told-2", "told", "More of it.")
+    await rig.progress.project([case_event(report_id, 3, disclosed("told-2"))])
+    newer = await seen_by_handlers(rig, report_id)
+    assert newer
+    ids += [(await ask(rig, newer, "/replies", text="That is not true."))[1]["reply_id"] for _ in range(2)]
+    assert [ids.index(one) for one in ids] == [0, 0, 2, 2]
+    assert len((await ask(rig, newer))[1]["replies"]) == 2
 
 
 async def test_a_receipt_opens_no_door_but_that_of_its_person(rig: Rig) -> None:
