@@ -294,3 +294,20 @@ def test_a_reporter_begins_or_ends_the_asking_after_the_follow_up_has_begun() ->
     assert (asked.consent, wakes_at(asked)) == ("yes", AT + 9 * DAY)
     ended, _ = after(after(decided(), FollowUp("yes"))[0], ReceiveConsent("no"))
     assert (ended.unasked_for, wakes_at(ended), next_step(ended).step) == ("stopped", None, "close-at-last")
+
+
+@pytest.mark.parametrize("begun_anew", [False, True])
+def test_who_was_silent_and_then_wants_to_be_asked_is_asked(begun_anew: bool) -> None:
+    case = followed_up()
+    while due := wakes_at(case):
+        case, _ = after(case, Wake(), at=due)
+    assert case.unasked_for == "no_answer"
+    if begun_anew:
+        case = replace(case, state=CaseState.DECIDED)
+    case, events = after(case, ReceiveConsent("yes"), at=AT + 90 * DAY)
+    assert case.unasked_for is None
+    told = ["case.consent_given", "case.follow_up_begun"]
+    assert [event.fact.name for event in events] == (told[:1] if begun_anew else told)
+    if begun_anew:
+        case, _ = after(case, FollowUp("yes"), at=AT + 90 * DAY)
+    assert wakes_at(case) == AT + 97 * DAY

@@ -79,7 +79,7 @@ class ReceiveCheckIn(Command):
 
 @dataclass(frozen=True, slots=True)
 class ReceiveConsent(Command):
-    """The reporter says whether to be asked again how it goes. It is never refused; a no is for good."""
+    """The reporter says whether to be asked again how it goes. It is never refused. Only a no is for good."""
 
     name = "receive_consent"
     by_people = False
@@ -92,8 +92,8 @@ class ReceiveConsent(Command):
             return []
         if self.consent == NO:
             return [CheckInsEnded(previous=state, state=state, why=STOPPED)]
-        if case.consent_given:
+        if case.consent_given and not case.unasked_for:
             return []
         given = ConsentGiven(previous=state, state=state)
-        waits_for_it = state is CaseState.FOLLOWING_UP and case.consent == NO and not case.unasked_for
+        waits_for_it = state is CaseState.FOLLOWING_UP and (case.consent == NO or case.unasked_for)
         return [given, begun(case, state, YES, policy, now)] if waits_for_it else [given]

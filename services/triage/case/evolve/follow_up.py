@@ -26,7 +26,8 @@ def _begun(case: Case, fact: FollowUpBegun, _event: Event) -> Fields:
 
 
 def _consented(_case: Case, _fact: ConsentGiven, _event: Event) -> Fields:
-    return {"consent_given": True}
+    # Who was silent has spoken; after a stop this fact does not come.
+    return {"consent_given": True, "unasked_for": None}
 
 
 def _due(case: Case, fact: CheckInDue, event: Event) -> Fields:
