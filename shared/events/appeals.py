@@ -2,6 +2,8 @@
 
 from typing import ClassVar
 
+from pydantic import AwareDatetime
+
 from shared.events import cases, decisions, measures
 from shared.events.cases import CaseFact, CaseState
 
@@ -65,11 +67,12 @@ class AppealDecided(CaseFact):
 
     With `overturned` and `remanded` the case is reopened, and the outcome before (`previous_outcome`) stands no longer.
     `told_id`: the vault has the words for the party who appealed, who reads them with the receipt; None where there are
-    none. `still_imposed`: see CaseReopened.
+    none. `still_imposed`: see CaseReopened. `appeal_until`: until when other parties can appeal what stands; the time
+    for it stood still.
     """
 
     name: ClassVar[str] = "appeal.decided"
-    version: ClassVar[str] = "1.3"
+    version: ClassVar[str] = "1.4"
     shows: ClassVar[str | None] = "verdict"
 
     appeal_id: str
@@ -80,6 +83,7 @@ class AppealDecided(CaseFact):
     outcome: str | None = None
     told_id: str | None = None
     still_imposed: bool = False
+    appeal_until: AwareDatetime | None = None
 
 
 class CaseReopened(CaseFact):

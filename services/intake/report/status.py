@@ -325,7 +325,8 @@ def _again(status: Status, fact: AppealDecided | CaseReopened) -> Status:
             )
             for some in (status.appeals, status.their_appeals)
         )
-        status = _copy(status, appeals=appeals, their_appeals=theirs)
+        until = fact.appeal_until or status.appeal_until
+        status = _copy(status, appeals=appeals, their_appeals=theirs, appeal_until=until)
     if fact.state != CaseState.REOPENED:
         return status
     status = _copy(status, outcome=None, reason_id=None)

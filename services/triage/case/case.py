@@ -37,6 +37,7 @@ from services.triage.case.values import (
 from shared.copies import quick
 from shared.events import (
     INACTION,
+    TAKES_NO_APPEAL,
     TAKES_PART,
     AppealLodged,
     CaseAssigned,
@@ -304,6 +305,17 @@ class Case:
         if self.outcome is None and not self.is_imposed:
             return None
         return next((step.at for step in reversed(self.history) if step.fact in _DECIDED), None)
+
+    def no_appeal_for(self, now: datetime) -> timedelta:
+        """For how long, since the last decision, it was in states that take no appeal: the time for one stood still."""
+        total, until = timedelta(), now
+        for step in reversed(self.history):
+            if step.state in TAKES_NO_APPEAL:
+                total += max(until - step.at, timedelta())
+            until = step.at
+            if step.fact in _DECIDED:
+                break
+        return total
 
     def since(self, fact: str, *starts: str) -> int:
         """How many facts of this name came after the last one of `starts`. Their order counts, for clocks differ."""

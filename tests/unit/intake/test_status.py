@@ -169,6 +169,17 @@ def test_an_appeal_that_is_kept_back_is_on_no_page(party: str) -> None:
         assert (status.appeals, status.their_appeals) == ((), ())
 
 
+def test_the_time_for_an_appeal_is_as_was_told_with_the_verdict_on_the_one_before() -> None:
+    decided = CaseDecided(
+        previous="investigating", state="decided", outcome="warning", reason_id="d1", appeal_until=DUE + DAY
+    )
+    theirs = {"appeal_id": "a1", "party": "respondent", "reason_id": "v1", "verdict": "upheld"}
+    for until in (None, DUE + 9 * DAY):
+        upheld = AppealDecided(previous="appealed", state="decided", outcome="warning", appeal_until=until, **theirs)
+        way = way_to_appeal(after(TRIAGED, decided, upheld), None, DUE + 5 * DAY, ())
+        assert (way.barred, way.until) == (("over", DUE + DAY) if until is None else (None, until))
+
+
 def test_a_clock_that_starts_anew_is_followed_and_one_of_the_handlers_own_is_not_shown() -> None:
     anew = DeadlineStarted(**STEP, deadline="decision", due_at=DUE + 30 * DAY)
     own = DeadlineStarted(**STEP, deadline="emergency_measure_review", due_at=DUE)

@@ -311,6 +311,19 @@ def test_an_appeal_that_was_sent_within_the_window_is_in_time_however_late_it_co
         assert [one.refusal for one in after_it.refused_appeals] == refusals
 
 
+def test_the_time_for_an_appeal_stands_still_while_that_of_another_party_waits() -> None:
+    case, until = accused(led(*DECIDED)), AT + 180 * DAY
+    case, _ = after(case, ReceiveAppeal("p1", "facts"), until - 2 * DAY)
+    case, _ = after(case, ReceiveAppeal("p2", "facts", "respondent", "5" * 32), until - DAY)
+    case, _ = after(case, ReceiveAppeal("p3", "facts", "respondent", "5" * 32), until + DAY)
+    assert [one.refusal for one in case.refused_appeals] == ["not_now", "not_now"]
+    case, events = after(case, verdict("upheld"), until + 5 * DAY)
+    assert events[0].fact.appeal_until == until + 7 * DAY
+    for days, refusals in ((7, []), (8, ["too_late"])):
+        late, _ = after(case, ReceiveAppeal("p4", "facts", "respondent", "5" * 32), until + days * DAY)
+        assert [one.refusal for one in late.refused_appeals][2:] == refusals
+
+
 def test_who_has_the_case_does_not_decide_whether_too_little_was_done() -> None:
     case, _ = after(led(), appeal(ground="inaction"), AT + 8 * DAY)
     assert case.assignee == ANN.ref

@@ -192,6 +192,7 @@ class DecideAppeal(Command):
         appeal = case.appeal
         if appeal is None:
             return []
+        imposed = self.verdict != OVERTURNED and case.is_imposed
         return [
             AppealDecided(
                 previous=case.state,
@@ -203,7 +204,8 @@ class DecideAppeal(Command):
                 previous_outcome=case.outcome,
                 outcome=None if state is CaseState.REOPENED else case.outcome,
                 told_id=self.told.id if self.told else None,
-                still_imposed=state is CaseState.REOPENED and self.verdict != OVERTURNED and case.is_imposed,
+                still_imposed=state is CaseState.REOPENED and imposed,
+                appeal_until=_until(case, policy, now) if state is not CaseState.REOPENED or imposed else None,
             ),
             *(ended_by_appeal(case, state, self.why.id) if self.verdict == OVERTURNED else ()),
         ]
@@ -233,6 +235,13 @@ class Reopen(Command):
 def appealable_until(policy: Policy, decided_at: datetime, body: str | None) -> datetime | None:
     """Until when (UTC-aware) a decision of this time can be appealed; None where the policy has no such window."""
     return policy.deadline(WINDOW, decided_at, body).due_at if WINDOW in policy.deadlines else None
+
+
+def _until(case: Case, policy: Policy, now: datetime) -> datetime | None:
+    """Until when (UTC-aware) the decision can be appealed: the time for it stands still while no appeal is taken."""
+    decided = case.decided_at
+    until = case.appeal_until or (appealable_until(policy, decided, case.body) if decided else None)
+    return until + case.no_appeal_for(now) if decided and until else None
 
 
 def _is_read(appeal: Appeal) -> bool:
@@ -287,10 +296,10 @@ def _against(
     same = [a for a in theirs if _sender(case, party, a.respondent) == sender]
     others = 0 if by_receipt else len(case.absorbed)
     decided = case.decided_at
-    until = case.appeal_until or (appealable_until(policy, decided, case.body) if decided else None)
+    until = _until(case, policy, now)
     # What was missed before a decision that stands cannot be appealed for longer than the decision.
     is_bound = ground != INACTION or case.outcome is not None
-    if is_bound and decided is not None and until is not None and until < (sent_at or now):
+    if is_bound and until is not None and until < (sent_at or now):
         return FieldError("/ground", "too_late", "The time for an appeal is over.")
     if ground == INACTION:
         missed = [d.due_at for d in _lines(case) if d.was_missed or d.is_overdue(now)]
