@@ -153,11 +153,9 @@ class Made:
                 documents.clear()
         await database["entries"].bulk_write(documents, ordered=False)
         sealed = {f"{ORIGIN}/{log}": size for log, size in self.sizes.items()}
-        fields = {
-            "size": self.seals, "nodes": b"", "root": bytes(32), "next_offset": self.seals, "epoch": 1, "writer": "b",
-            "at": None, "sealed": list(sealed.items()),
-        }  # fmt: skip
-        await database["heads"].update_one({"_id": "all logs"}, {"$set": {"logs.seals": fields}}, upsert=True)
+        record = MongoRecord(database)
+        old = (await record.claim(["seals"], "b"))["seals"]
+        await record.advance([(old, replace(old, size=self.seals, next_offset=self.seals, sealed=sealed))])
 
     def _documents(self, count: int) -> Iterator[dict[str, Any]]:
         cases, span = count // len(STEPS), SPAN * count / ENTRIES

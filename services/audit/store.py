@@ -1,4 +1,4 @@
-"""The record in MongoDB: `entries` (a document for each), `tiles` (only full ones) and `heads` (one for all logs).
+"""The record in MongoDB: `entries` (a document for each), `tiles` (only full ones) and `heads_together` (one document).
 
 An entry's `_id` is `<log>/<index in 12 digits>`, so that a range of a log is a range of `_id`. Partial tiles, entry
 bundles and checkpoints are not stored: they are pure functions of entries and heads. The heads of all logs are one
@@ -37,7 +37,7 @@ INDEXES = (
 
 _LIFTED = 10**12
 _ALL = "all logs"
-"""The name of the document with the heads. An older version had a document for each log, under the log's name."""
+"""The name of the document with the heads."""
 _BEGIN: Document = {
     "size": 0, "nodes": b"", "root": EMPTY_ROOT, "next_offset": 0, "epoch": 0, "writer": "", "at": None, "sealed": []
 }  # fmt: skip
@@ -49,7 +49,9 @@ class MongoRecord:
     def __init__(self, database: Database) -> None:
         self.entries: Collection = database["entries"]
         self.tiles: Collection = database["tiles"]
-        self._heads: Collection = database["heads"]
+        self._heads: Collection = database["heads_together"]
+        # An older version has a document for each log there, and reads whatever it finds as one.
+        self._older_heads: Collection = database["heads"]
         self._secrets: Collection = database["secrets"]
 
     async def prepare(self) -> None:
@@ -59,11 +61,14 @@ class MongoRecord:
             await self._gather_heads()
 
     async def _gather_heads(self) -> None:
-        """Begin with the heads that an older version left. They stay where they are, for a way back to that version."""
-        left = {_field(head.pop("_id")): head async for head in self._heads.find({"_id": {"$ne": _ALL}})}
-        if left:
-            older = {field: {**head, "nodes": b"".join(head["nodes"])} for field, head in left.items()}
-            gathered = {"logs": {"$mergeObjects": [{"$literal": older}, "$logs"]}}
+        """Take over each head of an older version that is further than ours. They stay, for a way back to it."""
+        gathered: Document = {}
+        async for head in self._older_heads.find({"_id": {"$ne": _ALL}}):
+            path = _path(head.pop("_id"))
+            older = {"$literal": {**head, "nodes": b"".join(head["nodes"])}}
+            further = {"$gt": [head["size"], {"$ifNull": [f"${path}.size", -1]}]}
+            gathered[path] = {"$cond": [further, older, f"${path}"]}
+        if gathered:
             await self._heads.update_one({"_id": _ALL}, [{"$set": gathered}], upsert=True)
 
     async def decoy_secret(self) -> bytes:

@@ -183,7 +183,7 @@ async def test_what_a_restored_backup_lacks_is_read_again_from_kafka(settings: A
         await recorded(client, 180)
     mongo = connect(settings.mongo, service="audit")
     database = mongo[f"{settings.database_prefix}audit"]
-    for collection in ("entries", "tiles", "heads", "seals"):
+    for collection in ("entries", "tiles", "heads_together", "seals"):
         await database[collection].delete_many({})
     mongo.close()
     ends = await committed(settings.kafka, f"{settings.topic_prefix}audit.cases")

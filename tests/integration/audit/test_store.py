@@ -45,6 +45,35 @@ async def test_a_record_goes_on_from_the_heads_of_an_older_version(mongo_uri: st
         assert await record.heads() == [moved, seals], "what is newer stays when the service starts again"
 
 
+async def test_of_two_heads_of_a_log_the_record_goes_on_from_the_further_one(
+    mongo_uri: str, database_prefix: str
+) -> None:
+    async with database_of("audit", mongo_uri, database_prefix) as database:
+        older = {"nodes": [b"a" * 32], "root": b"r" * 32, "next_offset": 7, "epoch": 4, "writer": "w", "at": AT}
+        for log in ("cases/1", "cases/2"):
+            await database["heads"].insert_one({"_id": log, "size": 4, "sealed": [], **older})
+        record = await mongo_record(database)
+        ours = (await record.claim(["cases/2"], "new"))["cases/2"]
+        assert await record.advance([(ours, replace(ours, size=6))])
+        behind = (await record.claim(["cases/1"], "new"))["cases/1"]
+        await database["heads"].update_many({}, {"$set": {"size": 5, "epoch": 9}})
+        await record.prepare()
+        found = {head.log: head for head in await record.heads()}
+        assert found["cases/1"] == Head("cases/1", 5, (b"a" * 32,), b"r" * 32, 7, 9, "w", AT)
+        assert found["cases/2"] == replace(ours, size=6)
+        assert not await record.advance([(behind, replace(behind, size=5))]), "our writer has to take the log over"
+
+
+async def test_an_older_version_finds_only_heads_of_its_own(mongo_uri: str, database_prefix: str) -> None:
+    async with database_of("audit", mongo_uri, database_prefix) as database:
+        # A database of development may have this document of a version in between.
+        await database["heads"].insert_one({"_id": "all logs", "logs": {"cases/1": {"size": 3}}})
+        record = await mongo_record(database)
+        await record.claim(["cases/1"], "new")
+        assert [head.size for head in await record.heads()] == [0]
+        assert await database["heads"].count_documents({}) == 1
+
+
 async def test_logs_that_several_replicas_claim_at_once_have_one_epoch_for_each(
     mongo_uri: str, database_prefix: str
 ) -> None:
