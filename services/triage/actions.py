@@ -234,10 +234,10 @@ class Desk:
         for done in written:
             count_passed_on(done, self.policy)
         await follow(to_follow(written), self._cases, self._tokens, self.policy, self._clock)
-        for done in written:
-            if done.case.is_urgent and done.stored and not done.stored.case.is_urgent:
-                await free(done.case, self._cases, await self.people_of(done.case), self.policy, self._clock())
         # The process may have ended here the first time.
+        for case in (*repeated, *(done.case for done in written if done.stored and not done.stored.case.is_urgent)):
+            if case.is_urgent:
+                await free(case, self._cases, await self.people_of(case), self.policy, self._clock())
         await self._following.after([*repeated, *(done.case for done in written)])
         assert result is not None  # noqa: S101  # `decide` has set it, or raised
         # The store takes two requests of one id that come at once for one, and may have written the other one.

@@ -56,7 +56,9 @@ class Following:
             people = self._tokens.people(stored.case, People(staff), names)
             return own_step(stored, case_id, KeepApart(known, people), people, self._policy, self._clock())
 
-        return len(await change(self._cases, firsts, decide))
+        changed = [done.case for done in (await change(self._cases, firsts, decide)).values()]
+        # Other cases may have come of these.
+        return len(changed) + (await self.after(changed) if changed else 0)
 
     def _meant(self, case: Case, *refs: str) -> list[str]:
         return [meant for ref in refs if (meant := self._tokens.case_meant(case.id, ref))]

@@ -31,10 +31,16 @@ class FollowUpBegun(CaseFact):
 
 
 class ConsentGiven(CaseFact):
-    """The reporter said, without a handler, that Hearth may ask again how it goes; the state stays."""
+    """The reporter said, without a handler, that Hearth may ask again how it goes; the state stays.
+
+    `after_silence`: the asking had ended without an answer, and may begin again.
+    """
 
     name: ClassVar[str] = "case.consent_given"
+    version: ClassVar[str] = "1.1"
     unseen: ClassVar[bool] = True
+
+    after_silence: bool = False
 
 
 class CheckInDue(CaseFact):

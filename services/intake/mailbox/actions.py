@@ -220,10 +220,11 @@ class Mailbox:
                 return None
             if not may_consent(report):
                 raise Problem(409, "not-asked", "This is not asked now.")
-            fact = ReportConsented(report_id=report.id, consent=consent)
-            return await self._answered(
-                report, fact, derive("consent", report.id, consent), {CONSENTS[consent]: consent}, []
-            )
+            fact, asked = ReportConsented(report_id=report.id, consent=consent), report.status.check_in
+            # A yes after a silence is another one: it lets the asking begin again.
+            after = (str(asked.number),) if asked and report.status.silent else ()
+            cause = derive("consent", report.id, consent, *after)
+            return await self._answered(report, fact, cause, {CONSENTS[consent]: consent}, [])
 
         await change(self._store, [found.id], decide)
 
@@ -365,7 +366,7 @@ class Mailbox:
             support_wanted=wanted,
             consent=consent_of(report),
             # From the first check-in on, each of them has a stop.
-            may_consent=may_consent(report) and status.check_in is None,
+            may_consent=may_consent(report) and (status.check_in is None or status.silent),
             parts=tuple(self._further.of_matter(part_id).receipt for part_id in report.parts),
             recusal_asks=view_asks(report, None, lambda statement_id: self._words.statement(report, statement_id)),
             may_ask_recusal=may_ask(report, None),
@@ -398,8 +399,9 @@ class Mailbox:
 
 
 def consent_of(report: StoredReport) -> str | None:
-    """What the reporter has said of being asked again."""
-    return next((said for said, key in CONSENTS.items() if key in report.answers), None)
+    """What the reporter has said of being asked again; a yes ends with the silence that ended the asking."""
+    said = next((said for said, key in CONSENTS.items() if key in report.answers), None)
+    return None if said == "yes" and report.status.silent else said
 
 
 def may_consent(report: StoredReport) -> bool:

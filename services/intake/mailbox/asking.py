@@ -20,7 +20,7 @@ def asked_by(report: StoredReport, party: str | None) -> dict[str, SealedStateme
 
 
 def waiting_of(report: StoredReport, party: str | None) -> list[str]:
-    """The ids of what this party asked for and nobody has answered: what comes again in these words is sent twice."""
+    """The ids of what this party asked for without an answer yet: what comes again in these words was sent twice."""
     answered = {answer.ask_id for answer in report.status.recusal_answers}
     return [ask_id for ask_id in asked_by(report, party) if ask_id not in answered]
 

@@ -31,6 +31,7 @@ from shared.events import (
     CheckInDue,
     CheckInKept,
     CheckInsEnded,
+    ConsentGiven,
     DeadlineBreached,
     DeadlineFact,
     DeadlineMet,
@@ -161,7 +162,8 @@ class Status:
     `disclosed`: the ids of the words for each respondent, by the token of the case. `respondents`: how many there are;
     0: it is not known, because nothing told it of older cases, or nobody was named at first.
     `missed_at`: when the last deadline was due (UTC-aware) that was missed before its clock began its next line.
-    `their_appeals`: those of respondents. `recusal_answers`: to what parties asked for.
+    `their_appeals`: those of respondents. `recusal_answers`: to what parties asked for. `silent`: the reporter is asked
+    no more how it goes, because no answer came.
     """
 
     updated_at: datetime
@@ -190,6 +192,7 @@ class Status:
     joined: tuple[str, ...] = ()
     recusal_answers: tuple[RecusalAnswer, ...] = ()
     missed_at: datetime | None = None
+    silent: bool = False
 
 
 _copy = copier(Status)
@@ -294,7 +297,10 @@ def follow(status: Status, event: Event) -> Status | None:
         case CheckInDue() if fact.attempt == 1 or status.check_in is None:
             after = _copy(after, check_in=CheckIn(fact.number, fact.due_at, event.time))
         case CheckInKept() | CheckInsEnded() | FollowUpBegun() if status.check_in:
-            after = _copy(after, check_in=replace(status.check_in, over=True))
+            silent = isinstance(fact, CheckInsEnded) and fact.why == "no_answer"
+            after = _copy(after, check_in=replace(status.check_in, over=True), silent=silent)
+        case ConsentGiven():
+            after = _copy(after, silent=False)
         case DeadlineStarted():
             before = (d for d in status.deadlines if d.name == fact.deadline and d.standing(event.time) == "late")
             missed = (*(d.due_at for d in before), *([status.missed_at] if status.missed_at else ()))

@@ -164,7 +164,7 @@ def but_for_leaves(people: People, refs: Iterable[str]) -> People:
         body: tuple(replace(one, leaves=()) if one.leaves and one.ref in refs else one for one in staff)
         for body, staff in people.staff.items()
     }
-    return replace(people, staff=at_work)
+    return People(at_work, people.parties, people.meant)
 
 
 def able(case: Case, people: People, policy: Policy, now: datetime) -> list[Principal]:

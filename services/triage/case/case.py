@@ -3,7 +3,6 @@
 Property, tested: folding the events of a case with `evolve` gives exactly the stored case.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import takewhile
@@ -221,14 +220,12 @@ class Case:
 
         It waits for an answer again once that recusal is taken back.
         """
+        lasting = {one.person: one.ground for one in self.recusals if one.confirm_by is None}
+        grants = person in lasting and (lasting[person] == "asked_by_party" or len(lasting) == 1)
+        return tuple(ask for ask in self.recusal_asks if grants and ask.answer == "granted")
 
-        def grants(recused: Mapping[str, str]) -> bool:
-            return person in recused and (recused[person] == "asked_by_party" or len(recused) == 1)
-
-        return tuple(ask for ask in self.recusal_asks if ask.answer == "granted" and grants(self.recused_since(ask)))
-
-    def recused_since(self, ask: RecusalAsk) -> dict[str, str]:
-        """The people (references) who were recused for good since a party asked for that, and the ground of each.
+    def recused_since(self, ask: RecusalAsk) -> frozenset[str]:
+        """The people (references) of whom a recusal was declared since a party asked for one.
 
         In the case of that party the order of the steps counts, for clocks differ; elsewhere the time.
         """
@@ -237,7 +234,7 @@ class Case:
             since = asked[self.recusal_asks.index(ask) - len(self.recusal_asks)]
         else:
             since = max((step.seq for step in self.history if step.at < ask.at), default=0)
-        return {one.person: one.ground for one in self.recusals if one.confirm_by is None and one.seq > since}
+        return frozenset(one.person for one in self.recusals if one.seq > since)
 
     @property
     def appeal(self) -> Appeal | None:

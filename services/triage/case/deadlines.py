@@ -23,6 +23,7 @@ from shared.events import (
     EmergencyMeasureTaken,
     InformationRequested,
     MeasureFact,
+    RecusalAnswered,
 )
 from shared.policy import MEASURE_REVIEW, Policy
 
@@ -43,15 +44,17 @@ def judge(case: Case | None, facts: Sequence[CaseFact], policy: Policy, now: dat
     """
     if not facts:
         return []
-    state, names = facts[-1].state, {fact.name for fact in facts}
+    state = facts[-1].state
+    # An answer to a party of a case that is part of this one keeps no clock of this one.
+    names = {fact.name for fact in facts if not (isinstance(fact, RecusalAnswered) and _is_of_another(case, fact))}
     if case is None:
         return list(_met_at_once(facts, names, policy, now))
     found: list[DeadlineFact] = []
     asked_at = case.questions[-1].asked_at if case.questions else now
-    stood = case.pause is not None or (case.state is WAITING and case.stops_clocks(asked_at))
+    waited = case.state is WAITING and case.stops_clocks(asked_at)
     asked_at = now if InformationRequested.name in names else asked_at
     stands = _is_paused(case, facts, names, now) or (state == WAITING and case.stops_clocks(asked_at))
-    goes_on = min(now, case.pause.until) if case.pause and case.state is not WAITING else now
+    goes_on = min(now, case.pause.until) if case.pause and not waited else now
     anew: frozenset[str] = frozenset()
     if case.state is not REOPENED and state == REOPENED:
         found += _restarted(case, policy, now, stands=stands)
@@ -63,7 +66,7 @@ def judge(case: Case | None, facts: Sequence[CaseFact], policy: Policy, now: dat
         if name == MEASURE_REVIEW:
             continue
         rule = policy.deadlines.get(name)
-        if stood and not stands and deadline.remaining_seconds is not None and name not in anew:
+        if not stands and deadline.remaining_seconds is not None and name not in anew:
             due_at = deadline.due_if_running(goes_on)
             found.append(DeadlineResumed(previous=state, state=state, deadline=name, due_at=due_at))
         if rule and not rule.met_by.isdisjoint(names):
@@ -75,6 +78,10 @@ def judge(case: Case | None, facts: Sequence[CaseFact], policy: Policy, now: dat
     found += follow_stages(case, facts, unmet, names, policy, now)
     found += follow_asks(case, facts, unmet, names, policy, now)
     return found
+
+
+def _is_of_another(case: Case | None, fact: RecusalAnswered) -> bool:
+    return case is None or all(ask.id != fact.ask_id for ask in case.recusal_asks)
 
 
 def _reviews(case: Case, facts: Sequence[CaseFact], policy: Policy, now: datetime) -> Iterator[DeadlineFact]:

@@ -49,7 +49,7 @@ def ended_by_appeal(case: Case, state: CaseState, reason_id: str) -> list[Measur
 
 
 def meant_by(case: Case, chosen: Sequence[str]) -> tuple[str, ...]:
-    """Those (tokens of the case) for whom a measure is made: who was chosen, or the only respondent there is now.
+    """The respondents (tokens of the case) under a new measure: those chosen, or the only one there is now.
 
     Who becomes a respondent later is not meant. Of several, nobody is meant who was not chosen, nor where the case goes
     on for other reports as well, which may name more people: then only the handlers know.

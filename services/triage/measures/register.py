@@ -247,9 +247,9 @@ def _about(entry: Entry, contents: Contents | None) -> About:
         return About(erased=contents is not None)
     told = contents.sections.get("names", {})
     pages = next((one["text"] for one in told.get("pages", ()) if one["id"] == extent.pages_id), None)
-    # Older measures do not say for which person they hold, where the report names only one.
-    older = entry.case.subjects if len(set(entry.case.respondents)) == 1 and not entry.case.absorbed else ()
-    meant = extent.respondents or older
+    # Older measures do not say for which person they hold, where the report names only one; imported ones never do.
+    is_clear = entry.measure.imported or (len(set(entry.case.respondents)) == 1 and not entry.case.absorbed)
+    meant = extent.respondents or (entry.case.subjects if is_clear else ())
     if not meant:
         return About(ask_handlers=True, pages=pages)
     return About(tuple(one["name"] for one in told.get("people", ()) if one["party"] in meant), pages=pages)

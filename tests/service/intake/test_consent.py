@@ -4,8 +4,8 @@ import pytest
 
 from services.intake.vault.reads import Read
 from shared.access.purposes import PURPOSES
-from shared.events import CaseDecided, ReportConsented
-from tests.service.intake.test_mailbox import RESPONDER, follow
+from shared.events import CaseDecided, ConsentGiven, ReportConsented
+from tests.service.intake.test_mailbox import ASKED, BEGUN, ENDED, NOTED, RESPONDER, follow
 from tests.support.forms import SAME_ORIGIN, token_from
 from tests.support.intake_rig import Rig, case_event
 
@@ -62,3 +62,21 @@ async def test_the_page_asks_for_it_and_shows_what_was_said(rig: Rig) -> None:
             page = (await http.post("/follow-up", data={**form, "consent": "no"}, headers=HTML)).text
             assert "We will not ask you again." in page
             assert 'name="consent"' not in page
+
+
+async def test_who_was_silent_says_once_more_to_want_to_be_asked(rig: Rig) -> None:
+    sent = await rig.post()
+    report_id, receipt = sent["report_id"], sent["receipt"]
+    await rig.progress.project([case_event(report_id, 1, BEGUN)])
+    assert await says(rig, receipt, "yes") == 202
+    await rig.progress.project([case_event(report_id, 2, ASKED), case_event(report_id, 3, NOTED)])
+    assert (await follow(rig, receipt))["may_consent"] is False
+    await rig.progress.project([case_event(report_id, 4, ENDED)])
+    view = await follow(rig, receipt)
+    assert (view["consent"], view["may_consent"]) == (None, True)
+    assert await says(rig, receipt, "yes") == 202
+    again = ConsentGiven(previous="following_up", state="following_up", after_silence=True)
+    await rig.progress.project([case_event(report_id, 5, again)])
+    assert (await follow(rig, receipt))["consent"] == "yes"
+    assert await says(rig, receipt, "yes") == 202
+    assert [fact.consent for fact in rig.store.events() if isinstance(fact, ReportConsented)] == ["yes", "yes"]

@@ -275,6 +275,12 @@ def test_what_the_reporter_says_of_being_asked_again_holds_for_its_handlers() ->
         silent, _ = after(silent, Wake(), at=due)
     assert after(silent, Close())[0].state is CaseState.CLOSED
     assert after(followed, ReceiveConsent("no"), Close())[0].state is CaseState.CLOSED
+    # A check-in after the end of a measure comes in a closed case as well.
+    (late, *_) = followed.check_ins
+    measured = replace(
+        silent, check_ins=(replace(late, kept_at=None, told_at=None, measure_id="m1"),), unasked_for=None
+    )
+    assert after(measured, Close())[0].state is CaseState.CLOSED
     # What a handler noted of the reporter lets the handler close.
     assert after(followed_up("yes"), Close())[0].state is CaseState.CLOSED
     # Nobody can ask once the report is erased.

@@ -119,6 +119,15 @@ def test_a_silent_reporter_is_asked_again_and_the_clocks_run() -> None:
     assert answered.stops_clocks(AT + 62 * DAY)
 
 
+def test_a_clock_that_an_older_version_stopped_for_a_silent_reporter_runs_again() -> None:
+    case, _ = step(led(*BEGUN, Ask(Words("q-1")), category="harassment.insults"), Wake(), AT + 14 * DAY, TRIAGE)
+    case, _ = step(case, Ask(Words("q-2")), AT + 15 * DAY, ALICE)
+    stopped = [replace(d, remaining_seconds=9) if d.name == "decision" else d for d in case.deadlines]
+    case, events = step(replace(case, deadlines=tuple(stopped)), Start(), AT + 16 * DAY, ALICE)
+    assert "deadline.resumed" in names_of(events)
+    assert "decision" in {d.name for d in case.deadlines if d.is_running}
+
+
 def test_a_question_by_a_slower_clock_puts_the_proposal_to_the_reporter() -> None:
     case, _ = step(led(*BEGUN, MEDIATION), Ask(Words("q-1")), AT - timedelta(seconds=1), ALICE)
     assert case.awaits_until == AT + 7 * DAY - timedelta(seconds=1)

@@ -159,3 +159,13 @@ def test_a_person_who_refused_a_party_has_no_part_in_the_survivor_either() -> No
     with pytest.raises(FieldsRefused, match="cannot_have"):
         step(survivor, Claim(DOT), AT + HOUR)
     assert not_merged(case, objected()) == "takes_two"
+
+
+def test_an_answer_in_a_part_keeps_no_clock_of_the_survivor() -> None:
+    case, survivor = merged(led(), led(ReceiveRecusalAsk(ASK, "reporter")))
+    case = after(case, ReceiveRecusalAsk("2" + ASK[1:], "reporter"), at=AT + 2 * HOUR)
+    answer = AnswerRecusal("2" + ASK[1:], "refused", WHY, DOT, survivor, "other", "case")
+    told = {"actor": DOT, "cause": "answer", "trace": None}
+    changed, events = carry_out_other(survivor, case, answer, POLICY, PEOPLE, AT + 3 * HOUR, **told)
+    assert [event.fact.name for event in events] == ["case.recusal_answered"]
+    assert changed.deadlines == survivor.deadlines

@@ -186,6 +186,12 @@ def test_a_recusal_from_before_a_party_asked_grants_nothing() -> None:
     assert (case.recused, refused(case, granted)) == ((CAT.ref,), "nobody_recused")
     case, _ = after(case, Recuse("related", BEN.ref, BEN))
     assert [ask.answer for ask in after(case, granted)[0].recusal_asks] == ["granted"]
+    # Nor does its confirmation, which meant another person; who had a part and stepped back before can be meant.
+    case, _ = after(asked("reporter", Recuse("asked_by_party", CAT.ref, ANN)), Confirm(CAT.ref, CORA))
+    assert (case.recused, refused(case, granted)) == ((CAT.ref,), "nobody_recused")
+    assert [ask.id for ask in case.open_recusal_asks] == [ASK]
+    case = asked("reporter", Recuse("involved", BEN.ref, BEN))
+    assert [ask.answer for ask in after(case, granted)[0].recusal_asks] == ["granted"]
 
 
 def test_of_two_parties_who_ask_none_is_answered_by_a_recusal_alone() -> None:

@@ -12,6 +12,7 @@ from typing import Annotated
 from services.triage.case.case import Case
 from services.triage.case.commands.command import ChoiceField, Command, EntryField, Words, WordsField
 from services.triage.case.parts import had_part
+from services.triage.case.values import RecusalAsk
 from shared.access.principal import Role
 from shared.events import Actor, CaseFact, CaseState, RecusalAnswered, RecusalAsked, ReporterTold
 from shared.policy import Policy
@@ -79,11 +80,19 @@ class AnswerRecusal(Command):
         elif any(self.by.ref in had_part(one) for one in self._both(case)):
             yield FieldError("/ask", "had_part", "You had a part in this case. Another person answers this.")
         elif self.recusal_answer == GRANTED and not any(
-            one.recused_since(ask) for one in self._both(case) for ask in case.open_recusal_asks if ask.id == self.ask
+            self._can_be_meant(one, ask)
+            for one in self._both(case)
+            for ask in case.open_recusal_asks
+            if ask.id == self.ask
         ):
             yield FieldError(
                 "/recusal_answer", "nobody_recused", "Nobody was recused for good since the party asked. Do that first."
             )
+
+    def _can_be_meant(self, case: Case, ask: RecusalAsk) -> bool:
+        """Whether a person is recused for good that the party can mean: since the request, or who had a part before."""
+        lasting = {recusal.person for recusal in case.recusals if recusal.confirm_by is None}
+        return not lasting.isdisjoint(case.recused_since(ask) | had_part(case))
 
     def _both(self, case: Case) -> tuple[Case, ...]:
         """The case, and the one of which it is a part: there people work on it, and are recused."""
@@ -118,13 +127,14 @@ class AnswerRecusal(Command):
         ]
 
 
-def granted(case: Case, state: CaseState) -> list[RecusalAnswered]:
-    """That what a party asked for is granted, because a recusal on that ground holds now.
+def granted(case: Case, state: CaseState, person: str) -> list[RecusalAnswered]:
+    """That what a party asked for is granted, because the recusal of this person (a reference) on that ground holds.
 
-    Where several wait for an answer, nobody can tell which one it is.
+    Where several wait for an answer, nobody can tell which one it is. A recusal from before the request meant another.
     """
     asks = case.open_recusal_asks
     return [
         RecusalAnswered(previous=case.state, state=state, ask_id=ask.id, party=ask.party, recusal_answer=GRANTED)
         for ask in (asks if len(asks) == 1 else ())
+        if person in case.recused_since(ask)
     ]

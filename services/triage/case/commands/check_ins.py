@@ -94,6 +94,6 @@ class ReceiveConsent(Command):
             return [CheckInsEnded(previous=state, state=state, why=STOPPED)]
         if case.consent_given and not case.unasked_for:
             return []
-        given = ConsentGiven(previous=state, state=state)
+        given = ConsentGiven(previous=state, state=state, after_silence=case.unasked_for is not None)
         waits_for_it = state is CaseState.FOLLOWING_UP and (case.consent == NO or case.unasked_for)
         return [given, begun(case, state, YES, policy, now)] if waits_for_it else [given]

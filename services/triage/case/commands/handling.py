@@ -196,7 +196,8 @@ def _waits_for_review(case: Case) -> bool:
 
 def _is_to_follow_up(case: Case) -> bool:
     """Whether the reporter has said to want to be asked again, can be asked, and this has not begun or goes on."""
-    asks = case.state is CaseState.FOLLOWING_UP and any(not check_in.kept_at for check_in in case.check_ins)
+    to_come = any(not check_in.kept_at and check_in.measure_id is None for check_in in case.check_ins)
+    asks = case.state is CaseState.FOLLOWING_UP and to_come
     wants = case.consent_given and case.reachable and not case.unasked_for
     return wants and (case.state is CaseState.DECIDED or asks)
 

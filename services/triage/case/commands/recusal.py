@@ -195,7 +195,7 @@ class Withdraw(Command):
 def _confirmed(case: Case, state: CaseState, recusal: Recusal) -> list[CaseFact]:
     """That a second person says so, too. If a party asked for it, that is granted by it."""
     confirmed = RecusalConfirmed(previous=case.state, state=state, person=recusal.person)
-    return [confirmed, *(granted(case, state) if recusal.ground == ASKED else ())]
+    return [confirmed, *(granted(case, state, recusal.person) if recusal.ground == ASKED else ())]
 
 
 def recusals_of(case: Case) -> list[Recusal]:

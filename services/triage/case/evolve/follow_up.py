@@ -25,9 +25,8 @@ def _begun(case: Case, fact: FollowUpBegun, _event: Event) -> Fields:
     return {"consent": fact.consent, "check_ins": (*kept, *(CheckIn(c.number, c.due_at) for c in fact.check_ins))}
 
 
-def _consented(_case: Case, _fact: ConsentGiven, _event: Event) -> Fields:
-    # Who was silent has spoken; after a stop this fact does not come.
-    return {"consent_given": True, "unasked_for": None}
+def _consented(case: Case, fact: ConsentGiven, _event: Event) -> Fields:
+    return {"consent_given": True, "unasked_for": None if fact.after_silence else case.unasked_for}
 
 
 def _due(case: Case, fact: CheckInDue, event: Event) -> Fields:

@@ -6,7 +6,7 @@ from typing import Any
 
 from services.triage.case.case import Case
 from services.triage.case.evolve.changes import Fields
-from services.triage.case.extent import Extent, extent_of
+from services.triage.case.extent import extent_of
 from services.triage.case.values import CheckIn, Measure, MeasureState, Step, end_of
 from shared.events import (
     CaseState,
@@ -40,7 +40,6 @@ def imported(event: Event, fact: MeasureImported, step: Step) -> Case:
         reason_id=fact.measure_id,
         imported=True,
         decided_on=_beginning(fact.decided_on) if fact.decided_on else None,
-        extent=Extent(fact.subjects),
     )
     return Case(
         id=event.case_id,
