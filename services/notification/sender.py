@@ -167,7 +167,8 @@ class Sender:
         if room <= 0:
             return False
         claimed = await self._store.claim(now, until, room)
-        self.wake(claimed)
+        if claimed:
+            self.wake(claimed)
         return bool(claimed)
 
     def _begin(self, taken: Sequence[Delivery]) -> None:

@@ -192,10 +192,14 @@ class Consumption(Generic[T]):
 
     async def _take(self, consumer: AIOKafkaConsumer) -> tuple[ConsumerRecord, ...]:
         """What is handled next. While it is handled nothing is fetched, so that the next fetch brings all that came."""
+        if self._busy_since:
+            # Only now its offsets are committed.
+            self._busy_since, self._handled_at = None, time.time()
         consumer.resume(*consumer.paused())
         # Of strangers, all inboxes at once would take much memory.
         found = await (self._take_turn(consumer) if self.of_strangers else self._take_all(consumer))
         if found:
+            self._busy_since = time.monotonic()
             consumer.pause(*consumer.assignment())
         return found
 
@@ -215,9 +219,20 @@ class Consumption(Generic[T]):
                 return tuple(found[tp])
         for tp, first in (await consumer.getmany(timeout_ms=LONGEST_WAIT, max_records=1)).items():
             self._turn_of = tp
-            rest = await consumer.getmany(tp, timeout_ms=0, max_records=self._most - 1)
-            return (*first, *rest.get(tp, ()))
+            return (*first, *await self._take_rest(consumer, tp))
         return ()
+
+    async def _take_rest(self, consumer: AIOKafkaConsumer, tp: TopicPartition) -> tuple[ConsumerRecord, ...]:
+        """What else has come into an inbox whose first record was taken."""
+        if self._most == 1:
+            return ()
+        try:
+            rest = await consumer.getmany(tp, timeout_ms=0, max_records=self._most - 1)
+        except Exception as error:
+            # The next commit is behind the first record, so that one has to be handled. The next question fails again.
+            log.warning("no more can be taken", extra={"group": self.group, "reason": reason_of(error)})
+            return ()
+        return tuple(rest.get(tp, ()))
 
     def release(self) -> None:
         """End any waiting, so that a stop does not take as long as an outage."""
@@ -225,7 +240,7 @@ class Consumption(Generic[T]):
 
     def seconds_since_poll(self) -> float | None:
         """Seconds since the broker answered a fetch, or a batch ended; None while nothing is fetched: no partition is
-        assigned, a batch is in hand, or the consumer has stopped itself.
+        assigned, a batch is in hand or committed, or the consumer has stopped itself.
         """
         consumer = self._subscriber.consumer
         if consumer is None or (self._busy_since and time.monotonic() - self._busy_since < LONGEST_BATCH):
@@ -256,7 +271,6 @@ class Consumption(Generic[T]):
         metrics.LAG.labels(self.group, self.topic).set(lag)
 
     async def _consume(self, raw: tuple[ConsumerRecord, ...]) -> None:
-        self._busy_since = time.monotonic()
         try:
             with metrics.BATCH_SECONDS.labels(self.group).time():
                 for records in self._portions([self._record(r) for r in raw]):
@@ -265,8 +279,6 @@ class Consumption(Generic[T]):
             self._done.update({(r.topic, r.partition): r.offset + 1 for r in raw})
         except _AWAY as error:
             await self._wait_out(error)
-        finally:
-            self._busy_since, self._handled_at = None, time.time()
 
     async def _wait_out(self, error: BaseException) -> None:
         """Sleep, longer each time, and then have the batch delivered again."""

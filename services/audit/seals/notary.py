@@ -9,7 +9,7 @@ from services.audit.tlog.note import Checkpoint, NoteSigner, sign_checkpoint
 
 @dataclass(frozen=True)
 class Signed:
-    """A checkpoint that this process vouches for. Its note is signed when somebody reads it."""
+    """A checkpoint that this process vouches for. Its note is signed when it is first read."""
 
     checkpoint: Checkpoint
     signer: NoteSigner

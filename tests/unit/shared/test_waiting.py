@@ -6,7 +6,7 @@ from typing import Any, cast
 
 import pytest
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
-from aiokafka.errors import LeaderNotAvailableError
+from aiokafka.errors import CorruptRecordException, LeaderNotAvailableError
 from faststream.kafka import KafkaBroker
 
 from shared.kafka.consumption import Consumption, Redelivery
@@ -64,6 +64,7 @@ class Inboxes:
         self.there: list[bytes] = []
 
         self.still: set[TopicPartition] = set()
+        self.failures: list[Exception] = []
 
     def assignment(self) -> set[TopicPartition]:
         return {self.first, self.second}
@@ -80,21 +81,38 @@ class Inboxes:
     async def getmany(
         self, *only: TopicPartition, timeout_ms: int, max_records: int
     ) -> dict[TopicPartition, list[bytes]]:
+        if max_records < 1:
+            raise ValueError("`max_records` must be a positive Integer")
         if timeout_ms:
             self.there, self.coming = self.coming, []
-        taken, self.there = (self.there[:max_records], self.there[max_records:]) if self.first not in only else ([], [])
+        elif self.failures and self.there:
+            raise self.failures.pop()
+        if self.first in only:
+            return {}
+        taken, self.there = self.there[:max_records], self.there[max_records:]
         return {self.second: taken} if taken else {}
 
 
-async def test_all_that_comes_into_an_empty_inbox_is_taken_together() -> None:
-    async def handle(_: Sequence[bytes]) -> None: ...
+async def pass_over(_: Sequence[bytes]) -> None: ...
 
+
+def make_take(batch: int = 200) -> Any:
+    """How a consumer of inboxes takes what is handled next."""
     broker, publisher = Broker(), Publisher("127.0.0.1:9", client="test")
     Consumption(
-        cast(KafkaBroker, broker), publisher, service="test", topic="reports.inbox", decode=read_value, handle=handle
+        cast(KafkaBroker, broker),
+        publisher,
+        service="test",
+        topic="reports.inbox",
+        decode=read_value,
+        handle=pass_over,
+        batch=batch,
     )
-    take: Any = cast(Any, broker).get_msg
-    inboxes = Inboxes()
+    return cast(Any, broker).get_msg
+
+
+async def test_all_that_comes_into_an_empty_inbox_is_taken_together() -> None:
+    take, inboxes = make_take(), Inboxes()
     consumer = cast(AIOKafkaConsumer, inboxes)
     assert await take(consumer) == (b"one", b"two", b"three")
     assert inboxes.paused() == inboxes.assignment(), "nothing is fetched while a batch is handled"
@@ -102,8 +120,22 @@ async def test_all_that_comes_into_an_empty_inbox_is_taken_together() -> None:
     assert not inboxes.paused()
 
 
+async def test_with_batches_of_one_record_each_record_is_taken() -> None:
+    take, consumer = make_take(batch=1), cast(AIOKafkaConsumer, Inboxes())
+    assert [await take(consumer) for _ in range(4)] == [(b"one",), (b"two",), (b"three",), ()]
+
+
+async def test_a_record_that_was_taken_is_handled_though_the_question_for_more_fails() -> None:
+    take, inboxes = make_take(), Inboxes()
+    inboxes.failures = [CorruptRecordException()]
+    consumer = cast(AIOKafkaConsumer, inboxes)
+    assert [await take(consumer) for _ in range(3)] == [(b"one",), (b"two", b"three"), ()]
+
+
 class Answered:
     """A consumer of which the last fetch was answered long ago."""
+
+    records = 1
 
     def assignment(self) -> set[TopicPartition]:
         return {TopicPartition("reports", 0)}
@@ -111,19 +143,46 @@ class Answered:
     def last_poll_timestamp(self, _: TopicPartition) -> float:
         return (time.time() - 100) * 1000
 
+    def paused(self) -> set[TopicPartition]:
+        return set()
 
-async def test_a_consumer_is_not_stuck_when_a_long_batch_has_just_ended() -> None:
-    async def handle(_: Sequence[bytes]) -> None: ...
+    def pause(self, *_: TopicPartition) -> None: ...
 
+    def resume(self, *_: TopicPartition) -> None: ...
+
+    async def getmany(self, **_: object) -> dict[TopicPartition, list[ConsumerRecord]]:
+        raw = [ConsumerRecord("reports", 0, 0, 0, 0, b"k", b"v", None, 1, 1, ())] * self.records
+        self.records = 0
+        return {TopicPartition("reports", 0): raw} if raw else {}
+
+
+async def test_a_consumer_is_not_stuck_while_a_batch_is_handled_and_committed() -> None:
     broker, publisher = Broker(), Publisher("127.0.0.1:9", client="test")
     consumption = Consumption(
-        cast(KafkaBroker, broker), publisher, service="test", topic="reports", decode=read_value, handle=handle
+        cast(KafkaBroker, broker), publisher, service="test", topic="reports", decode=read_value, handle=pass_over
     )
     broker.consumer = Answered()
+    take: Any = cast(Any, broker).get_msg
     age = consumption.seconds_since_poll()
     assert age is not None
     assert age >= 100
-    await broker.deliver((ConsumerRecord("reports", 0, 0, 0, 0, b"k", b"v", None, 1, 1, ()),))
+    batch = await take(broker.consumer)
+    await broker.deliver(batch)
+    assert consumption.seconds_since_poll() is None, "its offsets are being committed"
+    assert await take(broker.consumer) == ()
     age = consumption.seconds_since_poll()
     assert age is not None
     assert age < 50
+
+
+async def test_a_consumer_with_a_commit_that_never_ends_counts_as_stuck(monkeypatch: pytest.MonkeyPatch) -> None:
+    broker, publisher = Broker(), Publisher("127.0.0.1:9", client="test")
+    consumption = Consumption(
+        cast(KafkaBroker, broker), publisher, service="test", topic="reports", decode=read_value, handle=pass_over
+    )
+    broker.consumer = Answered()
+    await broker.deliver(await cast(Any, broker).get_msg(broker.consumer))
+    monkeypatch.setattr("shared.kafka.consumption.LONGEST_BATCH", 0.0)
+    age = consumption.seconds_since_poll()
+    assert age is not None
+    assert age >= 100
