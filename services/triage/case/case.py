@@ -38,6 +38,7 @@ from shared.events import (
     INACTION,
     TAKES_NO_APPEAL,
     TAKES_PART,
+    AppealDecided,
     AppealLodged,
     CaseAssigned,
     CaseDecided,
@@ -304,13 +305,13 @@ class Case:
         return next((step.at for step in reversed(self.history) if step.fact in _DECIDED), None)
 
     def no_appeal_for(self, now: datetime) -> timedelta:
-        """For how long, since the last decision, it was in states that take no appeal: the time for one stood still."""
+        """For how long it was in states that take no appeal, since the time for one was told last: it stood still."""
         total, until = timedelta(), now
         for step in reversed(self.history):
             if step.state in TAKES_NO_APPEAL:
                 total += max(until - step.at, timedelta())
             until = step.at
-            if step.fact in _DECIDED:
+            if step.fact in (*_DECIDED, AppealDecided.name):
                 break
         return total
 

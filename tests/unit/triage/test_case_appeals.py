@@ -318,7 +318,7 @@ def test_the_time_for_an_appeal_stands_still_while_that_of_another_party_waits()
     case, _ = after(case, ReceiveAppeal("p3", "facts", "respondent", "5" * 32), until + DAY)
     assert [one.refusal for one in case.refused_appeals] == ["not_now", "not_now"]
     case, events = after(case, verdict("upheld"), until + 5 * DAY)
-    assert events[0].fact.appeal_until == until + 7 * DAY
+    assert events[0].fact.appeal_until == case.appeal_until == until + 7 * DAY
     for days, refusals in ((7, []), (8, ["too_late"])):
         late, _ = after(case, ReceiveAppeal("p4", "facts", "respondent", "5" * 32), until + days * DAY)
         assert [one.refusal for one in late.refused_appeals][2:] == refusals

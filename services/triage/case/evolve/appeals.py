@@ -7,9 +7,7 @@ from services.triage.case.evolve.changes import Fields
 from services.triage.case.values import Appeal, RefusedAppeal
 from shared.events import AppealDecided, AppealLodged, AppealRefused, CaseReopened, CaseState, Event
 
-
-def _again(case: Case, fact: AppealDecided | CaseReopened) -> Fields:
-    return {"outcome": None, "reason_id": None, "appeal_until": case.appeal_until if fact.still_imposed else None}
+_REOPENED: Fields = {"outcome": None, "reason_id": None}
 
 
 def _lodged(case: Case, fact: AppealLodged, event: Event) -> Fields:
@@ -39,11 +37,13 @@ def _decided(case: Case, fact: AppealDecided, event: Event) -> Fields:
         else one
         for one in case.appeals
     )
-    return {"appeals": appeals, **(_again(case, fact) if fact.state == CaseState.REOPENED else {})}
+    is_reopened = fact.state == CaseState.REOPENED
+    until = None if is_reopened and not fact.still_imposed else fact.appeal_until or case.appeal_until
+    return {"appeals": appeals, "appeal_until": until, **(_REOPENED if is_reopened else {})}
 
 
 def _reopened(case: Case, fact: CaseReopened, _event: Event) -> Fields:
-    return _again(case, fact)
+    return {**_REOPENED, "appeal_until": case.appeal_until if fact.still_imposed else None}
 
 
 CHANGES = {
