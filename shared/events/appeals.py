@@ -68,11 +68,11 @@ class AppealDecided(CaseFact):
     With `overturned` and `remanded` the case is reopened, and the outcome before (`previous_outcome`) stands no longer.
     `told_id`: the vault has the words for the party who appealed, who reads them with the receipt; None where there are
     none. `still_imposed`: see CaseReopened. `appeal_until`: until when other parties can appeal what stands; the time
-    for it stood still.
+    for it stood still. `kept_back`: see AppealLodged.
     """
 
     name: ClassVar[str] = "appeal.decided"
-    version: ClassVar[str] = "1.4"
+    version: ClassVar[str] = "1.5"
     shows: ClassVar[str | None] = "verdict"
 
     appeal_id: str
@@ -84,6 +84,7 @@ class AppealDecided(CaseFact):
     told_id: str | None = None
     still_imposed: bool = False
     appeal_until: AwareDatetime | None = None
+    kept_back: bool = False
 
 
 class CaseReopened(CaseFact):

@@ -26,7 +26,7 @@ class Route(BaseModel):
     urgency: Literal["now", "gathered"]
     now_in: tuple[str, ...] = ()
     at_most: Literal["hourly"] | None = None
-    only: Mapping[str, tuple[str, ...]] = {}
+    only: Mapping[str, tuple[str | bool, ...]] = {}
 
     def fits(self, fact: Fact) -> bool:
         """Whether the row is for this fact: each field that `only` names has one of the values there."""

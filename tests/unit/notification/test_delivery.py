@@ -109,11 +109,15 @@ def test_a_question_and_a_decision_are_news_to_the_reporter_that_look_the_same()
     assert asked.id != decided.id
 
 
-@pytest.mark.parametrize(("party", "mails"), [("reporter", 1), ("respondent", 0)])
-def test_the_reporter_is_told_of_the_verdict_on_their_own_appeal_alone(party: str, mails: int) -> None:
+@pytest.mark.parametrize(
+    ("party", "kept_back", "mails"), [("reporter", False, 1), ("reporter", True, 0), ("respondent", False, 0)]
+)
+def test_the_reporter_is_told_of_the_verdict_on_their_own_appeal_alone(party: str, kept_back: bool, mails: int) -> None:
     story = Story()
     step = {"previous": "appealed", "state": "decided", "appeal_id": "a1", "verdict": "upheld", "reason_id": "v1"}
-    verdict = story.event(AppealDecided.model_validate({**step, "party": party}), "verdict", "hearth/triage", 9)
+    verdict = story.event(
+        AppealDecided.model_validate({**step, "party": party, "kept_back": kept_back}), "verdict", "hearth/triage", 9
+    )
     assert len(planned(verdict, story)) == mails
 
 

@@ -205,6 +205,7 @@ class DecideAppeal(Command):
                 outcome=None if state is CaseState.REOPENED else case.outcome,
                 told_id=self.told.id if self.told else None,
                 still_imposed=state is CaseState.REOPENED and imposed,
+                kept_back=appeal.kept_back,
                 appeal_until=_until(case, policy, now) if state is not CaseState.REOPENED or imposed else None,
             ),
             *(ended_by_appeal(case, state, self.why.id) if self.verdict == OVERTURNED else ()),
