@@ -519,7 +519,7 @@ async def test_the_desk_offers_to_clear_words_that_mention_somebody_and_tells_no
     assert [(fact.mention, fact.clearing, fact.waits) for fact in told] == [(mention, "common_word", True)]
     page = await page_of(rig, case)
     assert "They are common words" in page
-    assert "will (one person says that it is nobody’s name" in page
+    assert "will (one person says that it means nobody on the roster" in page
 
 
 async def test_handlers_see_who_was_named_and_confirm_it_by_the_token(rig: Rig) -> None:
