@@ -43,7 +43,7 @@ BETWEEN = 10.0
 """Seconds from one kill to the next."""
 STUCK = timedelta(seconds=30)
 """Nothing is stuck for longer than this where nobody else uses the processors."""
-MOST_STUCK = timedelta(seconds=120)
+MOST_STUCK = timedelta(seconds=90)
 """Nothing is stuck for longer than this, however busy the machine is."""
 FIRST_RESPONSE = timedelta(days=7)
 OLD = 300
