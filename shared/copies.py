@@ -6,6 +6,7 @@ not frozen, with the same slots: a frozen class goes a longer way to each of the
 
 from collections.abc import Callable
 from dataclasses import MISSING, fields
+from functools import cache
 from typing import Any, ParamSpec, TypeVar
 
 T = TypeVar("T")
@@ -70,8 +71,13 @@ def _slots_of(kind: Any) -> tuple[list[str], dict[str, Any]]:
     slots = {slot for part in kind.__mro__ for slot in vars(part).get("__slots__", ())}
     if hasattr(kind, "__post_init__") or not slots.issuperset(names):
         raise TypeError(f"{kind.__name__} needs slots for all of its fields, and no __post_init__")
+    return names, {"open_kind": _open_kind_of(kind)}
+
+
+@cache
+def _open_kind_of(kind: Any) -> Any:
     settable = {"__slots__": (), "__setattr__": object.__setattr__, "__delattr__": object.__delattr__}
-    return names, {"open_kind": type(kind.__name__, (kind,), settable)}
+    return type(kind.__name__, (kind,), settable)
 
 
 def _given_to(kind: Any, known: dict[str, Any]) -> str:

@@ -15,7 +15,7 @@ from services.intake.mailbox.appeals import (
     way_to_appeal,
 )
 from services.intake.mailbox.asking import KEPT_AS as ASKED_AS
-from services.intake.mailbox.asking import may_ask, next_ask_id, view_asks, waiting_of
+from services.intake.mailbox.asking import may_ask, next_ask_id, sent_before, view_asks
 from services.intake.mailbox.further import FurtherReports
 from services.intake.mailbox.receipts import Receipts
 from services.intake.mailbox.views import (
@@ -268,8 +268,7 @@ class Mailbox:
             if report is None:
                 raise Unavailable("a report is not where it was")
             refuse_erased(report)
-            waiting = waiting_of(report, None)
-            if known := next((i for i in waiting if self._words.statement(report, i) == text), None):
+            if known := sent_before(report, None, text, lambda i: self._words.statement(report, i)):
                 ask_id = known
                 return None
             ask_id = next_ask_id(report, None)

@@ -19,10 +19,13 @@ def asked_by(report: StoredReport, party: str | None) -> dict[str, SealedStateme
     return dict(sorted(own.items(), key=lambda item: item[1].at))
 
 
-def waiting_of(report: StoredReport, party: str | None) -> list[str]:
-    """The ids of what this party asked for without an answer yet: what comes again in these words was sent twice."""
+def sent_before(report: StoredReport, party: str | None, text: str, words: Callable[[str], str | None]) -> str | None:
+    """The id of what this party asked for in this text, if it has no answer yet: then it was sent twice.
+
+    `words`: see view_asks.
+    """
     answered = {answer.ask_id for answer in report.status.recusal_answers}
-    return [ask_id for ask_id in asked_by(report, party) if ask_id not in answered]
+    return next((i for i in asked_by(report, party) if i not in answered and words(i) == text), None)
 
 
 def may_ask(report: StoredReport, party: str | None) -> bool:

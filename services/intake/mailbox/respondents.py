@@ -10,7 +10,7 @@ from datetime import datetime
 
 from services.intake.mailbox.appeals import way_to_appeal
 from services.intake.mailbox.asking import KEPT_AS as ASKED_AS
-from services.intake.mailbox.asking import may_ask, next_ask_id, view_asks, waiting_of
+from services.intake.mailbox.asking import may_ask, next_ask_id, sent_before, view_asks
 from services.intake.mailbox.receipts import Receipts, receipt_unknown
 from services.intake.mailbox.views import AppealStanding, AppealView, AppealWay, ReplyView, RespondentView
 from services.intake.mailbox.words import StoredWords
@@ -124,8 +124,9 @@ class Respondents:
         async def decide(_: str, report: StoredReport | None) -> Change | None:
             nonlocal ask_id
             behind = _there(report, receipt_hash)
-            waiting = waiting_of(behind.report, behind.party)
-            if known := next((i for i in waiting if self._words.statement(behind.report, i) == text), None):
+            if known := sent_before(
+                behind.report, behind.party, text, lambda i: self._words.statement(behind.report, i)
+            ):
                 ask_id = known
                 return None
             ask_id = next_ask_id(behind.report, behind.party)

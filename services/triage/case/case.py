@@ -204,12 +204,15 @@ class Case:
         """The recusal of this person that holds now."""
         return next((recusal for recusal in self.recusals if recusal.person == person), None)
 
+    @property
+    def objectors(self) -> frozenset[str]:
+        """The people (references) who object to an outcome."""
+        against = {vote.by for vote in (self.proposal.votes if self.proposal else ()) if not vote.in_favour}
+        return frozenset(against.union(one.by for one in self.objections))
+
     def objects(self, person: str) -> bool:
         """Whether this person (a reference) objects to an outcome."""
-        votes = self.proposal.votes if self.proposal else ()
-        return any(one.by == person for one in self.objections) or any(
-            vote.by == person and not vote.in_favour for vote in votes
-        )
+        return person in self.objectors
 
     @property
     def open_recusal_asks(self) -> tuple[RecusalAsk, ...]:

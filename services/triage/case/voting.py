@@ -61,8 +61,7 @@ def may_object(case: Case, people: People, policy: Policy, now: datetime) -> fro
 
     So nobody takes an objection away alone, by a recusal or a leave.
     """
-    objecting = {vote.by for vote in (case.proposal.votes if case.proposal else ()) if not vote.in_favour}
-    objecting |= {objection.by for objection in case.objections}
+    objecting = case.objectors
     there = but_for_leaves(people, objecting) if objecting else people
     return voters(but_for_waiting(case), there, policy, now)
 
