@@ -80,6 +80,11 @@ class Mentions:
         """
         return frozenset(_news(report, self._new.mentioned(self._words_of(report), names)))
 
+    def held_by(self, report: StoredReport, names: frozenset[str]) -> frozenset[str]:
+        """Those of these pseudonyms of new names that shut people out of a stored report. Raises VaultError."""
+        found = frozenset(self._new.mentioned(self._words_of(report), names)).difference(report.cleared)
+        return found | names.intersection(report.named)
+
     def with_found(self, report: StoredReport, names: frozenset[str]) -> StoredReport:
         """The report, with those of these pseudonyms of new names that its words mention. Raises VaultError."""
         return _with_mentions(report, self.found_in(report, names))

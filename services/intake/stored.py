@@ -82,13 +82,14 @@ class StoredReport(ReportOutline):
     names; `mentioned`: of people on the roster that its words mention, also words that came later; `cleared`: of those,
     the ones that are nobody on the roster, as a handler said. `pages` and `source`: pseudonyms of the pages that it
     names, and of who sent it, which find similar reports. An erasure removes all five. `shut_out`: references of
-    people on the roster in an erased report. `further`: references of people that handlers name, by the token that the
-    case has for each; they are shut out while the case has the token among its recusals. `remarks`: what was odd about
-    the submission, and did not cost it. `follows`: the case of an earlier report, for which the reporter was treated
-    badly or of which this one is a part; an erasure removes it. `opened`: the check-ins, by what the keys of their
-    answers begin with, at which the reporter told so; each became a report of its own. `parts`: the words of handlers,
-    by id, that became reports of their own. `doors`: for respondents. `version`, `seq`, `outbox` and `told_at` (when it
-    was told last who is named; UTC-aware) belong to the store; in a new report they are 0 or empty.
+    people on the roster in an erased report, or in the one that this one follows. `further`: references of people that
+    handlers name, by the token that the case has for each; they are shut out while the case has the token among its
+    recusals. `remarks`: what was odd about the submission, and did not cost it. `follows`: the case of an earlier
+    report, for which the reporter was treated badly or of which this one is a part; an erasure removes it. `opened`:
+    the check-ins, by what the keys of their answers begin with, at which the reporter told so; each became a report of
+    its own. `parts`: the words of handlers, by id, that became reports of their own. `doors`: for respondents.
+    `version`, `seq`, `outbox` and `told_at` (when it was told last who is named; UTC-aware) belong to the store; in a
+    new report they are 0 or empty.
     """
 
     case_id: str

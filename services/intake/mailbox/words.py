@@ -1,9 +1,13 @@
-"""The sealed words of a report beside its own: what handlers, reporters and respondents wrote afterwards."""
+"""The sealed words of a report: its own, and what handlers, reporters and respondents wrote afterwards."""
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
+
+import orjson
 
 from services.intake.report.sealed import SealedAnswer, SealedStatement
+from services.intake.report.submission import Section
 from services.intake.stored import StoredReport
 from services.intake.vault.cipher import Vault
 
@@ -13,6 +17,12 @@ class StoredWords:
     """Seals and opens them, each bound to its report and its place there."""
 
     vault: Vault
+
+    def section(self, report: StoredReport, name: Section) -> dict[str, Any]:
+        """What the report itself says in a section; empty where it says nothing (any more)."""
+        sealed = report.vault.section(name) if report.vault else None
+        opened: dict[str, Any] = orjson.loads(self.vault.open(f"{report.id}/{name}", sealed)) if sealed else {}
+        return opened
 
     def statement(self, report: StoredReport, statement_id: str) -> str | None:
         """The words of handlers, reporters or respondents under an id; None when there are none (yet, or no more)."""

@@ -160,7 +160,8 @@ class Status:
     and until when it can be appealed; None of a decision from before triage told it. `appeals`: those of the reporter,
     in their order.
     `disclosed`: the ids of the words for each respondent, by the token of the case. `respondents`: how many there are;
-    0: it is not known, because nothing told it of older cases, or nobody was named at first.
+    0: it is not known, because nothing told it of older cases, or nobody was named at first. `added`: the tokens of
+    those that handlers added, which are the ids of their names.
     `missed_at`: when the last deadline was due (UTC-aware) that was missed before its clock began its next line.
     `their_appeals`: those of respondents. `recusal_answers`: to what parties asked for. `silent`: the reporter is asked
     no more how it goes, because no answer came.
@@ -187,6 +188,7 @@ class Status:
     appeals: tuple[Appeal, ...] = ()
     disclosed: Mapping[str, str] = field(default_factory=dict)
     respondents: int = 0
+    added: tuple[str, ...] = ()
     their_appeals: tuple[Appeal, ...] = ()
     messages: tuple[Message, ...] = ()
     joined: tuple[str, ...] = ()
@@ -286,9 +288,10 @@ def follow(status: Status, event: Event) -> Status | None:
             after = _copy(after, outcome_there=None)
         case CaseOpened():
             after = _copy(after, respondents=len(fact.subjects))
-        case PartyAdded() if fact.party_role == "respondent" and status.respondents:
+        case PartyAdded() if fact.party_role == "respondent":
             # To an unknown number nothing can be added.
-            after = _copy(after, respondents=status.respondents + 1)
+            count = status.respondents + 1 if status.respondents else 0
+            after = _copy(after, respondents=count, added=(*status.added, fact.party))
         case CaseDisclosed() if fact.told_id:
             # Without new words the receipt of before holds on: a right of reply and of appeal goes with it.
             after = _copy(after, disclosed={**status.disclosed, fact.party: fact.told_id})

@@ -3,12 +3,14 @@
 One replica searches at a time. A pass goes through all reports that are not erased by their ids: first those of open
 cases, in which people still act, then those of closed ones. It keeps how far it has come, and another replica goes on
 from there. Names count as looked for after a pass that began when every replica looked for them in new reports. So
-names are looked for at once, and once more a little later.
+names are looked for at once, and once more a little later. A report that came of another one is kept from those, too,
+that the words of the other one shut out of that.
 """
 
 import asyncio
 import logging
 from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Protocol
 
@@ -129,7 +131,7 @@ class NameSearch:
             if search is None:
                 search = Pass(self._clock(), frozenset().union(*new.values()))
                 await self._searches.keep(search)
-            found = await self._carry_out(search)
+            found = await self._carry_out(search, people)
             self._passed = search.names
             await self._searches.end({p: people[p] for p, names in new.items() if self._is_done(p, names, search)})
             self._searched = None
@@ -159,7 +161,7 @@ class NameSearch:
         known, came_at = self._came[person]
         return known == names <= search.names and search.began_at - came_at >= SETTLED
 
-    async def _carry_out(self, search: Pass) -> int:
+    async def _carry_out(self, search: Pass, people: Mapping[str, frozenset[str]]) -> int:
         found, after, closed = 0, search.after, search.closed
         while True:
             batch = await self._reports.standing_after(after, self._at_once, closed=closed)
@@ -167,8 +169,9 @@ class NameSearch:
                 return found
             # A case that closes meanwhile is found among the closed ones, which come last.
             after, closed = (batch[-1].id, closed) if batch else ("", True)
-            named = [report.id for report in batch if await self._is_found(report, search.names)]
-            found += await self._shut_out(named, search.names)
+            apart = {report.id: await self._apart(report, search.names, people) for report in batch if report.follows}
+            named = [r.id for r in batch if apart.get(r.id) or await self._is_found(r, search.names)]
+            found += await self._shut_out(named, search.names, apart)
             await self._searches.move(after, closed=closed)
             if not await self._searches.lease(self._owner, LEASE):
                 raise Unavailable("another replica searches")
@@ -184,11 +187,31 @@ class NameSearch:
             log.exception("a report cannot be searched", extra={"report_id": report.id})
             return False
 
-    async def _shut_out(self, report_ids: Sequence[str], names: frozenset[str]) -> int:
+    async def _apart(
+        self, report: StoredReport, names: frozenset[str], people: Mapping[str, frozenset[str]]
+    ) -> frozenset[str]:
+        """The people (references) that by these names are shut out of the report of which this one came, and not of it.
+
+        That one may have come of another one in its turn.
+        """
+        held, first = frozenset[str](), report
+        while first.follows and (known := (await self._store.load_by_case([first.follows])).get(first.follows)):
+            first = known
+            try:
+                held |= self._mentions.held_by(first, names)
+            except VaultError:
+                log.exception("a report cannot be searched", extra={"report_id": first.id})
+        return frozenset(one for one, own in people.items() if not held.isdisjoint(own)).difference(report.shut_out)
+
+    async def _shut_out(
+        self, report_ids: Sequence[str], names: frozenset[str], apart: Mapping[str, frozenset[str]]
+    ) -> int:
         async def decide(report_id: str, report: StoredReport | None) -> Change | None:
             if report is None or report.vault is None:
                 return None
             after = self._mentions.with_found(report, names)
+            more = sorted(apart.get(report_id, frozenset()).difference(report.shut_out))
+            after = replace(after, shut_out=(*after.shut_out, *more))
             cause = new_id()
             told = self._mentions.told(report, after, INTAKE, self._clock(), cause)
             return Change(report, after, told, [cause]) if told else None

@@ -14,13 +14,13 @@ from services.intake.searching.store import MongoSearches
 from services.intake.store import ReportStore
 from services.intake.stored import Change, StoredReport
 from shared.access.principal import Grant, Principal, Role
-from shared.events import Actor
+from shared.events import Actor, CaseSplit, PartyAdded
 from shared.ids import new_id
 from shared.mongo import Database
 from shared.problems import Unavailable
 from tests.service.intake.test_mailbox import the_way_of_a_case
 from tests.service.intake.test_mentions import clear, mentions_in
-from tests.support.intake_rig import SECRETS, MemoryStore, Rig
+from tests.support.intake_rig import SECRETS, MemoryStore, Rig, case_event
 from tests.support.people import COPIES, person
 from tests.support.service_keys import call_of
 from tests.support.stores import database_of, mongo_reports
@@ -239,3 +239,26 @@ async def test_a_killed_search_goes_on_among_the_closed_cases(world: World) -> N
     world.pages.ends_after = None
     assert await world.replica().look() == 2
     assert world.pages.read == 6
+
+
+@pytest.mark.parametrize("role", ["witness", "respondent"])
+async def test_a_report_that_came_of_another_is_kept_from_all_that_this_one_mentions(world: World, role: str) -> None:
+    first = await world.report(reported=[{"name": "Mallory"}])
+    for statement, kind, words in (("p-1", "party", NAME), ("m-1", "matter", "Another matter.")):
+        await world.rig.statements.keep(first, statement, kind, words)
+    inside: dict[str, Any] = {"previous": "investigating", "state": "investigating"}
+    split = CaseSplit(**inside, part_id="m-1", category="harassment.doxing")
+    added = PartyAdded(**inside, party="p-1", party_role=role)
+    await world.rig.progress.project([case_event(first, 1, added), case_event(first, 2, split)])
+    part = world.rig.further.of_matter("m-1").report_id
+    who = await world.enrol()
+    assert await world.look_twice() == [2, 0]
+    shut_out = (await world.find(part)).shut_out
+    assert shut_out == (who.ref,)
+    assert not await world.reads(part, who)
+    # Handlers said of these words that they are nobody on the roster.
+    (mention,) = await mentions_in(world.rig, first)
+    await clear(world.rig, first, mention["id"])
+    another = await world.enrol(NAME)
+    await world.look_twice()
+    assert another.ref not in (await world.find(part)).shut_out

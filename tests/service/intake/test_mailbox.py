@@ -35,6 +35,7 @@ from shared.events import (
     InformationReceived,
     InformationRequested,
     InvestigationStarted,
+    PartyAdded,
     ReportAnswered,
     ReportAppealed,
     ReportCheckedIn,
@@ -719,6 +720,18 @@ async def test_the_rest_of_an_answer_about_bad_treatment_is_no_retry_of_it(rig: 
     assert (await check_in(rig, made["receipt"], BADLY))[0] == 202
     assert (await check_in(rig, made["receipt"], {**BADLY, "answers": {"safe": "no"}, "text": ""}))[0] == 409
     assert (await check_in(rig, made["receipt"], BADLY))[0] == 202
+
+
+async def test_a_report_of_bad_treatment_is_known_again_after_handlers_added_a_person(rig: Rig) -> None:
+    made = await rig.post(reported=[{"name": "Mallory"}])
+    report_id = made["report_id"]
+    await rig.statements.keep(report_id, "p-1", "party", "Oscar")
+    added = PartyAdded(previous="following_up", state="following_up", party="p-1", party_role="respondent")
+    await rig.progress.project([case_event(report_id, 1, BEGUN), case_event(report_id, 2, ASKED)])
+    assert (await check_in(rig, made["receipt"], BADLY))[0] == 202
+    await rig.progress.project([case_event(report_id, 3, added)])
+    assert (await check_in(rig, made["receipt"], BADLY))[0] == 202
+    assert len(rig.store.reports) == 2
 
 
 async def test_a_hundred_answers_of_bad_treatment_at_once_become_one_report(rig: Rig, accepted: dict[str, str]) -> None:

@@ -1,0 +1,60 @@
+"""Respondents that handlers add are as much respondents as those that a report names, in all four services."""
+
+from typing import Any
+
+from services.intake.report.pseudonym import pseudonyms_for
+from services.triage.case.case import Case
+from tests.service.shared.test_asked_recusal import ANN, BEN, Bodies, order
+from tests.support.four_services import FourServices, four_services
+from tests.support.intake_rig import SECRETS
+from tests.support.people import COPIES, bearer, person
+from tests.support.rosters import refresh_rosters
+
+ZED = person("2ed2ed", *ANN.grants, pseudonyms=pseudonyms_for(SECRETS.pseudonyms, ["Zebedee Thunderclap"], []))
+ADDED = {"party_role": "respondent", "party_name": "Zebedee Thunderclap"}
+
+
+async def taken_up(services: FourServices, *names: str) -> tuple[Case, str]:
+    """A case that Ben works on, about people of these names, and the receipt of its reporter."""
+    report = {"community": "enwiki", "narrative": "They shouted.", "reported": [{"name": name} for name in names]}
+    sent = (await services.reporter.post("/v1/reports", json=report)).json()
+    await services.deliver()
+    (stored,) = services.cases.stored.values()
+    for command in ("claim", "start"):
+        assert await order(services, stored.case, BEN, command) == 200
+    return stored.case, sent["receipt"]
+
+
+async def parted(services: FourServices, case: Case) -> Case:
+    """The case of another matter of the report."""
+    matter = {"matter": "They also hound her.", "category": "harassment.hounding"}
+    assert await order(services, case, BEN, "split", matter) == 200
+    (part,) = (stored.case for key, stored in services.cases.stored.items() if key != case.id)
+    return part
+
+
+async def seen(services: FourServices, case: Case) -> list[int]:
+    """What Zed gets, who has a role since today, for the case and for its content."""
+    COPIES.enrol(ZED)
+    for app in (services.triage, services.intake.app):
+        await refresh_rosters(app)
+    paths = (f"/v1/cases/{case.id}", f"/v1/cases/{case.id}/content")
+    return [(await services.desk.get(path, headers=bearer(ZED))).status_code for path in paths]
+
+
+async def people_in(services: FourServices, case: Case) -> list[Any]:
+    answer = await services.desk.get(f"/v1/cases/{case.id}/content", headers=bearer(BEN))
+    return [one["name"] for one in answer.json()["sections"]["reported"]["people"]]
+
+
+async def test_a_part_is_about_those_that_handlers_added_and_hides_from_them() -> None:
+    async with four_services(Bodies()) as services:
+        case, _ = await taken_up(services, "Mallory")
+        assert await order(services, case, BEN, "add_party", ADDED) == 200
+        witness = {"party_role": "witness", "party_name": "Winnie"}
+        assert await order(services, case, BEN, "add_party", witness) == 200
+        part = await parted(services, case)
+        assert len(part.subjects) == 2
+        assert await people_in(services, part) == ["Mallory", "Zebedee Thunderclap"]
+        assert await seen(services, part) == [404, 404]
+        assert "Thunderclap" not in f"{services.events} {services.mails} {services.cases.stored}"
