@@ -21,7 +21,7 @@ from services.triage.answers import (
 )
 from services.triage.case.case import Case
 from services.triage.case.commands.sorting import way_of
-from services.triage.case.forms import FORMS, permitted, show_form
+from services.triage.case.forms import FORMS, bodies_served, permitted, show_form
 from services.triage.case.values import Referral
 from services.triage.case_answers import (
     show_agreements,
@@ -113,7 +113,8 @@ def make_router(desk: Desk, queue: Queue, gate: Gate, people: PeopleNames) -> AP
         principal = principal_of(request)
         case = await desk.find(principal, case_id)
         meant, beside = await desk.named_in(case), await desk.beside(principal, case)
-        forms = permitted(case, principal, desk.policy, now())
+        at = now()
+        forms = permitted(case, principal, desk.policy, at)
         able = await desk.able(case) if any(form.gives_case for form in forms) else ()
         body: CaseShown = {
             **_summary(case),
@@ -175,7 +176,7 @@ def make_router(desk: Desk, queue: Queue, gate: Gate, people: PeopleNames) -> AP
             "check_ins": show_check_ins(case),
             "agreements": show_agreements(case),
             "history": [show_step(step) for step in beside.steps(case.history)],
-            "actions": [show_form(form, desk.policy, able) for form in forms],
+            "actions": [show_form(form, case, desk.policy, able, bodies_served(case, principal, at)) for form in forms],
         }
         told: CaseWithPeople = {**body, "people": people.in_answer(body)}
         return json_response(told, headers={**_PRIVATE, "ETag": f'"{case.seq}"'})

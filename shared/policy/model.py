@@ -314,6 +314,20 @@ class Policy:
         """The ids of all bodies but that of last resort."""
         return tuple(body.id for body in self.bodies.values() if not body.last_resort)
 
+    @cached_property
+    def handled_by(self) -> Mapping[str, frozenset[str]]:
+        """By community the bodies that handle cases of it: its own, those of the rules, and the stand-ins of all."""
+        found: dict[str, frozenset[str]] = {}
+        for community in self.communities.values():
+            first = {*community.bodies.values(), *(way.body for _, way in self._ways[community.id])}
+            found[community.id] = frozenset(first).union(*(self.stand_ins(body) for body in first))
+        return found
+
+    @cached_property
+    def handle_all(self) -> frozenset[str]:
+        """The bodies that handle cases of every community."""
+        return frozenset.intersection(*self.handled_by.values())
+
     def stand_ins(self, body: str) -> tuple[str, ...]:
         """The bodies that get a case which `body` cannot look after, in this order; the last resort comes last."""
         return self._stand_ins.get(body, (self.last_resort,))

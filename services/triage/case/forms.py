@@ -22,7 +22,7 @@ from services.triage.case.commands.table import COMMANDS
 from services.triage.case.lifecycle import permitted_in
 from shared.access.authorization import allow
 from shared.access.conditions import Permit, Reason
-from shared.access.principal import Principal, Resource, Role
+from shared.access.principal import Principal, Resource, Role, serves
 from shared.events import Actor
 from shared.policy import Policy
 from shared.problems import FieldError
@@ -142,13 +142,21 @@ def _offers(principal: Principal, form: Form, case: Case, resource: Resource, no
     return may and form.kind.suits(case, principal.ref, answer.role if isinstance(answer, Permit) else None)
 
 
-def show_form(form: Form, policy: Policy, able: Sequence[str]) -> CommandOffered:
-    """The form as the API shows it. `able`: the people (references) who can get the case."""
+def bodies_served(case: Case, principal: Principal, now: datetime) -> tuple[str, ...]:
+    """The bodies of the case that the principal serves at `now` (UTC-aware)."""
+    return tuple(body for body in case.bodies if serves(principal, body, now))
+
+
+def show_form(form: Form, case: Case, policy: Policy, able: Sequence[str], serving: Sequence[str]) -> CommandOffered:
+    """The form as the API shows it. `able`: the people (references) who can get the case; `serving`: bodies of it that
+    the reader serves.
+    """
+    offered = form.kind.offered(case, serving, policy)
     fields: list[FieldTaken] = []
     for field in form.fields:
         shown: FieldTaken = {"name": field.name, "kind": field.kind, "required": field.required}
         gets_case = isinstance(field, ReferenceField) and field.gets_case
-        if options := able if gets_case else field.options(policy):
+        if options := able if gets_case else offered.get(field.name, field.options(policy)):
             shown["options"] = list(options)
         elif field.kind != "day":
             shown["max_length"] = field.limit

@@ -10,16 +10,17 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from services.triage.case.attendance import People, but_for_leaves, but_for_waiting, voters
+from services.triage.case.attendance import People, but_for_leaves, but_for_waiting, served_by, voters
 from services.triage.case.case import Case
 from services.triage.case.hearing import need_of
 from services.triage.case.measures import rules_of
+from services.triage.case.reach import reach_faults
 from services.triage.case.values import Proposal
 from shared.policy import Outcome, Policy
 
 ENOUGH = 2
 """So many people have to be in favour where one person alone does not suffice."""
-Need = Literal["outcome", "second", "majority", "quorum", "reporter", "answer", "date"]
+Need = Literal["outcome", "second", "majority", "quorum", "reporter", "answer", "date", "reach"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +29,8 @@ class Tally:
 
     `outcome`: the policy has it no longer. `second`: another person in favour. `majority`: two thirds of the votes.
     `quorum`: more votes. `reporter`: the reporter is asked. `answer`: the reporter answers, or the time
-    for it passes. `date`: another proposal, because its last day has passed.
+    for it passes. `date`: another proposal, because its last day has passed. `reach`: in favour, a person
+    of a body that may order it there.
     """
 
     in_favour: tuple[str, ...]
@@ -53,6 +55,9 @@ def count_votes(case: Case, proposal: Proposal, people: People, policy: Policy, 
             needs.append(need)
     if proposal.until is not None and proposal.until <= now:
         needs.append("date")
+    agreeing = {body for by in in_favour for body in served_by(case, by, people, now)}
+    if any(reach_faults(case, agreeing, proposal.scope or "", proposal.extent.project, policy)):
+        needs.append("reach")
     return Tally(in_favour, against, len(may_vote), tuple(needs))
 
 

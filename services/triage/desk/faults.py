@@ -45,6 +45,7 @@ FIELD_MESSAGES = {
     "own_proposal": "desk-own-proposal",
     "not_timed": "desk-not-timed",
     "not_scoped": "desk-not-scoped",
+    "out_of_reach": "desk-out-of-reach",
     "in_the_past": "desk-in-the-past",
     "is_joint": "desk-is-joint",
     "measures_stand": "desk-measures-stand",

@@ -21,7 +21,7 @@ from services.triage.case.commands.merging import Unmerge
 from services.triage.case.commands.recusal import Confirm, Withdraw
 from services.triage.case.commands.returns import CONVERSATIONS
 from services.triage.case.commands.sorting import way_of
-from services.triage.case.forms import FORMS, Form, permitted, resource_of
+from services.triage.case.forms import FORMS, Form, bodies_served, permitted, resource_of
 from services.triage.desk.contents import mentions_of, notes_of, reasons_of, talk_of, told_of, words_in
 from services.triage.desk.deadlines import deadline_of
 from services.triage.desk.faults import errors_of, unsent_of
@@ -234,6 +234,7 @@ class CaseView:
     def _form(self, request: Request, principal: Principal, case: Case, form: Form, at: datetime) -> dict[str, object]:
         permit = self._may(principal, case, form.action, at)
         mine, then = case.assignee == principal.ref and not form.kind.own_place, goes_on(case, form.command)
+        offered = form.kind.offered(case, bodies_served(case, principal, at), self._desk.policy)
         means_reader = permit is not None and all(field.may_leave_out(permit.role) for field in form.fields)
         return {
             "command": form.command,
@@ -250,7 +251,7 @@ class CaseView:
             "then": then if then and self._may(principal, case, FORMS[then].action, at) else None,
             "primary": form.kind is Claim or (mine and case.state is not CaseState.AWAITING_INFORMATION),
             "options": {
-                f.name: self._names.options(request, f.prefix, f.options(self._desk.policy))
+                f.name: self._names.options(request, f.prefix, offered.get(f.name, f.options(self._desk.policy)))
                 for f in form.fields
                 if isinstance(f, ChoiceField)
             },

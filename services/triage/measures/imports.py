@@ -10,7 +10,7 @@ from services.triage.case.code_names import code_name_of
 from services.triage.case.commands.command import ENTRY
 from services.triage.case.commands.importing import ImportMeasure
 from services.triage.case.commands.table import carry_out
-from services.triage.case.evolve.measures import ONLINE
+from services.triage.case.reach import may_order
 from services.triage.measures.sheet import Row, RowResult, Table, Told, faults_of, told_by
 from services.triage.measures.store import InForceStore
 from services.triage.stored import CaseChange, CaseStore, StoredCase
@@ -21,7 +21,7 @@ from shared.aggregates import change
 from shared.clients.vault import KeptMeasure
 from shared.events import Actor
 from shared.ids import case_id_of, derive
-from shared.policy import UNCLASSIFIED, Policy, ReportFacts
+from shared.policy import Policy
 from shared.problems import FieldError
 from shared.telemetry import current_traceparent
 from shared.times import now
@@ -34,6 +34,7 @@ _TWICE = FieldError("/id", "twice", "An earlier row of this table has this id in
 _OTHER = FieldError("/id", "key_reused", "Another measure was brought in under this id before, or it is erased.")
 _NOT_YOURS = FieldError("/community", "out_of_reach", "Your role does not reach this community.")
 _NOT_THEIRS = FieldError("/body", "unknown_choice", "This body handles no cases of this community.")
+_NOT_EVERYWHERE = FieldError("/body", "unknown_choice", "This body orders nothing that holds everywhere.")
 _TOO_WIDE = FieldError("/scope", "out_of_reach", "Only a role for all communities brings in what holds everywhere.")
 
 
@@ -79,8 +80,8 @@ class MeasureImport:
             elif ENTRY.fullmatch(name[1]) and await self._in_force.find_by_measure(name[1]):
                 # The export of this very register came back.
                 results[place] = RowResult(row, "known")
-            elif not self._is_of_body(row):
-                results[place] = RowResult(row, "refused", [_NOT_THEIRS])
+            elif beyond := self._beyond_body(row):
+                results[place] = RowResult(row, "refused", [beyond])
             else:
                 good.append((place, told_by(row)))
         for first in range(0, len(good), AT_ONCE):
@@ -103,16 +104,12 @@ class MeasureImport:
             return [_TOO_WIDE]
         return []
 
-    def _is_of_body(self, row: Row) -> bool:
-        """Whether the body of a row handles cases of its community, itself or as a stand-in.
-
-        What holds everywhere comes from any body; it takes a person with a role for all communities.
-        """
-        policy, community = self.policy, row.text("community")
-        usual = policy.triage(ReportFacts(community, UNCLASSIFIED, frozenset(), ONLINE)).body
-        bodies = {*policy.communities[community].bodies.values(), usual}
-        bodies |= {policy.bodies[body].stand_in or body for body in bodies}
-        return row.text("scope") in policy.boundless or row.text("body") in bodies
+    def _beyond_body(self, row: Row) -> FieldError | None:
+        """That the body of a row orders nothing there, by the rule that holds for decisions."""
+        scope = row.text("scope")
+        if may_order([row.text("body")], scope, row.text("community"), self.policy):
+            return None
+        return _NOT_EVERYWHERE if scope in self.policy.boundless else _NOT_THEIRS
 
     async def _keep(self, who: Principal, rows: Sequence[Told]) -> list[bool | None]:
         """Whether each measure is new; None where another one has its key."""

@@ -89,7 +89,7 @@ async def test_the_reasons_of_proposals_and_votes_are_in_the_vault_alone(rig: Ri
 
 async def test_the_page_says_who_voted_how_and_what_is_missing(rig: Rig) -> None:
     case = await investigated(rig)
-    await given(rig, case, "propose_decision", {"outcome": "permanent_ban", "scope": "everywhere", "why": "Again."})
+    await given(rig, case, "propose_decision", {"outcome": "permanent_ban", "scope": "community", "why": "Again."})
     page = await page_of(rig, case)
     for words in (
         "Permanent ban, proposed by: You",

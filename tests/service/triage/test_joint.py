@@ -92,6 +92,25 @@ async def test_bodies_work_together_from_the_invitation_to_the_decision(rig: Rig
     )  # fmt: skip
 
 
+async def test_what_holds_elsewhere_takes_a_person_of_a_body_that_may_order_it_there(rig: Rig) -> None:
+    case = await joint(rig)
+    given = {"scope": "everywhere", "until": (datetime.now(UTC).date() + timedelta(days=9)).isoformat(), "why": "So."}
+    alone = {"measure": "restriction", **given}
+    assert await refused(rig, case, ANN, "act_in_emergency", **alone) == (422, "out_of_reach")
+    await give(rig, case, ANN, "propose_decision", outcome="restriction", **given)
+    await give(rig, case, BEN, "second")
+    decision = {"outcome": "restriction", "reason": "So."}
+    assert await refused(rig, case, ANN, "decide", **decision) == (422, "needs_reach")
+    await give(rig, case, STELLA, "second")
+    # The body that may order it has left before the decision.
+    await give(rig, case, ANN, "end_joint", body="stewards", explanation="Enough.")
+    assert await refused(rig, case, ANN, "decide", **decision) == (422, "needs_reach")
+    await give(rig, case, ANN, "invite_body", body="stewards", explanation=WHY)
+    await give(rig, case, STEVE, "accept_invitation")
+    await give(rig, case, ANN, "decide", **decision)
+    assert now(rig, case).measures[-1].scope == "everywhere"
+
+
 async def test_the_invited_body_sees_an_outline_until_it_accepts(rig: Rig) -> None:
     case = await invited(rig)
     told = (await shown(rig, case, STEVE)).json()

@@ -105,7 +105,7 @@ async def test_the_same_table_again_adds_nothing_and_another_row_under_a_key_is_
         ({"community": "swwiki"}, "/community", "out_of_reach"),
         ({"scope": "everywhere"}, "/scope", "out_of_reach"),
         ({"body": None}, "/body", "missing"),
-        ({"body": "trust_safety"}, "/body", "unknown_choice"),
+        ({"body": "technical_conduct"}, "/body", "unknown_choice"),
         ({"body": "swwiki_admins"}, "/body", "unknown_choice"),
         ({"until": None}, "/until", "missing"),
         ({"until": "soon"}, "/until", "date_parsing"),
@@ -203,7 +203,14 @@ async def test_only_people_who_enforce_measures_bring_them_in(rig: Rig) -> None:
     (item,) = (await send(rig, measure(), who=ELSEWHERE))["items"]
     assert item["errors"][0]["code"] == "out_of_reach"
     assert not rig.vault.imported
-    assert (await send(rig, measure(scope="everywhere"), who=FOR_ALL))["added"] == 1
+    assert (await send(rig, measure(scope="everywhere", body="stewards"), who=FOR_ALL))["added"] == 1
+
+
+async def test_the_import_knows_the_same_reach_of_a_body_as_a_decision_does(rig: Rig) -> None:
+    (item,) = (await send(rig, measure(scope="everywhere"), who=FOR_ALL))["items"]
+    assert [(fault["pointer"], fault["code"]) for fault in item["errors"]] == [("/body", "unknown_choice")]
+    for body in ("trust_safety", "enwiki_oversight"):
+        assert (await send(rig, measure(id=body, body=body)))["added"] == 1
 
 
 async def test_what_was_brought_in_ends_by_event_and_the_body_talks_with_the_person_before(rig: Rig) -> None:

@@ -43,12 +43,14 @@ async def restricted(
     rig: Rig, days: int = 9, scope: str = "pages", name: str = "Zebedee", names: Iterable[str] = ()
 ) -> Case:
     """A case with a restriction that was taken in an emergency. `names`: pseudonyms of people that its report names."""
-    event = reported(subjects=(JANE,), parties_apart=True)
+    # A body of one community orders nothing that holds everywhere.
+    flags = ("physical_violence",) if scope == "everywhere" else ()
+    event = reported(subjects=(JANE,), parties_apart=True, flags=flags)
     await rig.parties.follow([naming(event, *names)])
     case = await rig.open(event)
     rig.vault.sections[case.report_id] = {"names": {"people": [{"party": JANE, "name": name}]}}
     given = {"measure": "restriction", "until": day(days), "scope": scope, "why": "It goes on."}
-    answer = await rig.order(case, "act_in_emergency", given)
+    answer = await rig.order(case, "act_in_emergency", given, Everywhere.two[0])
     assert answer.status_code == 200, answer.text
     return rig.cases.stored[case.id].case
 
@@ -293,7 +295,7 @@ async def test_handlers_note_the_conversation_before_a_suspension_ends(rig: Rig)
 
 async def test_a_decision_says_for_whom_it_is_and_where_and_the_register_tells_it(rig: Rig) -> None:
     other = "8" * 32
-    event = reported(subjects=(JANE, other), parties_apart=True)
+    event = reported(subjects=(JANE, other), parties_apart=True, flags=("physical_violence",))
     await rig.parties.follow([naming(event)])
     case = await rig.open(event)
     people = [{"party": JANE, "name": "Zebedee"}, {"party": other, "name": "Dougal"}]
@@ -303,7 +305,8 @@ async def test_a_decision_says_for_whom_it_is_and_where_and_the_register_tells_i
     wrong = await rig.order(case, "act_in_emergency", {**given, "respondents": ["9" * 32]})
     assert (wrong.status_code, wrong.json()["errors"][0]["pointer"]) == (422, "/respondents")
     extent = {"respondents": [other], "project": "swwiki", "pages": "User:Zebedee"}
-    assert (await rig.order(case, "act_in_emergency", {**given, **extent})).status_code == 200
+    acted = await rig.order(case, "act_in_emergency", {**given, **extent}, Everywhere.two[0])
+    assert acted.status_code == 200
     (measure,) = rig.cases.stored[case.id].case.measures
     assert rig.vault.statements[case.report_id, measure.extent.pages_id or ""] == ("pages", "User:Zebedee")
     assert "Zebedee" not in f"{rig.cases.events} {rig.cases.stored}"
@@ -337,8 +340,36 @@ async def test_who_becomes_a_respondent_later_is_under_no_measure(rig: Rig, subj
     assert (item["names"], item["ask_handlers"]) == ((["name 0"], False) if subjects else ([], True))
 
 
+@pytest.mark.parametrize("command", ["act_in_emergency", "propose_decision"])
+@pytest.mark.parametrize(
+    ("beyond", "pointer"),
+    [({"scope": "everywhere"}, "/scope"), ({"scope": "pages", "project": "swwiki"}, "/project")],
+    ids=["everywhere", "elsewhere"],
+)
+async def test_a_body_of_one_community_orders_nothing_beyond_it(
+    rig: Rig, command: str, beyond: dict[str, str], pointer: str
+) -> None:
+    case, (one, _) = await rig.open(), Everywhere.two
+    for start in ("claim", "start"):
+        assert (await rig.order(case, start, {}, one)).status_code == 200
+    given = {"until": day(9), "why": "So.", "measure" if command == "act_in_emergency" else "outcome": "restriction"}
+    refused = await rig.order(case, command, {**given, **beyond}, one)
+    assert [(fault["pointer"], fault["code"]) for fault in refused.json()["errors"]] == [(pointer, "out_of_reach")]
+    form = next(form for form in (await rig.shown(case, one))["actions"] if form["command"] == command)
+    offered = {field["name"]: field.get("options") for field in form["fields"]}
+    assert (offered["scope"], offered["project"]) == (["contact", "pages", "community", "event"], ["enwiki"])
+    await sign_in(rig.http, rig.sessions, "/desk", one)
+    page = (await rig.http.get(f"/desk/cases/{case.code_name}", headers=HTML)).text
+    assert 'value="everywhere"' not in page
+    assert 'value="swwiki"' not in page
+    sent = {**hidden_fields(page), **given, **beyond}
+    answer = await rig.http.post(f"/desk/cases/{case.code_name}/{command}", data=sent, headers=HTML)
+    assert (answer.status_code, "may order this there. Choose" in answer.text) == (422, True)
+    assert (await rig.order(case, command, {**given, "scope": "pages", "project": "enwiki"}, one)).status_code == 200
+
+
 async def test_what_is_proposed_for_one_respondent_is_decided_for_that_one(rig: Rig) -> None:
-    event = reported(subjects=(JANE, "8" * 32), parties_apart=True)
+    event = reported(subjects=(JANE, "8" * 32), parties_apart=True, flags=("physical_violence",))
     await rig.parties.follow([naming(event)])
     case = await rig.open(event)
     one, two = Everywhere.two

@@ -303,9 +303,9 @@ def test_nobody_gets_around_the_proposal_of_another_person() -> None:
         ("pillory", None, "", [("/outcome", "unknown_choice")]),
         ("restriction", None, "", [("/until", "missing"), ("/scope", "missing")]),
         ("restriction", date(2026, 11, 23), "pages", [("/until", "in_the_past")]),
-        ("temporary_suspension", date(9999, 12, 30), "everywhere", [("/until", "too_far")]),
+        ("temporary_suspension", date(9999, 12, 30), "community", [("/until", "too_far")]),
         ("restriction", date.min, "pages", [("/until", "missing")]),
-        ("permanent_ban", LATER, "everywhere", [("/until", "not_timed")]),
+        ("permanent_ban", LATER, "community", [("/until", "not_timed")]),
         ("advice", LATER, "pages", [("/until", "not_timed"), ("/scope", "not_scoped")]),
     ],
 )

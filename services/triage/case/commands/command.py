@@ -1,7 +1,7 @@
 """What every command on a case has: a name, the fields it takes, and what it decides. Pure."""
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import date, datetime
 from typing import Annotated, Any, ClassVar, Literal, get_args, get_origin, get_type_hints
@@ -328,6 +328,13 @@ class Command:
     @classmethod
     def chosen(cls, case: Case) -> Mapping[str, Any]:
         """What its form shows of this case before anybody has typed anything, by field."""
+        return {}
+
+    @classmethod
+    def offered(cls, case: Case, serving: Collection[str], policy: Policy) -> Mapping[str, Sequence[str]]:
+        """By field what its choices offer here, where that is less than the policy has. `serving`: bodies of the case
+        that the person serves.
+        """
         return {}
 
     def leads(self, case: Case) -> CaseState:

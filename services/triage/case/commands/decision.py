@@ -3,7 +3,7 @@
 The policy says who has to agree before a case ends so (shared/policy/taxonomy.toml).
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from typing import Annotated
@@ -21,6 +21,7 @@ from services.triage.case.commands.command import (
 )
 from services.triage.case.hearing import hears_reporter
 from services.triage.case.measures import ended_by_decision, meant_by, rules_of
+from services.triage.case.reach import reach_faults, within
 from services.triage.case.values import Proposal, end_of
 from services.triage.case.voting import count_votes, stands_against
 from shared.access.principal import Role
@@ -47,6 +48,7 @@ NEEDS = {
     "reporter": "The reporter has to be asked about it first.",
     "answer": "The reporter still has time to answer.",
     "date": "Its last day has passed.",
+    "reach": "A person of a body that may order this there has to agree.",
 }
 """What a proposal can need, in a sentence."""
 
@@ -72,6 +74,11 @@ class ProposeDecision(Command):
     by: Actor
     people: People = NOBODY
 
+    @classmethod
+    def offered(cls, case: Case, serving: Collection[str], policy: Policy) -> Mapping[str, Sequence[str]]:
+        """Where one of the bodies may order it that work on the case together: a person of that one has to agree."""
+        return within(case, case.bodies, policy)
+
     def faults(self, case: Case, policy: Policy, now: datetime) -> Iterable[FieldError]:
         """An outcome that the policy lacks, a day or an extent that does not fit it, and what stands against it."""
         rule = policy.outcomes.get(self.outcome)
@@ -87,6 +94,7 @@ class ProposeDecision(Command):
             yield NOT_SCOPED
         elif self.scope:
             yield from respondent_faults(case, self.respondents)
+            yield from reach_faults(case, case.bodies, self.scope, self.project, policy)
         else:
             extent = {"respondents": self.respondents, "project": self.project, "pages": self.pages}
             yield from (replace(NOT_SCOPED, pointer=f"/{name}") for name, value in extent.items() if value)

@@ -3,11 +3,12 @@
 The policy says by when another person reviews such a measure (shared/policy/deadlines.toml).
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Annotated
 
+from services.triage.case.attendance import NOBODY, People, served_by
 from services.triage.case.case import Case
 from services.triage.case.commands.command import (
     ChoiceField,
@@ -20,6 +21,7 @@ from services.triage.case.commands.command import (
 )
 from services.triage.case.commands.decision import day_faults, respondent_faults
 from services.triage.case.measures import ended, meant_by
+from services.triage.case.reach import reach_faults, within
 from shared.access.principal import Role
 from shared.events import Actor, CaseFact, CaseState, EmergencyMeasureReviewed, EmergencyMeasureTaken
 from shared.policy import MEASURE_REVIEW, Policy
@@ -51,13 +53,21 @@ class ActInEmergency(Command):
     )
     why: Annotated[Words, WordsField(kept_as="reason", outlived=True)]
     by: Actor
+    people: People = NOBODY
+
+    @classmethod
+    def offered(cls, case: Case, serving: Collection[str], policy: Policy) -> Mapping[str, Sequence[str]]:
+        """Where a body of the person may order it: nobody else agrees, also where bodies work together."""
+        return within(case, serving, policy)
 
     def faults(self, case: Case, policy: Policy, now: datetime) -> Iterable[FieldError]:
         """What the person took, in whatever role, and nobody confirmed: this measure, or any once its day is over.
 
-        Also a last day that has passed, and people who are no respondents.
+        Also a last day that has passed, people who are no respondents, and what is beyond the bodies of the person.
         """
         yield from respondent_faults(case, self.respondents)
+        serving = served_by(case, self.by.ref, self.people, now)
+        yield from reach_faults(case, serving, self.scope, self.project, policy)
         alone = [m for m in case.measures if m.emergency and m.by == self.by.ref and not m.confirmed]
         same = (self.measure, self.scope, meant_by(case, self.respondents), self.project or None)
         if any(policy.deadline(MEASURE_REVIEW, m.begun_at, case.body).due_at <= now for m in alone):
