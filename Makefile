@@ -29,7 +29,8 @@ test:  ## Every test that is not slow, the same in every run (ARGS="-k word" for
 
 test-slow:  ## The slow tests: waits of real time, kill loops, Keycloak, the secure stack, long walks (ARGS)
 	@python3 infra/prepare.py test
-	@$(PYTHON) -m pytest $(PARALLEL) -m slow $(ARGS)
+	@status=0; $(PYTHON) -m pytest $(PARALLEL) -m "slow and not alone" $(ARGS) || status=$$?; \
+		$(PYTHON) -m pytest -m alone $(ARGS) || $(if $(ARGS),[ $$? -eq 5 ] ||) status=1; exit $$status
 
 fuzz:  ## Search with made-up examples that no run has tried before (SEED=number repeats one; ARGS)
 	@python3 infra/prepare.py test

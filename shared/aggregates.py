@@ -39,8 +39,9 @@ APPLIED_WINDOW = 200
 ROUNDS = 12
 """How many races a change may lose before the caller is told that the aggregate keeps changing."""
 
-STEP = 0.005
-"""Seconds that a change of several aggregates waits after it lost a race; after each further one, so much longer."""
+STEP, JOINT_ROUNDS = 0.005, 45
+"""Seconds that a change of several aggregates waits after it lost a race; after each further one, so much longer. All
+rounds together wait for five seconds, because a slow disk can keep the transaction of another writer open for one."""
 
 OUTBOX_INDEX = IndexModel(
     [("outbox_due", 1)], name="outbox_due", partialFilterExpression={"outbox.0": {"$exists": True}}
@@ -143,7 +144,7 @@ async def change_together(
     `applied`.
     """
     wanted = list(dict.fromkeys(ids))
-    for number in range(ROUNDS):
+    for number in range(JOINT_ROUNDS):
         made = await decide(await store.load(wanted))
         if not made or await store.save_together(made):
             return made

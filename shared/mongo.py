@@ -3,6 +3,7 @@
 infra/decisions/2026-11-23-motor.md says why, and how to move to PyMongo's own async API.
 """
 
+import asyncio
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -198,8 +199,13 @@ async def write_together(collection: Collection, writes: Sequence[InsertOne[Docu
     """Write all of these in one transaction, or none; False where one of them met a change of another writer.
 
     An update must find its document. Goes inside `reaching`, which makes an outage of an unknown commit. Durable on
-    return.
+    return. Where its caller is cancelled, the writing goes on to its end.
     """
+    # A transaction that is dropped half way keeps its documents locked at the server for a minute.
+    return await asyncio.shield(_transact(collection, writes))
+
+
+async def _transact(collection: Collection, writes: Sequence[InsertOne[Document] | UpdateOne]) -> bool:
     based = sum(isinstance(write, UpdateOne) for write in writes)
     durable = WriteConcern("majority", j=True)
     try:

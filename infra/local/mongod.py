@@ -54,6 +54,7 @@ class Mongod:
         command += ["--bind_ip", ports.LOOPBACK, "--nounixsocket", "--replSet", REPLICA_SET]
         command += ["--wiredTigerCacheSizeGB", "0.25", "--oplogSize", "128"]
         command += ["--setParameter", "diagnosticDataCollectionEnabled=false"]
+        command += ["--setParameter", "transactionLifetimeLimitSeconds=10"]
         command += self._options
         if self._credentials:
             command += ["--keyFile", self._credentials.key_file, *TLS]

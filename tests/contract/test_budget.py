@@ -104,7 +104,7 @@ def test_every_file_with_a_share_is_there() -> None:
     ("arguments", "lane"),
     [
         (["-m", "not slow"], "test"),
-        (["-m", "slow"], "test-slow"),
+        (["-m", "slow and not alone"], "test-slow"),
         ([], None),
         (["-m", "not slow", "-k", "budget"], None),
         (["-m", "not slow", "-x"], None),

@@ -50,7 +50,7 @@ OLD = 300
 """Reports of which a clock runs out meanwhile."""
 EACH_AT_ONCE = 10
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(500 + SECONDS)]
+pytestmark = [pytest.mark.slow, pytest.mark.alone, pytest.mark.timeout(500 + SECONDS)]
 
 
 class Replicas:

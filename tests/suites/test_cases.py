@@ -355,9 +355,9 @@ class TestCases:
 
             await change_together(cases, ids, decide)
 
-        for n in range(12):
+        for n in range(60):
             writing = asyncio.create_task(give(f"responder:{n:04}"))
-            await asyncio.wait([writing], timeout=n / 1_000)
+            await asyncio.wait([writing], timeout=n / 5_000)
             writing.cancel()
             await asyncio.wait([writing])
             both = list((await cases.load(ids)).values())

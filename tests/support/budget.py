@@ -22,7 +22,7 @@ from typing import Any
 import pytest
 
 BUDGET = Path(__file__).parents[1] / "budget.toml"
-LANES = {"not slow": "test", "slow": "test-slow"}
+LANES = {"not slow": "test", "slow and not alone": "test-slow"}
 """The lanes, by the marks that they choose."""
 NARROWING = ("keyword", "deselect", "ignore", "ignore_glob", "lf", "collectonly", "maxfail")
 """The options by which a run leaves out tests of its lane."""
