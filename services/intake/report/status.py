@@ -159,9 +159,9 @@ class Status:
     `decided_at` and `appeal_until` (UTC-aware): when the decision was made that stands, or of which a measure stands,
     and until when it can be appealed; None of a decision from before triage told it. `appeals`: those of the reporter,
     in their order.
-    `disclosed`: the ids of the words for each respondent, by the token of the case. `respondents`: how many there are;
-    0: it is not known, because nothing told it of older cases, or nobody was named at first. `added`: the tokens of
-    those that handlers added, which are the ids of their names.
+    `disclosed`: the ids of the words for each respondent, by the token of the case. `respondents`: how many there are.
+    Without `counted`, 0 says that it is not known, because nothing told it of older cases. `added`: the tokens of those
+    that handlers added, which are the ids of their names.
     `missed_at`: when the last deadline was due (UTC-aware) that was missed before its clock began its next line.
     `their_appeals`: those of respondents. `recusal_answers`: to what parties asked for. `silent`: the reporter is asked
     no more how it goes, because no answer came.
@@ -188,6 +188,7 @@ class Status:
     appeals: tuple[Appeal, ...] = ()
     disclosed: Mapping[str, str] = field(default_factory=dict)
     respondents: int = 0
+    counted: bool = False
     added: tuple[str, ...] = ()
     their_appeals: tuple[Appeal, ...] = ()
     messages: tuple[Message, ...] = ()
@@ -287,10 +288,10 @@ def follow(status: Status, event: Event) -> Status | None:
         case CaseUnmerged():
             after = _copy(after, outcome_there=None)
         case CaseOpened():
-            after = _copy(after, respondents=len(fact.subjects))
+            after = _copy(after, respondents=len(fact.subjects), counted=fact.parties_apart)
         case PartyAdded() if fact.party_role == "respondent":
             # To an unknown number nothing can be added.
-            count = status.respondents + 1 if status.respondents else 0
+            count = status.respondents + 1 if status.respondents or status.counted else 0
             after = _copy(after, respondents=count, added=(*status.added, fact.party))
         case CaseDisclosed() if fact.told_id:
             # Without new words the receipt of before holds on: a right of reply and of appeal goes with it.

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import pytest
+
 from services.intake.report.pseudonym import pseudonyms_for
 from services.triage.case.case import Case
 from tests.service.shared.test_asked_recusal import ANN, BEN, Bodies, order
@@ -33,6 +35,20 @@ async def parted(services: FourServices, case: Case) -> Case:
     return part
 
 
+async def disclosed(services: FourServices, case: Case, party: str) -> str:
+    """The receipt of a respondent to whom Ben tells what was reported."""
+    words = {"respondent": party, "disclosure": "given", "for_respondent": "You are said to have shouted."}
+    assert await order(services, case, BEN, "disclose", words) == 200
+    content = (await services.desk.get(f"/v1/cases/{case.id}/content", headers=bearer(BEN))).json()
+    (receipt,) = [one["receipt"] for one in content["sections"]["correspondence"]["statements"] if "receipt" in one]
+    return str(receipt)
+
+
+async def read(services: FourServices, receipt: str) -> dict[str, Any]:
+    """What the receipt of a respondent opens."""
+    return dict((await services.reporter.post("/v1/respondent", json={"receipt": receipt})).json())
+
+
 async def seen(services: FourServices, case: Case) -> list[int]:
     """What Zed gets, who has a role since today, for the case and for its content."""
     COPIES.enrol(ZED)
@@ -58,3 +74,18 @@ async def test_a_part_is_about_those_that_handlers_added_and_hides_from_them() -
         assert await people_in(services, part) == ["Mallory", "Zebedee Thunderclap"]
         assert await seen(services, part) == [404, 404]
         assert "Thunderclap" not in f"{services.events} {services.mails} {services.cases.stored}"
+
+
+@pytest.mark.parametrize("more", [(), ("Oscar",)], ids=["alone", "beside another"])
+async def test_a_respondent_that_handlers_added_reads_the_outcome_where_there_is_no_other(
+    more: tuple[str, ...],
+) -> None:
+    async with four_services(Bodies()) as services:
+        case, _ = await taken_up(services)
+        for name in ("Zebedee Thunderclap", *more):
+            assert await order(services, case, BEN, "add_party", {**ADDED, "party_name": name}) == 200
+        case = services.cases.stored[case.id].case
+        receipt = await disclosed(services, case, case.respondents[0])
+        assert await order(services, case, BEN, "decide", {"outcome": "warning", "reason": "They shouted."}) == 200
+        view = await read(services, receipt)
+        assert (view["outcome"], view["decided_at"] is not None) == (None if more else "warning", True)
