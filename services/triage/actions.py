@@ -208,6 +208,7 @@ class Desk:
                 refs=self._others.refs(case_id, other_id),
                 assignee_stays=await self._stays(form, stored.case, other, principal),
                 survivor=other.case if other else None,
+                kin=await self._following.kin(stored.case) if takes(form.kind, "kin") else (),
             )
             if faults:
                 raise FieldsWrong(faults).and_further(command.faults(stored.case, self.policy, self._clock()))

@@ -11,7 +11,10 @@ from services.triage.own_steps import own_step
 from services.triage.sight import Sight
 from services.triage.stored import CaseChange, CaseStore, Staffing, StoredCase
 from shared.aggregates import change
+from shared.events import CaseAbsorbed, CaseMerged
 from shared.policy import Policy
+
+_MERGES = frozenset({CaseAbsorbed.name, CaseMerged.name})
 
 
 class Following:
@@ -60,5 +63,23 @@ class Following:
         # Other cases may have come of these.
         return len(changed) + (await self.after(changed) if changed else 0)
 
+    async def kin(self, case: Case) -> tuple[Case, ...]:
+        """The other cases that came of the same report, and those that were ever merged with one of them."""
+        known, new = {case.id: case}, [case]
+        seen = {case.id}
+        while new:
+            ids, parties = {one.id for one in new}, self._sight.parties
+            merged = (ref for one in new for ref in self._meant(one, *_merged_with(one)))
+            found = {*(await parties.followed(ids)).values(), *await parties.following(ids), *merged} - seen
+            seen |= found
+            new = [stored.case for stored in (await self._cases.load(found)).values()] if found else []
+            known |= {one.id: one for one in new}
+        return tuple(one for one in known.values() if one.id != case.id)
+
     def _meant(self, case: Case, *refs: str) -> list[str]:
         return [meant for ref in refs if (meant := self._tokens.case_meant(case.id, ref))]
+
+
+def _merged_with(case: Case) -> set[str]:
+    """What the case calls those that it was ever merged with."""
+    return {step.other_case for step in case.history if step.fact in _MERGES and step.other_case}

@@ -56,13 +56,15 @@ class Form:
         refs: tuple[str, str] = ("", ""),
         assignee_stays: bool = True,
         survivor: Case | None = None,
+        kin: tuple[Case, ...] = (),
     ) -> Command:
         """The command with what its fields mean, as `read` gives it.
 
         `people`: who could handle the case. `words_id` names the words of a field for the vault; `token_of` gives the
         token of a person in the case.
         `refs`: what the case calls the other one, and the other one calls it. `assignee_stays`: whether the person who
-        has the other case may see this one. `survivor`: the case of which it is a part.
+        has the other case may see this one. `survivor`: the case of which it is a part. `kin`: see
+        services.triage.following.
         """
         values = dict(meant)
         for field in self.fields:
@@ -81,6 +83,8 @@ class Form:
             values["assignee_stays"] = assignee_stays
         if takes(self.kind, "survivor"):
             values["survivor"] = survivor
+        if takes(self.kind, "kin"):
+            values["kin"] = kin
         return self.kind(**values)
 
     @property

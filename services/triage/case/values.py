@@ -217,6 +217,11 @@ class Measure:
     extent: Extent = NOWHERE_ELSE
 
     @property
+    def is_alone(self) -> bool:
+        """Whether one person alone took it, and nobody has confirmed that, whatever became of it."""
+        return self.emergency and not self.confirmed
+
+    @property
     def stands(self) -> bool:
         """Whether it holds now."""
         return self.state == "standing"

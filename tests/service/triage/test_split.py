@@ -1,12 +1,16 @@
 """One matter of a report becomes a case of its own, for which the policy chooses the handling body."""
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from services.triage.case.case import Case
+from shared.access.principal import Principal
 from shared.events import CaseSplit, ReportParties
+from shared.times import now
 from tests.support.triage_rig import ALICE, COLLEAGUE, CORA, Rig, from_intake, make_rig, reported
 
 MATTER = {"matter": "They published an address.", "category": "harassment.doxing", "flags": ["cross_wiki"]}
@@ -88,6 +92,67 @@ async def test_what_a_coordinator_takes_back_in_the_part_does_not_come_again(rig
     assert (await rig.order(rig.cases.stored[part.id].case, "withdraw", back, CORA)).status_code == 200
     assert (await rig.order(case, "note", {"note": "Seen.", "visibility": "body"}, ALICE)).status_code == 200
     assert rig.cases.stored[part.id].case.recused == ()
+
+
+def as_if_a_day_ago(rig: Rig, case: Case) -> None:
+    """What was done in the case was done a day earlier, and nobody reviewed it."""
+    stored = rig.cases.stored[case.id]
+    before = tuple(
+        replace(one, begun_at=one.begun_at - timedelta(days=1), review_by=None, state="lapsed")
+        for one in stored.case.measures
+    )
+    rig.cases.stored[case.id] = replace(stored, case=replace(stored.case, measures=before))
+
+
+async def act(rig: Rig, case: Case, who: Principal = ALICE) -> str | None:
+    until = (now() + timedelta(days=9)).date().isoformat()
+    given = {"measure": "temporary_suspension", "until": until, "scope": "community", "why": "It goes on."}
+    answer = await rig.order(case, "act_in_emergency", given, who)
+    return answer.json()["errors"][0]["code"] if answer.status_code == 422 else None
+
+
+@pytest.mark.parametrize("order", ["in the part", "in the first one", "in a sibling", "in a part of the part"])
+async def test_who_has_acted_alone_for_a_day_has_no_other_day_in_a_case_of_the_same_report(
+    rig: Rig, order: str
+) -> None:
+    same = {"category": "harassment.insults", "flags": []}
+    first = await rig.open()
+    part = await part_of(rig, first, await split(rig, first, **same))
+    done, other = {
+        "in the part": (first, part),
+        "in the first one": (part, first),
+        "in a sibling": (part, await part_of(rig, first, await split(rig, first, matter="More.", **same))),
+        "in a part of the part": (first, await part_of(rig, part, await split(rig, part, **same))),
+    }[order]
+    assert await act(rig, done) is None
+    # It is one emergency: in the same day the person may do all that it takes.
+    as_if_a_day_ago(rig, done)
+    assert await act(rig, other) == "day_is_over"
+    assert await act(rig, other, COLLEAGUE) is None
+
+
+async def test_a_day_alone_that_another_person_confirmed_bars_nobody_in_a_part(rig: Rig) -> None:
+    first = await rig.open()
+    part = await part_of(rig, first, await split(rig, first, category="harassment.insults", flags=[]))
+    assert await act(rig, first) is None
+    assert await act(rig, part) is None
+    for case in (first, part):
+        (measure,) = rig.cases.stored[case.id].case.measures
+        given = {"measure_id": measure.id, "review": "confirmed", "why": "Yes."}
+        assert (await rig.order(case, "review_emergency", given, COLLEAGUE)).status_code == 200
+        as_if_a_day_ago(rig, case)
+    assert await act(rig, part) is None
+
+
+async def test_a_day_alone_in_a_case_counts_in_the_survivor_and_after_the_cases_are_parted(rig: Rig) -> None:
+    case, survivor = await rig.open(), await rig.open()
+    assert await act(rig, case) is None
+    as_if_a_day_ago(rig, case)
+    assert (await rig.order(case, "merge", {"other": survivor.code_name})).status_code == 200
+    assert await act(rig, survivor) == "day_is_over"
+    assert (await rig.order(case, "unmerge", {"other": survivor.code_name})).status_code == 200
+    assert await act(rig, survivor) == "day_is_over"
+    assert await act(rig, await rig.open()) is None
 
 
 async def test_a_matter_needs_words_and_a_category_that_the_policy_knows(rig: Rig) -> None:

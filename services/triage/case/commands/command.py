@@ -302,7 +302,8 @@ class Command:
     the attributes `other_ref` and `own_ref` gets what the case calls the other case in its events, and what that one
     calls it (see services.triage.case.tokens); one with the attribute `survivor` gets the case of which this one is a
     part, and names it as the other one; one with the attribute `assignee_stays` gets whether the person who has
-    the other case may see this one.
+    the other case may see this one; one with the attribute `kin` gets the cases that came of the same report, and those
+    that were ever merged with one of them.
     """
 
     __slots__ = ()

@@ -36,7 +36,8 @@ class ActInEmergency(Command):
     """Take a measure at once and alone, in an emergency. Another person has to review it, or it lapses.
 
     So one person has a day in a case, once: while nobody else has confirmed what the person did, there is no other day,
-    however the next measure is spelled, nor the same measure anew.
+    however the next measure is spelled, nor the same measure anew. `kin`: the cases that came of the same report, and
+    those that were ever merged with one of them; what the person did there counts as well.
     """
 
     name = "act_in_emergency"
@@ -54,6 +55,7 @@ class ActInEmergency(Command):
     why: Annotated[Words, WordsField(kept_as="reason", outlived=True)]
     by: Actor
     people: People = NOBODY
+    kin: tuple[Case, ...] = ()
 
     @classmethod
     def offered(cls, case: Case, serving: Collection[str], policy: Policy) -> Mapping[str, Sequence[str]]:
@@ -68,11 +70,11 @@ class ActInEmergency(Command):
         yield from respondent_faults(case, self.respondents)
         serving = served_by(case, self.by.ref, self.people, now)
         yield from reach_faults(case, serving, self.scope, self.project, policy)
-        alone = [m for m in case.measures if m.emergency and m.by == self.by.ref and not m.confirmed]
+        alone = [(one, m) for one in (case, *self.kin) for m in one.measures if m.is_alone and m.by == self.by.ref]
         same = (self.measure, self.scope, meant_by(case, self.respondents), self.project or None)
-        if any(policy.deadline(MEASURE_REVIEW, m.begun_at, case.body).due_at <= now for m in alone):
+        if any(policy.deadline(MEASURE_REVIEW, m.begun_at, one.body).due_at <= now for one, m in alone):
             yield FieldError("/measure", "day_is_over", "You have acted alone for a day. Another person may do so.")
-        elif any((m.kind, m.scope, m.extent.respondents, m.extent.project) == same for m in alone):
+        elif any((m.kind, m.scope, m.extent.respondents, m.extent.project) == same for one, m in alone if one is case):
             yield FieldError(
                 "/measure", "taken_before", "You have taken this measure before. Another person may do so."
             )
