@@ -57,7 +57,7 @@ class Following:
             survivors = await self._cases.load(self._meant(first.case, first.case.merged_into or ""))
             known = (first.case, *(one.case for one in survivors.values()))
             people = self._tokens.people(stored.case, People(staff), names)
-            return own_step(stored, case_id, KeepApart(known, people), people, self._policy, self._clock())
+            return own_step(stored, KeepApart(known), people, self._policy, self._clock())
 
         changed = [done.case for done in (await change(self._cases, firsts, decide)).values()]
         # Other cases may have come of these.

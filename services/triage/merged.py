@@ -44,7 +44,7 @@ async def follow(
         if stored is None or survivor is None or not _is_part(stored.case, survivor.case, tokens):
             return None
         # Nothing is to be done where it is a case for itself again.
-        return own_step(stored, case_id, Follow(survivor.case), NOBODY, policy, clock())
+        return own_step(stored, Follow(survivor.case), NOBODY, policy, clock())
 
     return len(await change(cases, parts, decide)) if parts else 0
 

@@ -1,5 +1,6 @@
 """The steps that triage itself takes on a case."""
 
+from dataclasses import replace
 from datetime import datetime
 
 from opentelemetry import trace
@@ -8,7 +9,7 @@ from opentelemetry.context import Context
 from services.triage.author import TRIAGE
 from services.triage.case.attendance import People, has_left
 from services.triage.case.case import Case
-from services.triage.case.commands.command import Command
+from services.triage.case.commands.command import Command, takes
 from services.triage.case.commands.handling import LetGo
 from services.triage.case.commands.table import carry_out
 from services.triage.case.lifecycle import NotPermitted
@@ -21,11 +22,15 @@ from shared.telemetry import traceparent_of
 _tracer = trace.get_tracer(__name__)
 
 
-def own_step(
-    stored: StoredCase, case_id: str, command: Command, people: People, policy: Policy, now: datetime
-) -> CaseChange | None:
-    """What a command changes `now` (UTC-aware); None where it changes nothing, or the case permits it no more."""
+def own_step(stored: StoredCase, command: Command, people: People, policy: Policy, now: datetime) -> CaseChange | None:
+    """What a command changes `now` (UTC-aware); None where it changes nothing, or the case permits it no more.
+
+    `people`: who could handle the case; a command that asks for them gets them.
+    """
     cause = new_id()
+    if takes(type(command), "people"):
+        # mypy cannot know that every command is a dataclass.
+        command = replace(command, people=people)  # type: ignore[type-var]
     # The facts of a step have one trace, or each would begin its own when it is published. It is no part of the trace
     # that is at work here: that may be of another case, and nothing may lead from one to the other.
     span = _tracer.start_span(f"triage {command.name}", context=Context())
@@ -36,7 +41,7 @@ def own_step(
             policy,
             people,
             now,
-            case_id=case_id,
+            case_id=stored.case.id,
             actor=TRIAGE,
             cause=cause,
             trace=traceparent_of(span),
@@ -55,9 +60,9 @@ async def free(case: Case, cases: CaseStore, people: People, policy: Policy, now
     """
     if case.assignee is None or not has_left(case, people, now):
         return
-    let_go = LetGo(frozenset({case.assignee}), people)
+    let_go = LetGo(frozenset({case.assignee}))
 
-    async def decide(case_id: str, stored: StoredCase | None) -> CaseChange | None:
-        return own_step(stored, case_id, let_go, people, policy, now) if stored else None
+    async def decide(_: str, stored: StoredCase | None) -> CaseChange | None:
+        return own_step(stored, let_go, people, policy, now) if stored else None
 
     await change(cases, [case.id], decide)

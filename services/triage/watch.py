@@ -224,7 +224,7 @@ class CaseWatch:
         staff, named, at = await self._staffing.staff(), await self._sight.names_of_each(batch), self._clock()
         # A case that was stored before its timer was built is found only here.
         overdue = [case.id for case in batch if (due_at := wakes_at(case)) and due_at <= at]
-        changed = len(await self._carry_out(overdue, Wake, staff))
+        changed = len(await self._carry_out(overdue, Wake(), staff))
         # A process may have ended between the move of a case and that of those which are part of it.
         changed += await follow(
             (case for case in batch if case.absorbed), self._cases, self._tokens, self._policy, self._clock
@@ -233,10 +233,10 @@ class CaseWatch:
         everybody = People(staff)
         known = [(c, self._tokens.people(c, everybody, named.get(c.id, _NAMES))) for c in batch if _is_known(c, named)]
         due = [case.id for case, people in known if attend(case, people, self._policy, at)]
-        changed += len(await self._carry_out(due, lambda _: Attend(), staff))
+        changed += len(await self._carry_out(due, Attend(), staff))
         left = [case for case in batch if has_left(case, everybody, at)]
-        let_go = LetGo(frozenset(case.assignee for case in left if case.assignee), everybody)
-        changed += len(await self._carry_out([case.id for case in left], lambda _: let_go, staff))
+        let_go = LetGo(frozenset(case.assignee for case in left if case.assignee))
+        changed += len(await self._carry_out([case.id for case in left], let_go, staff))
         if len(batch) == LOOKED_AT_ONCE:
             await self._sleep(RESTS * (time.monotonic() - began))
         return changed
@@ -250,16 +250,14 @@ class CaseWatch:
         changed, at = 0, self._clock()
         while ids := await self._cases.waking(at, LOOKED_AT_ONCE):
             # After an outage this goes on for minutes, in which people come and go.
-            written = await self._carry_out(ids, Wake, await self._staffing.staff())
+            written = await self._carry_out(ids, Wake(), await self._staffing.staff())
             changed += len(written)
             if not written:
                 break
         return changed
 
-    async def _carry_out(
-        self, ids: Sequence[str], command: Callable[[People], Command], staff: Staff
-    ) -> dict[str, Case]:
-        """What became of those of the cases that the command changed, by id. `command`: for who is there for a case."""
+    async def _carry_out(self, ids: Sequence[str], command: Command, staff: Staff) -> dict[str, Case]:
+        """What became of those of the cases that the command changed, by id."""
         if not ids:
             return {}
         named, everybody, at = await self._parties.load(set(ids)), People(staff), self._clock()
@@ -274,7 +272,7 @@ class CaseWatch:
             people = self._tokens.people(stored.case, everybody, about.get(case_id, _NAMES))
             # They are judged at one time, so that what is the same for them is judged once.
             began = at if stored.case.updated_at <= at else self._clock()
-            return own_step(stored, case_id, command(people), people, self._policy, began)
+            return own_step(stored, command, people, self._policy, began)
 
         written = await change(self._cases, ids, decide, PORTION, self._note)
         await follow(to_follow(written.values()), self._cases, self._tokens, self._policy, self._clock)

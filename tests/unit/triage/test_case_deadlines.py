@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from services.triage.author import TRIAGE
+from services.triage.case.attendance import NOBODY
 from services.triage.case.case import Case
 from services.triage.case.commands.appeals import Reopen
 from services.triage.case.commands.command import Command, Words
@@ -19,6 +20,7 @@ from services.triage.case.commands.waiting import Pause
 from services.triage.case.commands.waking import Wake
 from services.triage.case.evolve.fold import fold
 from services.triage.case.timers.table import due, wakes_at
+from services.triage.case.timers.timer import Moment
 from services.triage.case.values import Deadline, Move
 from shared.events import (
     Actor,
@@ -162,9 +164,14 @@ def test_a_breach_is_kept_beside_its_deadline() -> None:
     assert after.history[-1].detail == "first_response"
 
 
+def moment(at: datetime) -> Moment:
+    """A time at which nobody is there."""
+    return Moment(at, POLICY, NOBODY)
+
+
 def due_of(case: Case, at: datetime) -> list[str]:
     """What would be told of which deadline at that time."""
-    return [f"{fact.name} {fact.deadline}" for fact in due(case, POLICY, at) if isinstance(fact, DeadlineFact)]
+    return [f"{fact.name} {fact.deadline}" for fact in due(case, moment(at)) if isinstance(fact, DeadlineFact)]
 
 
 def test_handlers_are_warned_then_it_is_missed_then_others_hear_of_it_each_once() -> None:
@@ -195,7 +202,7 @@ def test_after_an_outage_what_was_missed_is_told_in_order_and_nobody_is_warned_o
 
 
 def test_others_hear_of_it_who_would_have_the_case_next() -> None:
-    (*_, fact) = due(woken(case_of(told()), AT + 7 * DAY), POLICY, AT + 10 * DAY)
+    (*_, fact) = due(woken(case_of(told()), AT + 7 * DAY), moment(AT + 10 * DAY))
     assert isinstance(fact, DeadlineEscalated)
     assert fact.to_body == POLICY.stand_ins("enwiki_arbcom")[0]
 
@@ -227,7 +234,7 @@ def test_what_was_missed_can_still_be_done_and_both_are_kept() -> None:
 ], ids=["closed", "its clock stands still"])  # fmt: skip
 def test_a_case_that_has_ended_or_waits_misses_nothing(commands: tuple[Command, ...], comes: list[str]) -> None:
     case = case_of(told(*commands))
-    assert [fact.name for fact in due(case, POLICY, AT + 300 * DAY)] == comes
+    assert [fact.name for fact in due(case, moment(AT + 300 * DAY))] == comes
     assert (wakes_at(case) is None) == (not comes)
 
 

@@ -32,7 +32,7 @@ def test_the_facts_of_a_step_have_one_trace_and_not_that_of_other_work(monkeypat
     )
     assert case is not None
     with tracer.start_as_current_span("another case") as other:
-        done = own_step(StoredCase(case, frozenset(), {}, {}), "c", Wake(), PEOPLE, POLICY, at + timedelta(days=60))
+        done = own_step(StoredCase(case, frozenset(), {}, {}), Wake(), PEOPLE, POLICY, at + timedelta(days=60))
         theirs = traceparent_of(other)
     assert done is not None
     assert len(done.events) > 1

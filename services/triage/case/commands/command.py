@@ -377,7 +377,7 @@ class Command:
 def takes(command: type[Command], name: str) -> bool:
     """Whether the command has an attribute of this name."""
     # mypy cannot know that every command is a dataclass.
-    return any(field.name == name for field in fields(command))  # type: ignore[arg-type]
+    return name in command.__dataclass_fields__  # type: ignore[attr-defined]
 
 
 def fields_of(command: type[Command]) -> tuple[Field, ...]:

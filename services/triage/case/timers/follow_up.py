@@ -5,10 +5,9 @@ from datetime import datetime
 from services.triage.case.afterwards import CHECKED_IN, is_to_check, last_day, last_moment
 from services.triage.case.case import Case
 from services.triage.case.check_ins import NO_ANSWER, is_asked_in, kept
-from services.triage.case.timers.timer import Timer
+from services.triage.case.timers.timer import Moment, Timer
 from services.triage.case.values import Agreement, CheckIn, earliest
 from shared.events import AgreementDue, CaseFact, CheckInDue, CheckInsEnded
-from shared.policy import Policy
 
 
 def _next(case: Case) -> datetime | None:
@@ -25,12 +24,12 @@ def _to_come(case: Case) -> list[CheckIn]:
     return [one for one in case.check_ins if not one.told_at and not one.kept_at and is_asked_in(case, one)]
 
 
-def _asked(case: Case, policy: Policy, now: datetime) -> list[CaseFact]:
+def _asked(case: Case, moment: Moment) -> list[CaseFact]:
     """One question at a time: the answer counts for every check-in that is due."""
     asked = case.open_check_in
     asked = asked if asked and asked.again_at and is_asked_in(case, asked) else None
-    if asked and asked.attempt >= policy.tries:
-        return [*kept(case, now, NO_ANSWER), CheckInsEnded(previous=case.state, state=case.state, why=NO_ANSWER)]
+    if asked and asked.attempt >= moment.policy.tries:
+        return [*kept(case, moment.now, NO_ANSWER), CheckInsEnded(previous=case.state, state=case.state, why=NO_ANSWER)]
     asked = asked or min(_to_come(case), key=lambda one: one.due_at)
     return [
         CheckInDue(
@@ -39,7 +38,7 @@ def _asked(case: Case, policy: Policy, now: datetime) -> list[CaseFact]:
             number=asked.number,
             due_at=asked.due_at,
             attempt=asked.attempt + 1,
-            again_at=now + policy.again_after,
+            again_at=moment.now + moment.policy.again_after,
         )
     ]
 
@@ -55,7 +54,7 @@ def _waits(agreement: Agreement) -> bool:
     return agreement.told_at is None and is_to_check(agreement)
 
 
-def _over(case: Case, _policy: Policy, now: datetime) -> list[CaseFact]:
+def _over(case: Case, moment: Moment) -> list[CaseFact]:
     return [
         AgreementDue(
             previous=case.state,
@@ -65,7 +64,7 @@ def _over(case: Case, _policy: Policy, now: datetime) -> list[CaseFact]:
             by_when=last_day(one),
         )
         for one in case.agreements
-        if _waits(one) and last_moment(one) <= now
+        if _waits(one) and last_moment(one) <= moment.now
     ]
 
 

@@ -3,10 +3,9 @@
 from datetime import datetime
 
 from services.triage.case.case import Case
-from services.triage.case.timers.timer import Timer
+from services.triage.case.timers.timer import Moment, Timer
 from services.triage.case.values import Measure, earliest
 from shared.events import CaseFact, MeasureExpired, MeasureLapsed, ReturnConversationDue
-from shared.policy import Policy
 
 
 def _ends_at(measure: Measure) -> datetime | None:
@@ -19,8 +18,8 @@ def _next(case: Case) -> datetime | None:
     return earliest([at for measure in case.measures if (at := _ends_at(measure))])
 
 
-def _ended(case: Case, _policy: Policy, now: datetime) -> list[CaseFact]:
-    due = [(measure, at) for measure in case.measures if (at := _ends_at(measure)) and at <= now]
+def _ended(case: Case, moment: Moment) -> list[CaseFact]:
+    due = [(measure, at) for measure in case.measures if (at := _ends_at(measure)) and at <= moment.now]
     return [
         (MeasureExpired if at == measure.until else MeasureLapsed)(
             previous=case.state, state=case.state, measure_id=measure.id, outcome=measure.kind
@@ -38,11 +37,11 @@ def _next_return(case: Case) -> datetime | None:
     return earliest([m.return_at for m in case.measures if _waits(m) and m.return_at])
 
 
-def _returning(case: Case, _policy: Policy, now: datetime) -> list[CaseFact]:
+def _returning(case: Case, moment: Moment) -> list[CaseFact]:
     return [
         ReturnConversationDue(previous=case.state, state=case.state, measure_id=m.id, outcome=m.kind, until=m.last_day)
         for m in case.measures
-        if _waits(m) and m.return_at and m.return_at <= now and m.last_day
+        if _waits(m) and m.return_at and m.return_at <= moment.now and m.last_day
     ]
 
 

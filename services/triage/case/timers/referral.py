@@ -1,14 +1,11 @@
 """What another body is asked, and does not answer in time, is over: the case goes on as it is. Pure."""
 
-from datetime import datetime
-
 from services.triage.case.case import Case
-from services.triage.case.timers.timer import Timer
+from services.triage.case.timers.timer import Moment, Timer
 from shared.events import CaseFact, InvitationLapsed, ReferralReturned
-from shared.policy import Policy
 
 
-def _over(case: Case, _policy: Policy, _now: datetime) -> list[CaseFact]:
+def _over(case: Case, _: Moment) -> list[CaseFact]:
     asked = case.asked
     if asked is None:
         return []

@@ -7,10 +7,9 @@ from pkgutil import iter_modules
 
 from services.triage.case import timers
 from services.triage.case.case import Case
-from services.triage.case.timers.timer import Timer
+from services.triage.case.timers.timer import Moment, Timer
 from services.triage.case.values import earliest
 from shared.events import CaseFact, CaseState
-from shared.policy import Policy
 
 
 def _timers() -> Iterator[Timer]:
@@ -30,10 +29,10 @@ def wakes_at(case: Case) -> datetime | None:
     return earliest([at for timer in TIMERS if (at := timer.next_at(case))])
 
 
-def due(case: Case, policy: Policy, now: datetime) -> list[CaseFact]:
-    """The facts of the timer that was due first, if one is due by `now` (UTC-aware).
+def due(case: Case, moment: Moment) -> list[CaseFact]:
+    """The facts of the timer that was due first, if one is due by this moment.
 
     One timer at a time: what another one tells may depend on what the first has changed.
     """
-    waiting = [(at, place) for place, timer in enumerate(TIMERS) if (at := timer.next_at(case)) and at <= now]
-    return TIMERS[min(waiting)[1]].facts(case, policy, now) if waiting else []
+    waiting = [(at, place) for place, timer in enumerate(TIMERS) if (at := timer.next_at(case)) and at <= moment.now]
+    return TIMERS[min(waiting)[1]].facts(case, moment) if waiting else []

@@ -4,9 +4,19 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
+from services.triage.case.attendance import People
 from services.triage.case.case import Case
 from shared.events import CaseFact
 from shared.policy import Policy
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """A time that has come for a case. `now` is UTC-aware; `people`: those who could handle the case then."""
+
+    now: datetime
+    policy: Policy
+    people: People
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,4 +28,4 @@ class Timer:
     """
 
     next_at: Callable[[Case], datetime | None]
-    facts: Callable[[Case, Policy, datetime], list[CaseFact]]
+    facts: Callable[[Case, Moment], list[CaseFact]]

@@ -3,18 +3,17 @@
 from datetime import datetime
 
 from services.triage.case.case import ENDED, Case
-from services.triage.case.timers.timer import Timer
+from services.triage.case.timers.timer import Moment, Timer
 from services.triage.case.values import earliest
 from services.triage.case.waiting import resumed, woken
 from shared.events import CaseFact
-from shared.policy import Policy
 
 
 def _resumes_at(case: Case) -> datetime | None:
     return case.pause.until if case.pause and case.state not in ENDED else None
 
 
-def _resumed(case: Case, _policy: Policy, _now: datetime) -> list[CaseFact]:
+def _resumed(case: Case, _: Moment) -> list[CaseFact]:
     return [resumed(case)]
 
 
@@ -26,7 +25,7 @@ def _wakes_at(case: Case) -> datetime | None:
     return earliest([at for at in (case.snooze.until, case.next_due) if at])
 
 
-def _woken(case: Case, _policy: Policy, _now: datetime) -> list[CaseFact]:
+def _woken(case: Case, _: Moment) -> list[CaseFact]:
     return [woken(case)]
 
 
