@@ -1,4 +1,4 @@
-"""Cases that are part of another one follow it: to another handling body, and to its outcome."""
+"""Cases that are part of another one follow it: to another handling body, its outcome and its clocks."""
 
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
@@ -14,12 +14,16 @@ from shared.policy import Policy
 
 
 def to_follow(written: Iterable[CaseChange]) -> list[Case]:
-    """Those of the changed cases of which others are part, and that have another body or outcome than before."""
+    """Those of the changed cases of which others are part, and that differ in what these follow."""
     return [one.case for one in written if one.case.absorbed and (one.stored is None or _differs(one.case, one.stored))]
 
 
 def _differs(case: Case, before: StoredCase) -> bool:
-    return (case.body, case.outcome) != (before.case.body, before.case.outcome)
+    return _followed(case) != _followed(before.case)
+
+
+def _followed(case: Case) -> tuple[object, ...]:
+    return case.body, case.outcome, case.absorbed, case.deadlines, case.messages, case.questions
 
 
 async def follow(
@@ -30,6 +34,7 @@ async def follow(
     It may be repeated in any number. Raises Unavailable.
     """
     parts = {part: case.id for case in survivors for ref in case.absorbed if (part := tokens.case_meant(case.id, ref))}
+    refs = {part: tokens.ref_of(survivor_id, part) for part, survivor_id in parts.items()}
     known: Mapping[str, StoredCase] = {}
     asked = set[str]()
 
@@ -44,7 +49,7 @@ async def follow(
         if stored is None or survivor is None or not _is_part(stored.case, survivor.case, tokens):
             return None
         # Nothing is to be done where it is a case for itself again.
-        return own_step(stored, Follow(survivor.case), NOBODY, policy, clock())
+        return own_step(stored, Follow(survivor.case, refs[case_id]), NOBODY, policy, clock())
 
     return len(await change(cases, parts, decide)) if parts else 0
 

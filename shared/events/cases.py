@@ -180,11 +180,16 @@ class ReporterLost(CaseFact):
 
 
 class ReporterTold(CaseFact):
-    """The handling body told the reporter how it goes; the words stay in the vault. The state stays."""
+    """The handling body told the reporter how it goes; the words stay in the vault. The state stays.
+
+    `wordless`: there are no words. People work on the case of which this one is a part, and wrote to another reporter.
+    """
 
     name: ClassVar[str] = "case.reporter_told"
+    version: ClassVar[str] = "1.1"
 
     message_id: str
+    wordless: bool = False
 
 
 class InformationReceived(CaseFact):

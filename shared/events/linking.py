@@ -8,6 +8,8 @@ show such a fact to a person who may not see the other case.
 
 from typing import ClassVar
 
+from pydantic import AwareDatetime, BaseModel, ConfigDict
+
 from shared.events.cases import CaseFact, DeadlineSet
 
 
@@ -137,3 +139,29 @@ class OutcomeFollowed(CaseFact):
     shows: ClassVar[str | None] = "outcome"
 
     outcome: str | None
+
+
+class ClockThere(BaseModel):
+    """How a clock stands for the reporter of a merged case; the fields are those of the facts of deadlines."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    name: str
+    due_at: AwareDatetime
+    met_at: AwareDatetime | None = None
+    breached_at: AwareDatetime | None = None
+    remaining_seconds: int | None = None
+
+
+class ClocksFollowed(CaseFact):
+    """How the clocks of the case stand of which this one is a part, as far as the reporter of this one had them.
+
+    They take the place of those of the merged case that nothing had kept; what is not among them binds nobody now.
+    `told`: how often the reporter of that case was asked or told something since the merging.
+    """
+
+    name: ClassVar[str] = "case.clocks_followed"
+    unseen: ClassVar[bool] = True
+
+    deadlines: tuple[ClockThere, ...] = ()
+    told: int = 0

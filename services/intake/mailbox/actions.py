@@ -348,7 +348,7 @@ class Mailbox:
             deadlines=view_deadlines(status, self._clock()),
             questions=questions,
             messages=tuple(
-                MessageView(self._words.statement(report, one.message_id), one.told_at)
+                MessageView(self._words.statement(report, one.message_id), one.told_at, one.wordless)
                 for one in (() if report.erased else status.messages)
             ),
             outcome=status.outcome or status.outcome_there,

@@ -44,9 +44,10 @@ def way_to_appeal(status: Status, next_body: str | None, now: datetime, sent: Co
     of these, and bars no own appeal once it is decided.
     """
     # Nothing is done any more on a merged case by itself, and nothing may tell of the merging.
-    if status.outcome_there is not None:
-        return AppealWay(barred="elsewhere", next_body=next_body)
     if status.before_merge is not None:
+        is_late = any(d.standing(now) == "late" for d in status.deadlines_there or ())
+        if is_late or status.missed_there or status.outcome_there is not None:
+            return AppealWay(barred="elsewhere", next_body=next_body)
         return AppealWay(barred="nothing")
     answered = {appeal.id: appeal for appeal in status.appeals}
     own = [answered[i] for i in sent if i in answered]

@@ -42,10 +42,14 @@ class QuestionView:
 
 @dataclass(frozen=True, slots=True)
 class MessageView:
-    """What the handling body told the reporter, at a UTC-aware time. `text` is None where the words are not there."""
+    """What the handling body told the reporter, at a UTC-aware time. `text` is None where the words are not there.
+
+    `wordless`: there were none, only that people are at work.
+    """
 
     text: str | None
     told_at: datetime
+    wordless: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,7 +211,7 @@ def view_peer_support(found: Sequence[PeerSupport]) -> tuple[PeerSupportView, ..
 def view_deadlines(status: Status, now: datetime) -> tuple[DeadlineView, ...]:
     """Each deadline with what triage told of it, seen at `now` (UTC-aware)."""
     views = []
-    for deadline in status.deadlines:
+    for deadline in status.deadlines_now:
         standing = deadline.standing(now)
         met = {"met": True, "late": False}.get(standing)
         views.append(DeadlineView(deadline.name, deadline.due_at, met, standing))

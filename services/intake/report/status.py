@@ -3,7 +3,7 @@
 Events come at least once and in the order of `case_seq`; an event that was seen before changes nothing.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Literal
@@ -31,6 +31,7 @@ from shared.events import (
     CheckInDue,
     CheckInKept,
     CheckInsEnded,
+    ClocksFollowed,
     ConsentGiven,
     DeadlineBreached,
     DeadlineFact,
@@ -102,10 +103,14 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """What handlers told the reporter, by the id of its words, and when (UTC-aware)."""
+    """What handlers told the reporter, by the id of its words, and when (UTC-aware).
+
+    `wordless`: there are no words, only that people are at work.
+    """
 
     message_id: str
     told_at: datetime
+    wordless: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +161,8 @@ class Status:
     `before_merge`: the state that the reporter sees of a merged case, because the merging would tell of another report.
     `outcome_there`: how the case was decided of which a merged one is a part. Respondents do not hear of it: that case
     may have others.
+    `deadlines_there`: how the clocks of that case stand for this reporter, who has those of `deadlines_now`; None where
+    nothing told it. `missed_there`: as `missed_at`, of these.
     `decided_at` and `appeal_until` (UTC-aware): when the decision was made that stands, or of which a measure stands,
     and until when it can be appealed; None of a decision from before triage told it. `appeals`: those of the reporter,
     in their order.
@@ -196,6 +203,20 @@ class Status:
     recusal_answers: tuple[RecusalAnswer, ...] = ()
     missed_at: datetime | None = None
     silent: bool = False
+    deadlines_there: tuple[Deadline, ...] | None = None
+    missed_there: datetime | None = None
+
+    @property
+    def deadlines_now(self) -> tuple[Deadline, ...]:
+        """The deadlines that bind the handlers: of a merged case those there, and those that a step of its own kept."""
+        if self.deadlines_there is None:
+            return self.deadlines
+        there = {deadline.name: deadline for deadline in self.deadlines_there}
+        return tuple(
+            own if own.met_at and (own.name not in there or own.due_at >= there[own.name].due_at) else there[own.name]
+            for own in self.deadlines
+            if own.met_at or own.name in there
+        )
 
 
 _copy = copier(Status)
@@ -257,7 +278,7 @@ def follow(status: Status, event: Event) -> Status | None:
         case InformationRequested():
             after = _copy(after, questions=(*status.questions, Question(fact.question_id, event.time, fact.answer_by)))
         case ReporterTold():
-            after = _copy(after, messages=(*status.messages, Message(fact.message_id, event.time)))
+            after = _copy(after, messages=(*status.messages, Message(fact.message_id, event.time, fact.wordless)))
         case CaseDecided():
             after = _copy(
                 after,
@@ -286,7 +307,11 @@ def follow(status: Status, event: Event) -> Status | None:
         case OutcomeFollowed():
             after = _copy(after, outcome_there=fact.outcome)
         case CaseUnmerged():
-            after = _copy(after, outcome_there=None)
+            after = _copy(after, outcome_there=None, deadlines_there=None, missed_there=None)
+        case ClocksFollowed():
+            there = tuple(Deadline(**one.model_dump()) for one in fact.deadlines)
+            before = (d for d in status.deadlines_there or () if d.standing(event.time) == "late")
+            after = _copy(after, deadlines_there=there, missed_there=_last_due(before, status.missed_there))
         case CaseOpened():
             after = _copy(after, respondents=len(fact.subjects), counted=fact.parties_apart)
         case PartyAdded() if fact.party_role == "respondent":
@@ -307,8 +332,7 @@ def follow(status: Status, event: Event) -> Status | None:
             after = _copy(after, silent=False)
         case DeadlineStarted():
             before = (d for d in status.deadlines if d.name == fact.deadline and d.standing(event.time) == "late")
-            missed = (*(d.due_at for d in before), *([status.missed_at] if status.missed_at else ()))
-            after = _copy(after, missed_at=max(missed, default=None))
+            after = _copy(after, missed_at=_last_due(before, status.missed_at))
             return _with(after, fact.deadline, lambda d: Deadline(d.name, fact.due_at))
         case DeadlineMet():
             return _with(after, fact.deadline, lambda d: Deadline(d.name, fact.due_at, fact.met_at))
@@ -341,6 +365,11 @@ def _again(status: Status, fact: AppealDecided | CaseReopened) -> Status:
         return status
     status = _copy(status, outcome=None, reason_id=None)
     return status if fact.still_imposed else _copy(status, decided_at=None, appeal_until=None)
+
+
+def _last_due(missed: Iterable[Deadline], before: datetime | None) -> datetime | None:
+    """When the last one was due of these deadlines, or the one `before` (UTC-aware)."""
+    return max((*(d.due_at for d in missed), *([before] if before else ())), default=None)
 
 
 def _with(status: Status, name: str, change: Callable[[Deadline], Deadline]) -> Status:

@@ -13,6 +13,7 @@ from services.triage.case.values import (
     Appeal,
     CheckIn,
     ClearedAlone,
+    ClockThere,
     Deadline,
     Disclosure,
     Grouped,
@@ -88,6 +89,7 @@ class Case:
     that it has this category. `watchers`: references of the people who follow it.
     `merged_into`: the case of which this one is a part now; `merged_from`: the state that it had before;
     `merge_note_id`: the vault has the reasons; `outcome_there`: how that case was decided, as the reporter was told;
+    `clocks_there` and `told_there`: what ClocksFollowed told;
     `absorbed`: the cases that are part of this one; `refused_there`: the refusers of those that are or were, and
     `took_part_there` and `had_there`: who took part in those, or in the case of which this one was a part, and who had
     them. The case has names of its own for other cases (see services.triage.case.tokens).
@@ -151,6 +153,8 @@ class Case:
     took_part_there: tuple[str, ...] = ()
     had_there: tuple[str, ...] = ()
     outcome_there: str | None = None
+    clocks_there: tuple[ClockThere, ...] = ()
+    told_there: int = 0
     measures: tuple[Measure, ...] = ()
     pause: Pause | None = None
     snooze: Snooze | None = None

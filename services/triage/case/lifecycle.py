@@ -92,7 +92,8 @@ TRANSITIONS: Mapping[str, Ways] = {
         CaseState.REOPENED: CaseState.INVESTIGATING,
     },
     "ask": {CaseState.INVESTIGATING: CaseState.AWAITING_INFORMATION},
-    "tell": _OPEN,
+    # What is said to the reporter of a merged case, in words, is said in that case: they are of no other report.
+    "tell": {**_OPEN, CaseState.MERGED: CaseState.MERGED},
     # Whatever has become of a case, an answer is never refused. It moves the case only where it is awaited.
     "receive_answer": {
         **_ANY,

@@ -1,4 +1,7 @@
-"""The reporter of a merged case hears how the matter was decided, and nothing of the other report."""
+"""The reporter of a merged case hears how the matter goes and was decided, and nothing of the other report."""
+
+from datetime import timedelta
+from typing import Any
 
 from tests.service.shared.test_outside_tool import ADA, REPORT, Bodies, Tool
 from tests.support.forms import SAME_ORIGIN, token_from
@@ -12,6 +15,81 @@ async def reported(services: FourServices, tool: Tool, **changed: str) -> tuple[
     return sent.json()["receipt"], tool.heard("case.triaged")[0]
 
 
+async def status_of(services: FourServices, receipt: str) -> dict[str, Any]:
+    """What this receipt opens."""
+    return dict((await services.reporter.post("/v1/follow-up", json={"receipt": receipt})).json())
+
+
+def standings(status: dict[str, Any]) -> dict[str, tuple[str, str]]:
+    """How each deadline stands, and the day on which it is due."""
+    return {one["name"]: (one["standing"], one["due_at"][:10]) for one in status["deadlines"]}
+
+
+async def merged(services: FourServices, ada: Tool) -> tuple[tuple[str, str], tuple[str, str]]:
+    """Two reports of three days, of which the later one is part of the other: the receipt and the case of each."""
+    first = await reported(services, ada, narrative="It follows both of us.")
+    await services.pass_time(timedelta(days=3))
+    part = await reported(services, ada, narrative="It follows me.")
+    ada.renew()
+    await ada.give(part[1], "merge", other=first[1])
+    for command in ("assign", "start"):
+        await ada.give(first[1], command)
+    return part, first
+
+
+async def test_the_reporter_of_a_merged_case_sees_the_clocks_of_its_survivor() -> None:
+    async with four_services(Bodies()) as services:
+        ada = Tool(services, ADA)
+        (receipt, part), (other, survivor) = await merged(services, ada)
+        shown = standings(await status_of(services, receipt))
+        assert shown["decision"] == standings(await status_of(services, other))["decision"]
+        assert shown["acknowledgement"][0] == "met"
+        await services.pass_time(timedelta(days=10))
+        ada.renew()
+        await ada.give(survivor, "tell", message="We have heard a witness of yours.")
+        told, theirs = await status_of(services, receipt), await status_of(services, other)
+        assert [(one["text"], one["wordless"]) for one in told["messages"]] == [(None, True)]
+        assert (standings(told)["update"], standings(told)["first_response"]) == (
+            standings(theirs)["update"],
+            ("late", standings(told)["first_response"][1]),
+        )
+        assert "a witness of yours" not in str(told)
+        mails = [mail.notice for mail in services.mails if (mail.case_id, mail.recipient) == (part, "reporter")]
+        assert mails == ["acknowledgement", "news"]
+        await services.pass_time(timedelta(days=30))
+        late = await status_of(services, receipt)
+        assert {name for name, (standing, _) in standings(late).items() if standing == "late"} >= {"decision", "update"}
+        assert late["appeal"]["barred"] == "elsewhere"
+        for case, foreign in ((part, survivor), (survivor, part)):
+            assert all(foreign not in repr(event) for event in services.events if event.case_id == case)
+
+
+async def test_handlers_write_to_the_reporter_of_a_merged_case_in_that_case() -> None:
+    async with four_services(Bodies()) as services:
+        ada = Tool(services, ADA)
+        (receipt, part), (other, _) = await merged(services, ada)
+        await ada.give(part, "tell", message="You wrote of Monday; we look into that.")
+        told = await status_of(services, receipt)
+        assert [one["text"] for one in told["messages"]] == ["You wrote of Monday; we look into that."]
+        assert standings(told)["first_response"][0] == "met"
+        assert (await status_of(services, other))["messages"] == []
+
+
+async def test_each_reporter_of_a_merged_case_appeals_against_inaction() -> None:
+    async with four_services(Bodies()) as services:
+        ada = Tool(services, ADA)
+        (receipt, part), (other, survivor) = await merged(services, ada)
+        await services.pass_time(timedelta(days=60))
+        assert (await status_of(services, receipt))["appeal"]["barred"] == "elsewhere"
+        assert (await status_of(services, other))["appeal"]["grounds"] == ["inaction"]
+        ada.renew()
+        await ada.give(survivor, "appeal", party="reporter", ground="inaction", why="The second reporter asks for it.")
+        assert [one.kept_back for one in services.cases.stored[survivor].case.appeals] == [True]
+        await ada.give(part, "unmerge", other=survivor)
+        back = await status_of(services, receipt)
+        assert (standings(back)["decision"][0], back["appeal"]["grounds"]) == ("late", ["inaction"])
+
+
 async def test_the_reporter_of_a_merged_case_hears_the_outcome_and_where_to_appeal() -> None:
     async with four_services(Bodies()) as services:
         ada = Tool(services, ADA)
@@ -19,28 +97,31 @@ async def test_the_reporter_of_a_merged_case_hears_the_outcome_and_where_to_appe
             await reported(services, ada, narrative=words) for words in ("It follows me.", "It follows both of us.")
         ]
 
-        async def status(opens: str) -> dict[str, object]:
-            return dict((await services.reporter.post("/v1/follow-up", json={"receipt": opens})).json())
-
         await ada.give(part, "merge", other=survivor)
-        assert ((await status(receipt))["state"], (await status(receipt))["outcome"]) == ("triaged", None)
+        assert ((await status_of(services, receipt))["state"], (await status_of(services, receipt))["outcome"]) == (
+            "triaged",
+            None,
+        )
         for command in ("assign", "start"):
             await ada.give(survivor, command)
         ada.renew()
         await ada.give(survivor, "decide", outcome="advice", reason="We have spoken with them both.")
         mails = [mail for mail in services.mails if mail.case_id == part and mail.recipient == "reporter"]
         assert [mail.notice for mail in mails] == ["acknowledgement", "news"]
-        told = await status(receipt)
+        told = await status_of(services, receipt)
         assert (told["state"], told["outcome"], told["reason"]) == ("decided", "advice", None)
-        assert told["appeal"]["barred"] == "elsewhere"  # type: ignore[index]  # an object
+        assert told["appeal"]["barred"] == "elsewhere"
         token = await token_from(services.reporter, "/follow-up")
         html = {"Accept": "text/html", **SAME_ORIGIN}
         page = await services.reporter.post("/follow-up", data={**token, "receipt": receipt}, headers=html)
         assert "You can ask the people who handle your report to take your appeal." in page.text
-        assert (await status(other))["reason"] == "We have spoken with them both."
+        assert (await status_of(services, other))["reason"] == "We have spoken with them both."
         # Nothing in the events of the one case names the other.
         for case, foreign in ((part, survivor), (survivor, part)):
             assert all(foreign not in repr(event) for event in services.events if event.case_id == case)
         ada.renew()
         await ada.give(part, "unmerge", other=survivor)
-        assert ((await status(receipt))["state"], (await status(receipt))["outcome"]) == ("triaged", None)
+        assert ((await status_of(services, receipt))["state"], (await status_of(services, receipt))["outcome"]) == (
+            "triaged",
+            None,
+        )

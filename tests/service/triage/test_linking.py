@@ -188,7 +188,7 @@ async def test_a_merged_case_and_its_survivor_show_each_other(rig: Rig) -> None:
     merged, survivor = await rig.shown(a), await rig.shown(b)
     assert merged["merged_into"] == {"id": b.id, "code_name": b.code_name}
     assert survivor["absorbed"] == [{"id": a.id, "code_name": a.code_name, "answers_since": 0}]
-    assert [action["command"] for action in merged["actions"]] == ["unmerge"]
+    assert [action["command"] for action in merged["actions"]] == ["tell", "unmerge"]
     assert "It is the same." in (await rig.http.get(f"/v1/cases/{a.id}/content", headers=bearer(ALICE))).text
     for case in (a, b):
         assert fold(e for e in rig.cases.events if e.case_id == case.id) == rig.cases.stored[case.id].case

@@ -7,6 +7,7 @@ from typing import Annotated
 
 from services.triage.case.attendance import NOBODY, People, but_for_waiting
 from services.triage.case.case import Case, urgency
+from services.triage.case.clocks_there import TELLING, absorption, clocks_there, told_of
 from services.triage.case.commands.command import CaseField, Command, Words, WordsField
 from services.triage.case.commands.linking import LINK
 from services.triage.case.commands.recusal import carried, taken_over
@@ -23,10 +24,13 @@ from shared.events import (
     CaseMerged,
     CaseState,
     CaseUnmerged,
+    ClocksFollowed,
     DeadlinePaused,
     DeadlineSet,
     OutcomeFollowed,
+    ReporterTold,
 )
+from shared.ids import derive
 from shared.policy import Policy
 from shared.problems import FieldError
 
@@ -146,8 +150,8 @@ class Unmerge(Command):
         other = self.other
         if other is None:
             return
-        absorbed = (step for step in other.history if step.fact == CaseAbsorbed.name)
-        since = max((step.seq for step in absorbed if step.other_case == self.own_ref), default=0)
+        absorbed = absorption(other, self.own_ref)
+        since = absorbed.seq if absorbed else 0
         for there, here in carried(other, case, self.people, now):
             if here and (there.seq > since or not there.seq) and not (here.confirm_by and case.recusal_of(here.person)):
                 yield here
@@ -159,15 +163,17 @@ class Unmerge(Command):
 
 @dataclass(frozen=True, slots=True)
 class Follow(Command):
-    """A merged case goes to the handling body of the case of which it is a part, and tells that one's outcome.
+    """A merged case goes to the handling body of the case of which it is a part, and tells its outcome and its clocks.
 
-    So the people of that body can part both, and the reporter hears what became of the matter.
+    So the people of that body can part both, and the reporter hears what becomes of the matter: no words, for these may
+    tell of the other report. `own_ref`: what the survivor calls this case.
     """
 
     name = "follow"
     by_people = False
 
     survivor: Case
+    own_ref: str = ""
 
     def decide(self, case: Case, state: CaseState, policy: Policy, now: datetime) -> list[CaseFact]:
         """What is not the same of both yet."""
@@ -178,7 +184,21 @@ class Follow(Command):
             facts.append(moved)
         if case.outcome_there != outcome:
             facts.append(OutcomeFollowed(previous=case.state, state=state, outcome=outcome))
-        return facts
+        return [*facts, *self._clocks(case, state)]
+
+    def _clocks(self, case: Case, state: CaseState) -> Iterator[CaseFact]:
+        """How the clocks stand there; and that people are at work, where they wrote to the reporter of the survivor."""
+        absorbed = absorption(self.survivor, self.own_ref)
+        if absorbed is None:
+            return
+        there = tuple(clocks_there(case, self.survivor, absorbed.at))
+        told = sum(step.fact in TELLING and step.seq > absorbed.seq for step in self.survivor.history)
+        if told > case.told_there and case.reachable:
+            message_id = derive("told there", case.id, str(told))
+            yield ReporterTold(previous=case.state, state=state, message_id=message_id, wordless=True)
+        if (there, told) != (case.clocks_there, case.told_there):
+            deadlines = tuple(told_of(one) for one in there)
+            yield ClocksFollowed(previous=case.state, state=state, deadlines=deadlines, told=told)
 
 
 def _people_of(case: Case) -> dict[str, tuple[str, ...]]:

@@ -1,12 +1,13 @@
 """What the facts of an inquiry change: the reporter is asked and told, and answers. Pure."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 from services.triage.case.case import Case
-from services.triage.case.evolve.changes import Fields
+from services.triage.case.evolve.changes import Change, Fields
 from services.triage.case.messages import Message
 from services.triage.case.values import Question, Snooze
-from shared.events import Event, InformationReceived, InformationRequested, ReporterLost, ReporterTold
+from shared.events import CaseFact, Event, InformationReceived, InformationRequested, ReporterLost, ReporterTold
 
 
 def _requested(case: Case, fact: InformationRequested, event: Event) -> Fields:
@@ -23,7 +24,7 @@ def _received(case: Case, fact: InformationReceived, _event: Event) -> Fields:
 
 
 def _told(case: Case, fact: ReporterTold, event: Event) -> Fields:
-    return {"messages": (*case.messages, Message(fact.message_id, event.time))}
+    return {} if fact.wordless else {"messages": (*case.messages, Message(fact.message_id, event.time))}
 
 
 def _lost(case: Case, _fact: ReporterLost, _event: Event) -> Fields:
@@ -35,7 +36,7 @@ def _until_a_day(case: Case) -> Snooze | None:
     return case.snooze if case.snooze and case.snooze.until else None
 
 
-CHANGES = {
+CHANGES: Mapping[type[CaseFact], Change] = {
     InformationRequested: _requested,
     InformationReceived: _received,
     ReporterTold: _told,

@@ -7,7 +7,7 @@ from services.triage.case.case import Case
 from services.triage.case.evolve.changes import Fields
 from services.triage.case.evolve.handling import deadline_of
 from services.triage.case.evolve.referral import without
-from services.triage.case.values import MERGED, Deadline, Link, Move
+from services.triage.case.values import MERGED, ClockThere, Deadline, Link, Move
 from shared.events import (
     CaseAbsorbed,
     CaseDetached,
@@ -16,6 +16,7 @@ from shared.events import (
     CaseMerged,
     CaseUnlinked,
     CaseUnmerged,
+    ClocksFollowed,
     Event,
     OutcomeFollowed,
 )
@@ -38,7 +39,8 @@ def _merged(case: Case, fact: CaseMerged, _event: Event) -> Fields:
 
 
 def _unmerged(case: Case, fact: CaseUnmerged, _event: Event) -> Fields:
-    alone = {"merged_into": None, "merged_from": None, "merge_note_id": None, "outcome_there": None}
+    alone: Fields = {"merged_into": None, "merged_from": None, "merge_note_id": None, "outcome_there": None}
+    alone |= {"clocks_there": (), "told_there": 0}
     return alone | _people_there(case, fact)
 
 
@@ -57,6 +59,10 @@ def _followed(case: Case, fact: CaseFollowed, event: Event) -> Fields:
 
 def _decided_there(_case: Case, fact: OutcomeFollowed, _event: Event) -> Fields:
     return {"outcome_there": fact.outcome}
+
+
+def _clocks_there(_case: Case, fact: ClocksFollowed, _event: Event) -> Fields:
+    return {"clocks_there": tuple(ClockThere(**one.model_dump()) for one in fact.deadlines), "told_there": fact.told}
 
 
 def _absorbed(case: Case, fact: CaseAbsorbed, event: Event) -> Fields:
@@ -99,6 +105,7 @@ CHANGES = {
     CaseUnmerged: _unmerged,
     CaseFollowed: _followed,
     OutcomeFollowed: _decided_there,
+    ClocksFollowed: _clocks_there,
     CaseAbsorbed: _absorbed,
     CaseDetached: _detached,
 }
