@@ -118,6 +118,31 @@ def test_a_lane_that_is_raised_again_sets_no_deadline_twice() -> None:
     assert again.deadlines == ()
 
 
+def test_a_lane_that_is_raised_again_starts_a_clock_anew_that_was_kept_before() -> None:
+    case = after(opened(), Assign(ALICE.ref), flagged("physical_violence"))
+    case = after(case, Start(), at=LATER + timedelta(hours=1))
+    case = after(case, flagged(by=CORA), at=LATER + timedelta(hours=2), by=CORA)
+    again = LATER + timedelta(days=3)
+    case = after(case, flagged("physical_violence"), at=again)
+    (own,) = [d for d in case.deadlines if d.name == "emergency_action"]
+    assert (own.is_running, own.due_at) == (True, again + timedelta(hours=3))
+    assert own.warn_at == POLICY.deadline("emergency_action", again).warn_at
+    # The line before stays in the record, as it was kept.
+    (before,) = [d for d in case.earlier_deadlines if d.name == "emergency_action"]
+    assert (before.met_at, before.anew_at, before.was_missed) == (LATER + timedelta(hours=1), again, False)
+
+
+def test_a_lane_that_is_raised_again_starts_a_clock_anew_that_was_missed_before() -> None:
+    case = after(opened(), flagged("physical_violence"))
+    case = after(case, flagged(by=CORA), at=LATER + timedelta(hours=4), by=CORA)
+    again = LATER + timedelta(days=3)
+    case = after(case, flagged("physical_violence"), at=again)
+    (own,) = [d for d in case.deadlines if d.name == "emergency_action"]
+    assert (own.is_running, own.due_at, own.was_missed) == (True, again + timedelta(hours=3), False)
+    (before,) = [d for d in case.earlier_deadlines if d.name == "emergency_action"]
+    assert before.was_missed
+
+
 def test_only_a_coordinator_makes_a_case_less_urgent() -> None:
     case = opened(flags=("physical_violence",))
     (fact,) = told(case, flagged())

@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Annotated, Any
 
 from services.triage.case.case import Case, urgency
+from services.triage.case.clocks import started
 from services.triage.case.commands.command import ChoiceField, ChoicesField, Command, Words, WordsField
 from shared.access.principal import Role
 from shared.events import Actor, CaseFact, CaseState, CategoryConfirmed, DeadlineSet, FlagsSet, LaneLowered, LaneRaised
@@ -98,10 +99,13 @@ def _lane(case: Case, state: CaseState, policy: Policy, by: Actor, now: datetime
     """The lane that the policy has for the case now. Only a coordinator puts a case into a less urgent one."""
     way, lane = way_of(case, policy), case.lane or "standard"
     if urgency(way.lane) < urgency(lane):
-        known = {deadline.name for deadline in case.deadlines}
+        known = {deadline.name: deadline for deadline in case.deadlines}
         # Nobody could act on what nobody had said, so the clocks of the lane run from now on.
-        own = (deadline for deadline in policy.deadlines_for(way.lane, now) if policy.deadlines[deadline.name].lanes)
-        added = tuple(DeadlineSet(**d._asdict()) for d in own if d.name not in known)
+        own = [clock for clock in policy.deadlines_for(way.lane, now) if policy.deadlines[clock.name].lanes]
+        added = tuple(DeadlineSet(**clock._asdict()) for clock in own if clock.name not in known)
         yield LaneRaised(previous=state, state=state, previous_lane=lane, lane=way.lane, rule=way.rule, deadlines=added)
+        # What became of a clock in an earlier emergency says nothing of this one.
+        over = {name: one.due_at for name, one in known.items() if one.met_at is not None or one.due_at <= now}
+        yield from (started(state, clock, over[clock.name]) for clock in own if clock.name in over)
     elif way.lane != lane and by.role == Role.COORDINATOR:
         yield LaneLowered(previous=state, state=state, previous_lane=lane, lane=way.lane, rule=way.rule)
