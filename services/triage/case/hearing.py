@@ -11,17 +11,20 @@ from shared.policy import Hearing, Policy
 
 _ASKED, _PROPOSED = InformationRequested.name, DecisionProposed.name
 
-ProposalStep = Literal["hear", "await-hearing", "decide-proposed", "vote"]
+ProposalStep = Literal["hear", "await-hearing", "decide-proposed", "await-decision", "vote"]
 
 
 def hearing_of(case: Case, outcome: str, policy: Policy) -> Hearing | None:
     """How the policy wants the reporter to hear of this outcome first; None where nobody has to ask.
 
-    A reporter who cannot be reached is not asked, and so stops no case.
+    A reporter who cannot be reached is not asked, and so stops no case. What the case was before a person corrected it
+    counts as well: else one person alone would pass the reporter over.
     """
     if not case.reachable:
         return None
-    return policy.hearing(outcome, case.category, frozenset(case.flags), case.lane or "standard")
+    categories, flags = (case.category, *case.earlier_categories), frozenset((*case.flags, *case.earlier_flags))
+    found = (policy.hearing(outcome, category, flags, case.lane or "standard") for category in categories)
+    return next((row for row in found if row is not None), None)
 
 
 def hears_reporter(case: Case, outcome: str, policy: Policy) -> bool:
@@ -55,13 +58,28 @@ def need_of(case: Case, outcome: str, policy: Policy, now: datetime) -> Literal[
     return "answer" if until is not None and now < until else None
 
 
-def step_of_proposal(case: Case, policy: Policy, now: datetime, *, ready: bool = False) -> ProposalStep:
+def noted_alone_by(case: Case, outcome: str, policy: Policy, now: datetime) -> str | None:
+    """The person (a reference) who does not decide on this outcome at `now` (UTC-aware).
+
+    That person alone says that the reporter has answered, who still has time to: another person reads it and decides.
+    """
+    hearing, asked = hearing_of(case, outcome, policy), put_to_reporter(case)
+    waits = hearing and hearing.within and asked and asked.answer_by and now < asked.answer_by and not case.is_urgent
+    return asked.noted_alone_by if waits and asked else None
+
+
+def step_of_proposal(
+    case: Case, policy: Policy, now: datetime, *, ready: bool = False, reader: str = ""
+) -> ProposalStep:
     """What is next with the proposal of a case at `now` (UTC-aware): the reporter hears it first, if at all.
 
-    `ready`: it has the votes that it needs.
+    `ready`: it has the votes that it needs. `reader` (a reference): what this person cannot do, others do.
     """
     assert case.proposal is not None  # noqa: S101  # asked for only where there is one
     need, rules = need_of(case, case.proposal.outcome, policy, now), rules_of(case, case.proposal.outcome, policy)
     if need is not None:
         return "hear" if need == "reporter" else "await-hearing"
-    return "decide-proposed" if ready or {rule.needs for rule in rules} == {"alone"} else "vote"
+    if not ready and {rule.needs for rule in rules} != {"alone"}:
+        return "vote"
+    is_theirs = noted_alone_by(case, case.proposal.outcome, policy, now) == reader
+    return "await-decision" if reader and is_theirs else "decide-proposed"

@@ -138,12 +138,20 @@ class Question:
     """A question to the reporter, and the answers so far; the vault has the words of both.
 
     `answer_by`: until when the case, and a decision that is proposed, wait for an answer; None in an older case.
+    `noted_by`: the people (references) who took answers down that came by another door, each once an answer.
     """
 
     id: str
     asked_at: datetime
     answers: tuple[str, ...] = ()
     answer_by: datetime | None = None
+    noted_by: tuple[str, ...] = ()
+
+    @property
+    def noted_alone_by(self) -> str | None:
+        """The person who alone says that the reporter has answered; the reporter has sent no answer."""
+        says = set(self.noted_by)
+        return says.pop() if len(says) == 1 and len(self.noted_by) == len(self.answers) else None
 
 
 @dataclass(frozen=True, slots=True)

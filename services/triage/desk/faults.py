@@ -43,6 +43,7 @@ FIELD_MESSAGES = {
     "proposal_stands": "desk-proposal-stands",
     "nothing_proposed": "desk-nothing-proposed",
     "own_proposal": "desk-own-proposal",
+    "own_note": "desk-own-note",
     "not_timed": "desk-not-timed",
     "not_scoped": "desk-not-scoped",
     "out_of_reach": "desk-out-of-reach",

@@ -26,7 +26,7 @@ FIRST_ASKED = Ask.name
 """Of a case that is looked into, the reporter is asked first, if Hearth can reach the reporter."""
 BY_STEP: Mapping[str, str] = {"update": Tell.name, "hear": Ask.name, "decide-proposed": Decide.name}
 """The command that does what must happen next, where that is neither of the above."""
-OTHERS_DO = frozenset({"await-votes", "await-verdict", "await-review"})
+OTHERS_DO = frozenset({"await-votes", "await-verdict", "await-review", "await-decision"})
 """Steps that other people take. Nothing but a case that nobody has stands open for the reader meanwhile."""
 GOES_ON = {Claim.name: Start.name}
 """The command that most people give next, by the one that they give before; the desk offers both as one."""

@@ -86,10 +86,10 @@ class CaseNames:
         """The language of the reader."""
         return self._pages.language(request)
 
-    def step_of_proposal(self, case: Case, at: datetime, tally: Tally | None) -> ProposalStep:
+    def step_of_proposal(self, case: Case, at: datetime, tally: Tally | None, reader: str) -> ProposalStep:
         """What is next with the proposal of a case, if there is one, at a time (UTC-aware). `tally`: its votes."""
         ready = tally is not None and not tally.needs
-        return step_of_proposal(case, self._policy, at, ready=ready) if case.proposal else "vote"
+        return step_of_proposal(case, self._policy, at, ready=ready, reader=reader) if case.proposal else "vote"
 
     def step(self, request: Request, reader: Principal, step: Step) -> dict[str, object]:
         """A step of a history, as the timeline of a page takes it."""

@@ -120,7 +120,9 @@ def _next_step(case: Case, *, asked: bool, proposed: ProposalStep, answers: bool
     votes = case.proposal and case.state in TRANSITIONS[Second.name]
     if votes and proposed == "await-hearing":
         return NextStep(proposed, awaited_until(case))
-    if votes and not (proposed == "decide-proposed" and case.state is CaseState.AWAITING_INFORMATION):
+    if votes and not (
+        proposed in ("decide-proposed", "await-decision") and case.state is CaseState.AWAITING_INFORMATION
+    ):
         return NextStep(proposed, due_at, name)
     if case.state in AFTERWARDS and (found := _afterwards(case)):
         return found
@@ -181,7 +183,7 @@ def next_step_of(
 
     `tally`: the votes of the proposal, if there is one.
     """
-    found = next_step(case, reader.ref, asked=asked, proposed=names.step_of_proposal(case, at, tally))
+    found = next_step(case, reader.ref, asked=asked, proposed=names.step_of_proposal(case, at, tally, reader.ref))
     text, late = names.said(request, f"desk-next-{found.step}"), False
     if found.due_at is not None:
         late = found.due_at <= at

@@ -12,9 +12,10 @@ from services.triage.case.commands.command import Command, Words
 from services.triage.case.commands.decision import Decide, ProposeDecision
 from services.triage.case.commands.emergency import ActInEmergency
 from services.triage.case.commands.handling import Assign, Start
-from services.triage.case.commands.inquiry import Ask, LoseReporter, ReceiveAnswer
+from services.triage.case.commands.inquiry import Ask, LoseReporter, ReceiveAnswer, TakeAnswer
+from services.triage.case.commands.sorting import ConfirmCategory, SetFlags
 from services.triage.case.commands.waking import Wake
-from services.triage.case.hearing import awaited_until, need_of, step_of_proposal
+from services.triage.case.hearing import awaited_until, hearing_of, need_of, step_of_proposal
 from services.triage.case.lifecycle import FieldsRefused
 from services.triage.case.timers.table import wakes_at
 from services.triage.case.values import Deadline
@@ -27,6 +28,8 @@ from tests.support.case_steps import POLICY, names_of, open_case, step
 AT = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
 DAY = timedelta(days=1)
 ALICE = Actor("person:a11ce0de00000000", "responder")
+BOB = Actor("person:b0b0b0b000000000", "responder")
+REPORTER = Actor("reporter", "reporter")
 BEGUN = (Assign(ALICE.ref), Start())
 HOUNDING = "harassment.hounding"
 MEDIATION = ProposeDecision("mediation", None, "", Words("p-1"), ALICE)
@@ -37,7 +40,7 @@ PUT = (*BEGUN, MEDIATION, Ask(Words("q-1")))
 def led(*commands: Command, at: datetime = AT, **report: object) -> Case:
     case = open_case(AT, **{"category": HOUNDING, **report})
     for command in commands:
-        case, _ = step(case, command, at, ALICE)
+        case, _ = step(case, command, at, REPORTER if isinstance(command, ReceiveAnswer) else ALICE)
     return case
 
 
@@ -91,6 +94,36 @@ def test_a_question_after_that_time_is_awaited_as_any_other() -> None:
 def test_a_further_question_takes_no_more_time() -> None:
     case, _ = step(led(*PUT, Start()), Ask(Words("q-2")), AT + 6 * DAY, ALICE)
     assert (awaited_until(case), case.awaits_until) == (AT + 7 * DAY, AT + (6 + 14) * DAY)
+
+
+@pytest.mark.parametrize("sorted_so", [("harassment.insults",), ("harassment.insults", "harassment.other")])
+def test_a_category_that_a_person_corrected_still_wants_the_reporter_heard(sorted_so: tuple[str, ...]) -> None:
+    case = led(*BEGUN, *(ConfirmCategory(category, Words("w"), ALICE) for category in sorted_so))
+    assert case.earlier_categories == (HOUNDING, *sorted_so[:-1])
+    assert refused(case) == ["not_proposed"]
+    case, _ = step(case, MEDIATION, AT, ALICE)
+    assert refused(case) == ["needs_reporter"]
+
+
+def test_a_flag_that_a_person_took_away_still_wants_the_reporter_heard() -> None:
+    case = led(*BEGUN, SetFlags((), None, ALICE), category="unclassified", flags=("ongoing",))
+    row = Hearing(frozenset({"mediation"}), flags=frozenset({"ongoing"}), within=7 * DAY)
+    assert hearing_of(case, "mediation", replace(POLICY, hearings=(row,))) is row
+    assert hearing_of(led(*BEGUN, category="unclassified"), "mediation", replace(POLICY, hearings=(row,))) is None
+
+
+def test_who_notes_the_answer_of_the_reporter_does_not_decide_on_it() -> None:
+    noted = led(*PUT, TakeAnswer("q-1", Words("a-1")))
+    assert refused(noted) == ["own_note"]
+    assert [step_of_proposal(noted, POLICY, AT, reader=one) for one in (ALICE.ref, BOB.ref, "")] == [
+        "await-decision", "decide-proposed", "decide-proposed",
+    ]  # fmt: skip
+    assert step(noted, replace(DECIDE, by=BOB), AT)[0].outcome == "mediation"
+    # Where the reporter answers as well, another person notes it, too, or the time for it is over, nobody is barred.
+    own, _ = step(noted, ReceiveAnswer("q-1", "a-2"), AT, REPORTER)
+    again, _ = step(noted, TakeAnswer("q-1", Words("a-3")), AT, BOB)
+    for case, at in ((own, AT), (again, AT), (noted, AT + 7 * DAY)):
+        assert step(case, DECIDE, at, ALICE)[0].outcome == "mediation"
 
 
 def test_an_urgent_case_stops_waiting_once_all_was_told_of_its_clocks() -> None:

@@ -7,6 +7,7 @@ from services.triage.case.case import Case
 from services.triage.case.evolve.changes import Change, Fields
 from services.triage.case.messages import Message
 from services.triage.case.values import Question, Snooze
+from shared.access.principal import PEOPLE
 from shared.events import CaseFact, Event, InformationReceived, InformationRequested, ReporterLost, ReporterTold
 
 
@@ -14,12 +15,15 @@ def _requested(case: Case, fact: InformationRequested, event: Event) -> Fields:
     return {"questions": (*case.questions, Question(fact.question_id, event.time, answer_by=fact.answer_by))}
 
 
-def _received(case: Case, fact: InformationReceived, _event: Event) -> Fields:
+def _received(case: Case, fact: InformationReceived, event: Event) -> Fields:
+    noted = (event.actor.ref,) if event.actor.role in PEOPLE else ()
+
+    def answered(q: Question) -> Question:
+        return replace(q, answers=(*q.answers, fact.answer_id), noted_by=(*q.noted_by, *noted))
+
     return {
         "snooze": _until_a_day(case),
-        "questions": tuple(
-            replace(q, answers=(*q.answers, fact.answer_id)) if q.id == fact.question_id else q for q in case.questions
-        ),
+        "questions": tuple(answered(q) if q.id == fact.question_id else q for q in case.questions),
     }
 
 

@@ -6,12 +6,15 @@ from services.triage.case.evolve.handling import deadline_of
 from shared.events import CategoryConfirmed, Event, FlagsSet, LaneLowered, LaneRaised
 
 
-def _confirmed(_case: Case, fact: CategoryConfirmed, _event: Event) -> Fields:
-    return {"category": fact.category, "category_confirmed": True}
+def _confirmed(case: Case, fact: CategoryConfirmed, _event: Event) -> Fields:
+    before = (case.category,) if case.category != fact.category else ()
+    earlier = tuple(dict.fromkeys((*case.earlier_categories, *before)))
+    return {"category": fact.category, "category_confirmed": True, "earlier_categories": earlier}
 
 
-def _flags_set(_case: Case, fact: FlagsSet, _event: Event) -> Fields:
-    return {"flags": fact.flags}
+def _flags_set(case: Case, fact: FlagsSet, _event: Event) -> Fields:
+    taken = (flag for flag in case.flags if flag not in fact.flags)
+    return {"flags": fact.flags, "earlier_flags": tuple(dict.fromkeys((*case.earlier_flags, *taken)))}
 
 
 def _lane_raised(case: Case, fact: LaneRaised, _event: Event) -> Fields:
