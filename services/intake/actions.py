@@ -9,12 +9,13 @@ from os import urandom
 from typing import Protocol
 
 from services.intake.mentions import Mentions
-from services.intake.report.pseudonym import party_token, people_in
+from services.intake.report.pseudonym import by_person, party_token, people_in
 from services.intake.report.receipt import derive_report_id, digest_content, hash_receipt, make_receipt
 from services.intake.report.status import Status
 from services.intake.report.submission import (
     Facts,
     Section,
+    copy_people,
     facts_of,
     find_faults,
     receive,
@@ -37,6 +38,7 @@ from services.intake.vault.cipher import Vault
 from shared import metrics
 from shared.events import Draft, ReportParties, stamp
 from shared.ids import case_id_of, derive, new_id
+from shared.names import BY_ACCOUNT
 from shared.policy import Policy
 from shared.problems import FieldsWrong, KeyReused, Unavailable
 from shared.succession import Succession
@@ -215,7 +217,9 @@ class Submissions:
         token_of = partial(party_token, party_key)
         # The name of a writer is the source of all that it reports.
         told_by = (source or arrival.writer, arrival.writer)
-        fact = receive(report_id, facts, people, token_of, content_digest, received_at, *told_by)
+        lines, joined = [person.name for person in arrival.submission.reported], facts.setting in BY_ACCOUNT
+        persons = copy_people(people, subjects=by_person(lines, people.subjects)) if joined else people
+        fact = receive(report_id, facts, persons, token_of, content_digest, received_at, *told_by)
         cause = derive("submit", report_id)
         events = stamp(
             [Draft(fact, REPORTER, at, cause, self._policy.version)],
@@ -239,6 +243,7 @@ class Submissions:
             status=Status(updated_at=received_at),
             receipt=hash_receipt(self._secrets.pepper, receipt) if receipt else None,
             remarks=arrival.remarks,
+            by_person=joined,
         )
         # A restored database may lack a report that was told already, and comes again.
         apart = Draft(

@@ -10,7 +10,7 @@ import orjson
 
 from services.intake.report.check_ins import is_code
 from services.intake.report.mentions import Known, words_of
-from services.intake.report.pseudonym import party_token, people_named
+from services.intake.report.pseudonym import by_person, party_token, people_named
 from services.intake.report.sealed import Sealed, SealedSections
 from services.intake.report.submission import People, Section, Submission, copy_people
 from services.intake.stored import Change, Store, StoredReport, make_salt, refuse_erased, tell_erased, tell_parties
@@ -114,9 +114,10 @@ class Mentions:
         if report.vault is None or not people:
             return reported
         of_report = self._vault.party_key(report.id, report.vault)
-        named = people_named(
-            self._key, reported=[person["name"] for person in people], witnesses=(), name=None, email=None
-        ).subjects
+        lines = [person["name"] for person in people]
+        named = people_named(self._key, reported=lines, witnesses=(), name=None, email=None).subjects
+        if report.by_person:
+            named = by_person(lines, named)
         tokens = (party_token(of_report, keys) for keys in named)
         return {
             **reported,

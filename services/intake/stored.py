@@ -88,6 +88,7 @@ class StoredReport(ReportOutline):
     report, for which the reporter was treated badly or of which this one is a part; an erasure removes it. `opened`:
     the check-ins, by what the keys of their answers begin with, at which the reporter told so; each became a report of
     its own. `parts`: the words of handlers, by id, that became reports of their own. `doors`: for respondents.
+    `by_person`: lines that mean one account have one party token; otherwise, and before, each line has its own.
     `version`, `seq`, `outbox` and `told_at` (when it was told last who is named; UTC-aware) belong to the store; in a
     new report they are 0 or empty.
     """
@@ -115,6 +116,7 @@ class StoredReport(ReportOutline):
     opened: tuple[str, ...] = ()
     parts: tuple[str, ...] = ()
     doors: tuple[RespondentDoor, ...] = ()
+    by_person: bool = False
 
     @property
     def named(self) -> tuple[str, ...]:

@@ -35,7 +35,7 @@ def build(
     words = StoredWords(vault)
     mailbox = Mailbox(store, words, secrets, mentions, further, policy)
     runtime.consume_facts("cases", [CaseFact], Progress(store, words, mentions, further).project)
-    respondents = Respondents(store, words, secrets, policy)
+    respondents = Respondents(store, words, secrets, mentions, policy)
     statements = Statements(store, words, secrets, mentions)
     page = FollowUpPage(mailbox, RespondentPage(respondents, pages, policy), pages, policy)
     return Part([make_mailbox_router(mailbox, respondents, statements, gate), make_follow_up_router(page, gate)])

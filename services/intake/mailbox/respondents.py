@@ -14,12 +14,14 @@ from services.intake.mailbox.asking import may_ask, next_ask_id, sent_before, vi
 from services.intake.mailbox.receipts import Receipts, receipt_unknown
 from services.intake.mailbox.views import AppealStanding, AppealView, AppealWay, ReplyView, RespondentView
 from services.intake.mailbox.words import StoredWords
+from services.intake.mentions import Mentions
 from services.intake.report.sealed import SealedStatement
 from services.intake.report.status import Appeal
 from services.intake.stored import RESPONDENT, SOURCE, Change, RespondentDoor, Secrets, Store, StoredReport
 from shared.aggregates import change
 from shared.events import Draft, Fact, ReportAppealed, ReportRecusalAsked, ReportReplied, stamp
 from shared.ids import derive
+from shared.names import BY_ACCOUNT, account_of
 from shared.policy import Policy
 from shared.problems import FieldError, FieldsWrong, Problem, Unavailable
 from shared.telemetry import current_traceparent
@@ -52,12 +54,14 @@ class Respondents:
         store: Store,
         words: StoredWords,
         secrets: Secrets,
+        mentions: Mentions,
         policy: Policy,
         clock: Callable[[], datetime] = now,
     ) -> None:
         self._store = store
         self._words = words
         self._receipts = Receipts(secrets.pepper)
+        self._mentions = mentions
         self._policy = policy
         self._clock = clock
 
@@ -217,12 +221,22 @@ class Respondents:
             ),
             decided_at=status.decided_at if status.outcome else None,
             # Where there are several, or nobody knows how many, the outcome may be that of another one.
-            outcome=status.outcome if status.respondents == 1 else None,
+            outcome=status.outcome if self._is_alone(report) else None,
             appeals=tuple(self._appeals(found)),
             appeal=self._way(found),
             recusal_asks=view_asks(report, found.party, lambda i: self._words.statement(report, i)),
             may_ask_recusal=may_ask(report, found.party),
         )
+
+    def _is_alone(self, report: StoredReport) -> bool:
+        """Whether the case has one respondent and no other, however often and in which spellings they are named."""
+        status = report.status
+        if status.respondents < 2 or report.facts.setting not in BY_ACCOUNT:
+            return status.respondents == 1
+        reported = self._mentions.with_tokens(report, self._words.section(report, "reported")).get("people", ())
+        named = {person["party"]: person["name"] for person in reported}
+        named |= {token: name for token in status.added if (name := self._words.statement(report, token))}
+        return len(named) == status.respondents and len(set(map(account_of, named.values()))) == 1
 
     def _appeals(self, found: _Found) -> list[AppealView]:
         known: Mapping[str, Appeal] = {appeal.id: appeal for appeal in found.report.status.their_appeals}

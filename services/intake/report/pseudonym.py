@@ -11,7 +11,7 @@ from services.intake.report.places import pages_in
 from services.intake.report.submission import MOST_NAMES, People, Pseudonyms, Reporter, Submission, copy_people
 from shared.input.texts import trim_line
 from shared.mac import mac_under
-from shared.names import MOST_OF_LINE, Key, address_keys, keys_of, names_at_most, normalise_name, own_keys
+from shared.names import MOST_OF_LINE, Key, account_of, address_keys, keys_of, names_at_most, normalise_name, own_keys
 
 _SPELLINGS = 4
 """So many names at least are read for each one that stands in a line: people write around names."""
@@ -62,6 +62,14 @@ def people_named(
         reporter=tuple(_pseudonyms(key, keys) for keys in own),
         witnesses=_keys_of_lines(key, witnesses),
     )
+
+
+def by_person(lines: Sequence[str], named: Sequence[Pseudonyms]) -> tuple[Pseudonyms, ...]:
+    """For each line with its pseudonyms, those of the first line that means the same person: its token is one."""
+    if len(lines) < 2:
+        return tuple(named)
+    first: dict[str, Pseudonyms] = {}
+    return tuple(first.setdefault(account_of(line), keys) for line, keys in zip(lines, named, strict=True))
 
 
 def party_token(report_key: bytes, keys: Pseudonyms) -> str:

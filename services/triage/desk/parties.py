@@ -48,7 +48,8 @@ def respondents_of(case: Case, contents: Contents | None) -> list[tuple[str, str
 
 def _named(case: Case, contents: Contents | None) -> Iterator[tuple[str, str, str | None]]:
     people = contents.sections.get("reported", {}).get("people", ()) if contents else ()
-    known: Mapping[str, str] = {person["party"]: person["name"] for person in people if "party" in person}
+    # Of several spellings of one person, the first.
+    known: Mapping[str, str] = {person["party"]: person["name"] for person in reversed(people) if "party" in person}
     yield from ((token, RESPONDENT, known.get(token)) for token in case.subjects)
     said = words_in(contents)
     yield from ((party.token, party.role, said.get(party.token)) for party in case.further_parties)

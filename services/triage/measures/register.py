@@ -15,6 +15,7 @@ from shared.access.conditions import Permit
 from shared.access.principal import Principal, Reach, Resource
 from shared.clients.vault import Contents
 from shared.events import Actor
+from shared.names import BY_ACCOUNT, account_of
 from shared.policy import Policy
 from shared.problems import NotFound
 from shared.times import now
@@ -247,9 +248,18 @@ def _about(entry: Entry, contents: Contents | None) -> About:
         return About(erased=contents is not None)
     told = contents.sections.get("names", {})
     pages = next((one["text"] for one in told.get("pages", ()) if one["id"] == extent.pages_id), None)
+    people = told.get("people", ())
+    # One person may be named in several spellings.
+    by_account = entry.case.setting in BY_ACCOUNT
+    accounts = {one["party"]: account_of(one["name"]) for one in people} if by_account else {}
     # Older measures do not say for which person they hold, where the report names only one; imported ones never do.
-    is_clear = entry.measure.imported or (len(set(entry.case.respondents)) == 1 and not entry.case.absorbed)
+    is_one = len({accounts.get(token, token) for token in entry.case.respondents}) == 1
+    is_clear = entry.measure.imported or (is_one and not entry.case.absorbed)
     meant = extent.respondents or (entry.case.subjects if is_clear else ())
     if not meant:
         return About(ask_handlers=True, pages=pages)
-    return About(tuple(one["name"] for one in told.get("people", ()) if one["party"] in meant), pages=pages)
+    names: dict[str, str] = {}
+    for one in people:
+        if one["party"] in meant:
+            names.setdefault(accounts.get(one["party"], f"{one['party']} {one['name']}"), one["name"])
+    return About(tuple(names.values()), pages=pages)

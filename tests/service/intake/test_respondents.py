@@ -19,6 +19,7 @@ from shared.events import (
     CaseReopened,
     PartyAdded,
     ReportAppealed,
+    ReportReceived,
     ReportReplied,
 )
 from tests.support.forms import SAME_ORIGIN, token_from
@@ -266,6 +267,35 @@ async def test_where_nobody_knows_how_many_there_are_no_outcome_is_told(rig: Rig
     await rig.progress.project([case_event(report_id, seq, fact) for seq, fact in enumerate(facts, start=3)])
     view = (await ask(rig, receipt))[1]
     assert (view["outcome"], view["decided_at"] is not None) == (None, True)
+
+
+@pytest.mark.parametrize(("setting", "known"), [("online", True), ("in_person", False), ("hybrid", False)])
+async def test_people_who_met_are_not_one_because_of_their_names(rig: Rig, setting: str, *, known: bool) -> None:
+    lines = [{"name": "Zed"}, {"name": "User:Zed"}]
+    report_id = (await rig.post(reported=lines, setting=setting))["report_id"]
+    (received,) = (fact for fact in rig.store.events() if isinstance(fact, ReportReceived))
+    assert len(received.subjects) == (1 if known else 2)
+    reads = [Read(report_id, ("reported",))]
+    (told,) = await rig.reader.read(reads, purpose=PURPOSES["review"], actor=RESPONDER)
+    people = told["sections"]["reported"]["people"]
+    assert [one["name"] for one in people] == ["Zed", "User:Zed"]
+    assert {one["party"] for one in people} == set(received.subjects)
+
+
+async def test_a_report_from_before_keeps_the_tokens_of_its_lines(rig: Rig) -> None:
+    report_id = (await rig.post(reported=[{"name": "Zed"}, {"name": "User:Zed"}]))["report_id"]
+    del rig.store.reports[report_id]["by_person"]
+    reads = [Read(report_id, ("reported",))]
+    (told,) = await rig.reader.read(reads, purpose=PURPOSES["review"], actor=RESPONDER)
+    first, second = (one["party"] for one in told["sections"]["reported"]["people"])
+    assert first != second
+    await rig.statements.keep(report_id, "told-1", "told", TOLD)
+    decided = CaseDecided(previous="investigating", state="decided", outcome="warning", reason_id="r")
+    facts = [opening(report_id, first, second), disclosed("told-1", first), decided]
+    await rig.progress.project([case_event(report_id, seq, fact) for seq, fact in enumerate(facts, start=1)])
+    receipt = await seen_by_handlers(rig, report_id)
+    assert receipt
+    assert (await ask(rig, receipt))[1]["outcome"] == "warning"
 
 
 async def test_an_erased_report_opens_nothing_to_a_respondent(rig: Rig) -> None:

@@ -1,18 +1,22 @@
-"""Respondents that handlers add are as much respondents as those that a report names, in all four services."""
+"""Respondents that handlers add, and those that are named in several spellings, in all four services."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from services.intake.report.pseudonym import pseudonyms_for
 from services.triage.case.case import Case
-from tests.service.shared.test_asked_recusal import ANN, BEN, Bodies, order
+from shared.access.principal import Grant, Role
+from shared.times import now
+from tests.service.shared.test_asked_recusal import ANN, BEN, CAT, Bodies, order
 from tests.support.four_services import FourServices, four_services
 from tests.support.intake_rig import SECRETS
 from tests.support.people import COPIES, bearer, person
 from tests.support.rosters import refresh_rosters
 
 ZED = person("2ed2ed", *ANN.grants, pseudonyms=pseudonyms_for(SECRETS.pseudonyms, ["Zebedee Thunderclap"], []))
+ENFORCER = person("e4f0e4f0", Grant(Role.ENFORCER, (), ("enwiki",)))
 ADDED = {"party_role": "respondent", "party_name": "Zebedee Thunderclap"}
 
 
@@ -89,3 +93,41 @@ async def test_a_respondent_that_handlers_added_reads_the_outcome_where_there_is
         assert await order(services, case, BEN, "decide", {"outcome": "warning", "reason": "They shouted."}) == 200
         view = await read(services, receipt)
         assert (view["outcome"], view["decided_at"] is not None) == (None if more else "warning", True)
+
+
+SPELLINGS = ("User:Zed_Zulu", "Zed Zulu@global", "https://en.wikipedia.org/wiki/User:Zed_Zulu")
+
+
+async def suspended(services: FourServices, case: Case) -> tuple[Any, Any, Any]:
+    """The outcome that the first respondent reads of a suspension, and the names and a sign in the register."""
+    receipt = await disclosed(services, case, case.respondents[0])
+    until = (now() + timedelta(days=30)).date().isoformat()
+    proposal = {"outcome": "temporary_suspension", "until": until, "scope": "community", "why": "They shouted."}
+    assert await order(services, case, BEN, "propose_decision", proposal) == 200
+    assert await order(services, case, CAT, "second") == 200
+    decision = {"outcome": "temporary_suspension", "reason": "They shouted."}
+    assert await order(services, case, BEN, "decide", decision) == 200
+    export = await services.desk.get("/v1/measures/export", headers=bearer(ENFORCER))
+    (entry,) = export.json()["items"]
+    return (await read(services, receipt))["outcome"], entry["names"], entry["ask_handlers"]
+
+
+@pytest.mark.parametrize("other", SPELLINGS)
+@pytest.mark.parametrize("by_handlers", [False, True], ids=["reported", "added"])
+async def test_a_person_in_two_spellings_is_one_respondent(other: str, *, by_handlers: bool) -> None:
+    async with four_services(Bodies()) as services:
+        case, _ = await taken_up(services, "Zed Zulu", *(() if by_handlers else (other,)))
+        assert len(case.respondents) == 1
+        if by_handlers:
+            assert await order(services, case, BEN, "add_party", {**ADDED, "party_name": other}) == 200
+        assert await suspended(services, case) == ("temporary_suspension", ["Zed Zulu"], False)
+
+
+@pytest.mark.parametrize("other", ["Zed zulu", "Zed Zulu~enwiki"])
+@pytest.mark.parametrize("by_handlers", [False, True], ids=["reported", "added"])
+async def test_two_people_with_names_that_are_alike_are_two_respondents(other: str, *, by_handlers: bool) -> None:
+    async with four_services(Bodies()) as services:
+        case, _ = await taken_up(services, "Zed Zulu", *(() if by_handlers else (other,)))
+        if by_handlers:
+            assert await order(services, case, BEN, "add_party", {**ADDED, "party_name": other}) == 200
+        assert await suspended(services, case) == (None, [], True)
