@@ -10,7 +10,7 @@ import logging
 import time
 from bisect import bisect_right
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from itertools import chain
 from typing import Generic, TypeVar
 
@@ -26,6 +26,7 @@ from opentelemetry.trace import Span, SpanKind, Tracer
 from shared import metrics
 from shared.connections import OPEN_KAFKA, KafkaAccess
 from shared.kafka.burials import Burials, Fault
+from shared.kafka.commits import Commits
 from shared.kafka.fetching import bound_fetches
 from shared.kafka.publisher import Publisher
 from shared.kafka.records import Record
@@ -46,6 +47,8 @@ NEW_TOPICS = 10_000
 """Milliseconds between two looks at which topics there are."""
 LONGEST_WAIT = 1_000
 """Milliseconds that a consumer waits for records, and Kafka with its answer. Any record ends the wait at once."""
+LAST_COMMIT = 1.0
+"""Seconds that a consumer that stops waits until Kafka knows what is handled."""
 AT_ONCE = 1024 * 1024
 """Bytes of an inbox that are handled together: what they become in memory is many times larger."""
 INBOX_FETCH = (512 * 1024, 128 * 1024)
@@ -157,7 +160,10 @@ class Consumption(Generic[T]):
         self._tracer = tracer or trace.get_tracer(__name__)
         self._waits = 0
         # The offset after the last handled record, by topic and partition.
-        self._done: dict[tuple[str, int], int] = {}
+        self._done: dict[TopicPartition, int] = {}
+        # Offsets to which the handler goes back while it has a batch in hand.
+        self._rewound: dict[TopicPartition, int] = {}
+        self._commits = Commits(self.group, lambda: self._subscriber.consumer)
         self._stopping = asyncio.Event()
         self._busy_since: float | None = None
         self._handled_at = 0.0
@@ -170,7 +176,9 @@ class Consumption(Generic[T]):
             max_records=batch,
             batch_timeout_ms=LONGEST_WAIT,
             auto_offset_reset="earliest",
-            ack_policy=AckPolicy.NACK_ON_ERROR,
+            # FastStream would commit all partitions after each batch.
+            ack_policy=AckPolicy.MANUAL,
+            listener=self._commits,
             parser=_keep_raw,
             decoder=_body_is_records,
             fetch_max_wait_ms=LONGEST_WAIT,
@@ -184,6 +192,8 @@ class Consumption(Generic[T]):
         self._turn_of: TopicPartition | None = None
         # FastStream sleeps after it has waited in vain.
         self._subscriber.get_msg = self._take  # type: ignore[method-assign]
+        self._leave = self._subscriber.stop
+        self._subscriber.stop = self._stop  # type: ignore[method-assign]
 
     @property
     def stopped(self) -> str | None:
@@ -192,8 +202,8 @@ class Consumption(Generic[T]):
 
     async def _take(self, consumer: AIOKafkaConsumer) -> tuple[ConsumerRecord, ...]:
         """What is handled next. While it is handled nothing is fetched, so that the next fetch brings all that came."""
+        await self._commits.commit_when_due()
         if self._busy_since:
-            # Only now its offsets are committed.
             self._busy_since, self._handled_at = None, time.time()
         consumer.resume(*consumer.paused())
         # Of strangers, all inboxes at once would take much memory.
@@ -253,13 +263,17 @@ class Consumption(Generic[T]):
 
     def rewind(self, topic: str, partition: int, offset: int) -> None:
         """Have a partition of this consumer delivered again from `offset` on. Call it while its batch is in hand."""
-        consumer = self._subscriber.consumer
         tp = TopicPartition(self._prefix + topic, partition)
+        self._rewound[tp] = offset
+        self._seek(tp, offset)
+
+    def _seek(self, tp: TopicPartition, offset: int) -> None:
+        consumer = self._subscriber.consumer
         if consumer is not None and tp in consumer.assignment():
             consumer.seek(tp, offset)
 
     def measure_lag(self) -> None:
-        """Set the metric of the lag: records behind the committed position, in the partitions of this consumer."""
+        """Set the metric of the lag: records behind the last handled one, in the partitions of this consumer."""
         consumer = self._subscriber.consumer
         if consumer is None:
             return
@@ -275,10 +289,29 @@ class Consumption(Generic[T]):
             with metrics.BATCH_SECONDS.labels(self.group).time():
                 for records in self._portions([self._record(r) for r in raw]):
                     await self._handle_batch(records)
-            self._waits = 0
-            self._done.update({(r.topic, r.partition): r.offset + 1 for r in raw})
-        except _AWAY as error:
+        except BaseException as error:
+            for tp, first in {TopicPartition(r.topic, r.partition): r.offset for r in reversed(raw)}.items():
+                self._seek(tp, first)
+            if not isinstance(error, _AWAY):
+                raise
             await self._wait_out(error)
+        else:
+            self._waits = 0
+            done = {TopicPartition(r.topic, r.partition): r.offset + 1 for r in raw} | self._rewound
+            self._done.update(done)
+            self._commits.note(done)
+            if self._stopping.is_set():
+                await self._commits.commit()
+        finally:
+            self._rewound.clear()
+
+    async def _stop(self) -> None:
+        """Commit what is handled, and leave the group."""
+        self._subscriber.running = False
+        with suppress(TimeoutError):
+            async with asyncio.timeout(LAST_COMMIT):
+                await self._commits.commit()
+        await self._leave()
 
     async def _wait_out(self, error: BaseException) -> None:
         """Sleep, longer each time, and then have the batch delivered again."""

@@ -327,3 +327,11 @@ async def test_the_age_of_the_last_poll_is_known_while_the_topic_is_quiet(rig: R
         age = consumption.seconds_since_poll()
         assert age is not None
         assert age < 1.2
+
+
+async def test_what_was_handled_before_an_orderly_stop_is_not_delivered_again(rig: Rig) -> None:
+    async with rig.consuming():
+        for n in range(5):
+            await write(rig.kafka, rig.topic, (b"k", b"%d" % n, []))
+            await until(lambda n=n: len(rig.handled) == n + 1)
+    assert sum((await committed(rig.kafka, rig.group)).values()) == 5

@@ -26,6 +26,8 @@ class Broker:
     def __call__(self, deliver: Any) -> None:
         self.deliver = deliver
 
+    async def stop(self) -> None: ...
+
 
 def read_value(record: Record, _: str | None) -> bytes | None:
     return record.value
@@ -137,6 +139,9 @@ class Answered:
 
     records = 1
 
+    def __init__(self) -> None:
+        self.told: list[int] = []
+
     def assignment(self) -> set[TopicPartition]:
         return {TopicPartition("reports", 0)}
 
@@ -154,6 +159,9 @@ class Answered:
         raw = [ConsumerRecord("reports", 0, 0, 0, 0, b"k", b"v", None, 1, 1, ())] * self.records
         self.records = 0
         return {TopicPartition("reports", 0): raw} if raw else {}
+
+    async def commit(self, offsets: dict[TopicPartition, int]) -> None:
+        self.told.append(offsets[TopicPartition("reports", 0)])
 
 
 async def test_a_consumer_is_not_stuck_while_a_batch_is_handled_and_committed() -> None:
