@@ -12,6 +12,7 @@ from services.triage.case.commands.command import Command, Words
 from services.triage.case.commands.emergency import ActInEmergency, ReviewEmergency
 from services.triage.case.commands.handling import Assign, Claim, Close, Release, Start
 from services.triage.case.commands.inquiry import Ask, LoseReporter, ReceiveAnswer, Tell
+from services.triage.case.commands.sorting import ConfirmCategory
 from services.triage.case.commands.table import carry_out, decide
 from services.triage.case.commands.waking import Wake
 from services.triage.case.evolve.fold import fold
@@ -222,14 +223,14 @@ def test_who_is_no_party_does_not_appeal() -> None:
     # Nobody is named as the person reported: not either where the report names a witness.
     assert refused(led(*DECIDED), appeal("respondent")) == [("/party", "no_party")]
     assert refused(replace(led(*DECIDED), parties=("5" * 32,)), appeal("respondent")) == [("/party", "no_party")]
-    welfare = replace(accused(led(*DECIDED)), category="welfare.self_harm")
+    welfare = replace(accused(led(decision("advice"))), category="welfare.self_harm")
     assert refused(welfare, appeal("respondent")) == [("/party", "no_party")]
     assert after(accused(led(*DECIDED)), appeal("respondent"))[0].state is CaseState.APPEALED
 
 
 def test_an_appeal_by_a_receipt_of_who_is_no_party_is_refused_and_kept() -> None:
     decided = led(*DECIDED)
-    welfare = replace(accused(decided), category="welfare.self_harm")
+    welfare = replace(accused(led(decision("advice"))), category="welfare.self_harm")
     for case, party in ((decided, "respondent"), (welfare, "respondent"), (accused(decided), "witness")):
         after_it, _ = after(case, ReceiveAppeal("p1", "facts", party))
         assert (after_it.state, after_it.appeals) == (case.state, ())
@@ -386,6 +387,15 @@ def test_a_reopened_decision_is_appealed_while_a_measure_of_it_stands() -> None:
     case, _ = after(case, verdict("overturned"), AT + 3 * DAY)
     assert (case.decided_at, case.appeal_until, case.measures[0].stands) == (None, None, False)
     assert refused(case, appeal("reporter"), AT + 4 * DAY) == [("/ground", "not_decided")]
+
+
+def test_a_corrected_category_takes_no_appeal_from_a_person_who_is_banned() -> None:
+    case = accused(led(*BANNED))
+    for command in (Close(), Reopen(Words("r1")), ConfirmCategory("welfare.self_harm", Words("c1"), ANN)):
+        case, _ = after(case, command, AT + DAY)
+    assert after(case, appeal("respondent"), AT + DAY)[0].state is CaseState.APPEALED
+    own = ReceiveAppeal("p1", "facts", "respondent", "5" * 32)
+    assert after(case, own, AT + DAY)[0].state is CaseState.APPEALED
 
 
 def test_what_is_reopened_without_a_measure_takes_no_appeal_before_the_next_decision() -> None:

@@ -258,11 +258,12 @@ def _is_taken_down(appeal: Appeal) -> bool:
 def _is_party(case: Case, party: str, policy: Policy) -> bool:
     """Whether the case has this direct party: a reporter always, and a respondent where it accuses a person.
 
-    It does so where the report names one, or a handler has added one as a party.
+    It does so where the report names one, or a handler has added one as a party. One handler alone corrects a category,
+    so that takes no appeal from a person on whom something was imposed.
     """
     category = policy.categories.get(case.category)
-    accuses = bool(case.respondents) and (category is None or category.accuses)
-    return party == REPORTER or (party == RESPONDENT and accuses)
+    accuses = category is None or category.accuses or bool(case.measures)
+    return party == REPORTER or (party == RESPONDENT and bool(case.respondents) and accuses)
 
 
 def _sender(case: Case, party: str, respondent: str | None) -> str | None:
