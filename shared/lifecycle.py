@@ -8,10 +8,11 @@ from dataclasses import dataclass, field
 from aiokafka.errors import KafkaError
 from faststream.kafka import KafkaBroker
 
+from shared.bounded_clock import BoundedClock
 from shared.connections import connected
 from shared.kafka.consumption import Consumption
 from shared.kafka.publisher import Publisher
-from shared.mongo import Client, Collection, IndexModel, close, ping, reaching
+from shared.mongo import Client, Collection, IndexModel, ask_time, close, reaching
 from shared.outbox import Relay
 from shared.problems import Unavailable, reason_of
 
@@ -56,6 +57,7 @@ class Lifecycle:
         publisher: Publisher,
         relay: Relay,
         readiness: Readiness,
+        clock: BoundedClock,
         consumptions: Sequence[Consumption[object]] = (),
         indexes: Sequence[tuple[Collection, Sequence[IndexModel]]] = (),
         tasks: Sequence[Callable[[], Awaitable[None]]] = (),
@@ -65,6 +67,7 @@ class Lifecycle:
     ) -> None:
         self._stale_poll = stale_poll
         self.readiness = readiness
+        self._clock = clock
         self._client = client
         self._broker = broker
         self._publisher = publisher
@@ -165,7 +168,8 @@ class Lifecycle:
         loop = asyncio.get_running_loop()
         while True:
             try:
-                await ping(self._client)
+                asked_at = self._clock.uptime()
+                self._clock.compare(await ask_time(self._client), asked_at)
                 self.readiness.say("mongodb", None)
             except Unavailable as error:
                 self.readiness.say("mongodb", str(error))

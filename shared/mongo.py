@@ -7,6 +7,7 @@ import asyncio
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any, TypeAlias
 from urllib.parse import urlsplit
@@ -229,10 +230,12 @@ async def _transact(collection: Collection, writes: Sequence[InsertOne[Document]
     return True
 
 
-async def ping(client: Client) -> None:
-    """Return when a primary answers. Raises Unavailable otherwise."""
+async def ask_time(client: Client) -> datetime:
+    """The time (UTC-aware) of the primary, when it answers. Raises Unavailable otherwise."""
     with reaching():
-        await client.admin.command("ping")
+        told: datetime = (await client.admin.command("hello"))["localTime"]
+    # The answers to commands are not read by the options of the client.
+    return told.replace(tzinfo=UTC)
 
 
 __all__ = [
@@ -253,10 +256,10 @@ __all__ = [
     "UpdateOne",
     "WriteConcern",
     "WriteConcernError",
+    "ask_time",
     "close",
     "connect",
     "is_outage",
-    "ping",
     "reaching",
     "trace_commands",
     "write_together",

@@ -11,6 +11,7 @@ from fastapi import FastAPI
 from opentelemetry import trace
 
 from shared.aggregates import Aggregates
+from shared.bounded_clock import BoundedClock
 from shared.environment import PREFIX
 from shared.events import FACTS, Event, Fact, decode
 from shared.kafka.consumption import Consumption, Decode, Handle, TellBuried, make_broker
@@ -50,6 +51,7 @@ class Runtime:
         self.relay = Relay(self.publisher, service=service)
         self.broker = make_broker(settings.kafka, client=service, access=access)
         self.readiness = Readiness()
+        self.clock = BoundedClock(service=service)
         self._consumptions: list[Consumption[Any]] = []
 
     def aggregates(self, collection: str) -> Aggregates:
@@ -114,6 +116,7 @@ class Runtime:
             publisher=self.publisher,
             relay=self.relay,
             readiness=self.readiness,
+            clock=self.clock,
             consumptions=self._consumptions,
             indexes=indexes,
             tasks=tasks,

@@ -101,6 +101,7 @@ def build_app(
 ) -> FastAPI:
     """The application of triage; nothing is connected before it starts. Tests hand in what is beside it."""
     runtime = Runtime("triage", settings)
+    clock = runtime.clock
     aggregates, kept, said = (runtime.aggregates(name) for name in ("cases", "roster", "baseline"))
     in_force: InForceStore = measures or MongoMeasures(aggregates.collection)
     cases = cases or MongoCases(aggregates)
@@ -133,15 +134,28 @@ def build_app(
     hints = SystemicHints(breaches or MongoBreaches(aggregates.collection), intake, policy)
     consumer.consume(
         runtime,
-        ReportFollower(cases, policy, known, staffing, tokens, arrivals=Arrivals(marks, policy), counting=hints),
+        ReportFollower(
+            cases, policy, known, staffing, tokens, clock.or_own, arrivals=Arrivals(marks, policy), counting=hints
+        ),
         eraser,
     )
     read = partial(runtime.read_to_end, "erasures")
     replay = ErasureReplay(read, name_of=case_named_by, standing=eraser.remembering, erase=eraser.forget)
-    watch = CaseWatch(cases, known, staffing, policy, tokens, every=settings.watch_seconds, hints=hints)
+    watch = CaseWatch(cases, known, staffing, policy, tokens, every=settings.watch_seconds, hints=hints, clock=clock)
     queue = Queue(cases, sight, policy, settings.form_key)
     patterns = Patterns(marks, cases, sight, policy)
-    desk = Desk(cases, intake, policy, settings.identity_key, access_control.roster, sight, staffing, tokens, patterns)
+    desk = Desk(
+        cases,
+        intake,
+        policy,
+        settings.identity_key,
+        access_control.roster,
+        sight,
+        staffing,
+        tokens,
+        patterns,
+        clock.or_own,
+    )
     looking = runtime.database["lookers"]
     live = live or Live(cases, MongoLookers(looking))
     recent = recent or MongoRecentCases(aggregates.collection)
@@ -154,7 +168,7 @@ def build_app(
             [make_router(desk, queue, gate, people)],
             indexes=[(aggregates.collection, CASE_INDEXES)],
             prepare=[MongoCases(aggregates).place_in_queues, replay.run],
-            tasks=[watch.run, watch.run_timers, watch.run_hints],
+            tasks=[clock.behind(watch.run), clock.behind(watch.run_timers), watch.run_hints],
         ),
         build_desk(
             desk,
@@ -172,7 +186,7 @@ def build_app(
         ),
         build_measures(
             MeasureRegister(in_force, sight, intake, policy, settings.form_key),
-            MeasureImport(cases, in_force, intake, policy),
+            MeasureImport(cases, in_force, intake, policy, clock.or_own),
             gate,
             pages,
             people,
@@ -204,6 +218,7 @@ def build_app(
             pages,
             scorecards,
             flow.drafts,
+            clock,
         ),
         build_shadow(previews, aggregates.collection, gate, pages, CaseNames(pages, policy, people)),
         sign_in,

@@ -32,7 +32,7 @@ def build(
     erasing, read = Erasing(barrier, people, succession), partial(runtime.read_to_end, "erasures")
     return Part(
         [make_erasure_router(erasing, barrier, gate)],
-        tasks=[RetentionSweeper(store, erasing, policy, every=every).run],
+        tasks=[runtime.clock.behind(RetentionSweeper(store, erasing, policy, every=every, clock=runtime.clock).run)],
         # A restored database tells nothing new of a report before it knows what was told of it.
         prepare=[told.catch_up, Replay(read, store, barrier, people).run],
     )

@@ -12,6 +12,7 @@ from services.triage.baseline.store import REGISTRY_INDEXES
 from services.triage.baseline.stored import RegistryStore
 from services.triage.baseline.watch import LinkWatch, TimeWatch
 from services.triage.settings import TriageSettings
+from shared.bounded_clock import BoundedClock
 from shared.mongo import Collection
 from shared.parts import Part
 from shared.policy import Policy
@@ -35,18 +36,20 @@ def build(
     pages: Pages,
     scorecards: Scorecards,
     drafts: FormDrafts,
+    clock: BoundedClock,
 ) -> Part:
     """Shows what communities attest, over HTTP and on pages, changes it, and looks after it.
 
     `collection`: where the store keeps it. `drafts`: what was typed and had to wait.
+    `clock`: by which attestations end.
     """
-    editor = RegistryEditor(store)
+    editor = RegistryEditor(store, clock.or_own)
     agent = f"Hearth (looks at links of attestations; {settings.desk_url})"
     reader = PageReader(agent)
     look = PageReader(agent, seconds=WHILE_A_PERSON_WAITS).look if settings.baseline_links else look_at_nothing
     desk = BaselineDesk(editor, policy, versions, people, look)
     links = LinkWatch(editor, reader, lambda: desk.catalogue, every=settings.watch_seconds)
-    times = TimeWatch(editor, every=settings.watch_seconds)
+    times = TimeWatch(editor, every=settings.watch_seconds, clock=clock)
     desk.follow(links.wake)
 
     async def begin() -> None:
@@ -59,5 +62,5 @@ def build(
         ],
         indexes=[(collection, REGISTRY_INDEXES)],
         prepare=[begin],
-        tasks=[times.run, *([links.run] if settings.baseline_links else [])],
+        tasks=[clock.behind(times.run), *([links.run] if settings.baseline_links else [])],
     )

@@ -8,8 +8,10 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 from shared import lifecycle
+from shared.bounded_clock import BoundedClock
 from shared.lifecycle import Lifecycle
 from shared.problems import Unavailable
+from shared.times import now
 
 STALE = 0.3
 
@@ -46,16 +48,20 @@ class Outside:
         if not self.prepared:
             raise Unavailable("mongodb: NotPrimaryError")
 
+    async def hello(self, *_: object) -> dict[str, Any]:
+        return {"localTime": now()}
+
     async def nothing(self, *_: object) -> None: ...
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[Lifecycle]:
         given: dict[str, Any] = {
-            "client": SimpleNamespace(admin=SimpleNamespace(command=self.nothing), close=lambda: None),
+            "client": SimpleNamespace(admin=SimpleNamespace(command=self.hello), close=lambda: None),
             "broker": SimpleNamespace(connect=self.nothing, subscribers=[], stop=self.nothing),
             "publisher": SimpleNamespace(ping=self.ping, stop=self.nothing),
             "relay": SimpleNamespace(run=self.nothing, flush=self.nothing),
             "readiness": lifecycle.Readiness(),
+            "clock": BoundedClock(),
             "consumptions": [self.consumer],
             "before_consuming": self.prepare,
             "stale_poll": STALE,

@@ -13,12 +13,13 @@ from services.triage.stored import CaseChange
 from services.triage.watch import CaseWatch
 from shared.access.principal import Leave, Principal
 from shared.access.roster import Staff
+from shared.bounded_clock import BoundedClock
 from shared.parties import Parties
 from shared.problems import Unavailable
 from shared.times import now
 from tests.service.triage.test_sight import naming
 from tests.support.people import bearer, responder
-from tests.support.triage_rig import POLICY, TOKENS, Rig, make_rig, reported
+from tests.support.triage_rig import POLICY, TOKENS, Everywhere, Rig, make_rig, reported
 
 ANN, BEN, CAT = (responder(name, "enwiki_arbcom") for name in ("1f2a", "2f3b", "3f4c"))
 UMA = responder("4f5d", "u4c")
@@ -485,3 +486,15 @@ async def test_the_first_look_goes_on_behind_an_outage_where_it_was(
     rig.cases.away = False
     await watch.look()
     assert rig.cases.looked_at == [case.id for case in cases]
+
+
+async def test_a_replica_whose_clock_has_jumped_ahead_tells_nothing_that_is_still_to_come(rig: Rig) -> None:
+    await rig.open()
+    jumped = BoundedClock(lambda: now() + timedelta(days=31))
+    jumped.compare(now(), jumped.uptime())
+    parties = Parties(rig.parties, patience=0.0)
+    watch = CaseWatch(rig.cases, parties, Everywhere(), POLICY, TOKENS, every=60, clock=jumped)
+    assert (await watch.look(), await watch.wake()) == (0, 0)
+    # A month later, by both clocks, it does.
+    jumped.compare(now() + timedelta(days=31), jumped.uptime())
+    assert await watch.wake() > 0
