@@ -30,6 +30,8 @@ INDEXES = (
     IndexModel([("partition", 1), ("offset", -1)], name="place"),
     IndexModel([("follows", 1)], name="follows", partialFilterExpression={"follows": {"$gt": ""}}),
 )
+THAT_FOLLOW: Document = {"follows": {"$gt": ""}}
+"""What MongoDB is asked for: the cases that came of an earlier report."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +71,10 @@ class PartiesStore(PartiesCopy, Protocol):
         """The cases that came of the reports of these ones, each with the one of these."""
         ...
 
+    def all_following(self) -> AsyncIterator[str]:
+        """Every case that came of an earlier report."""
+        ...
+
     async def told_from(self, places: Mapping[int, int]) -> set[str]:
         """The cases of which something was kept from these offsets on; of partitions that are missing, all."""
         ...
@@ -97,6 +103,12 @@ class MongoParties:
         found = self.collection.find(came_of(case_ids), {"follows": 1})
         with reaching():
             return {document["_id"]: document["follows"] async for document in found}
+
+    async def all_following(self) -> AsyncIterator[str]:
+        """See PartiesStore."""
+        with reaching():
+            async for document in self.collection.find(THAT_FOLLOW, {"_id": 1}):
+                yield document["_id"]
 
     async def keep(self, told: Sequence[PartiesEvent]) -> None:
         """See PartiesStore."""
@@ -160,6 +172,10 @@ class Parties:
     async def followed(self, case_ids: AbstractSet[str]) -> dict[str, str]:
         """Of those of the cases that came of an earlier report, the case of that report."""
         return await self.store.followed(case_ids) if case_ids else {}
+
+    def all_following(self) -> AsyncIterator[str]:
+        """See PartiesStore."""
+        return self.store.all_following()
 
     async def following(self, case_ids: AbstractSet[str]) -> dict[str, str]:
         """The cases that came of the reports of these ones, each with the one of these."""

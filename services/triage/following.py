@@ -1,10 +1,11 @@
 """Cases that came of the report of another one take over who may not see that one: a part, or bad treatment for it."""
 
-from collections.abc import Callable, Iterable, Mapping
+import time
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 
 from services.triage.case.attendance import People
-from services.triage.case.case import Case
+from services.triage.case.case import ENDED, Case
 from services.triage.case.commands.following import KeepApart
 from services.triage.case.tokens import Tokens
 from services.triage.own_steps import own_step
@@ -62,6 +63,23 @@ class Following:
         changed = [done.case for done in (await change(self._cases, firsts, decide)).values()]
         # Other cases may have come of these.
         return len(changed) + (await self.after(changed) if changed else 0)
+
+    async def judge_ended(self, at_once: int, rest: Callable[[float], Awaitable[None]]) -> int:
+        """As `judge`, each closed or merged case that came of another one. `rest`: behind a full batch, which took so
+        many seconds.
+        """
+        changed, ids = 0, list[str]()
+        async for case_id in self._sight.parties.all_following():
+            ids.append(case_id)
+            if len(ids) == at_once:
+                began = time.monotonic()
+                changed, ids = changed + await self._judge_if_ended(ids), []
+                await rest(time.monotonic() - began)
+        return changed + (await self._judge_if_ended(ids) if ids else 0)
+
+    async def _judge_if_ended(self, ids: Sequence[str]) -> int:
+        found = await self._cases.load(ids)
+        return await self.judge(one.case for one in found.values() if one.case.state in ENDED)
 
     async def kin(self, case: Case) -> tuple[Case, ...]:
         """The other cases that came of the same report, and those that were ever merged with one of them."""

@@ -178,7 +178,9 @@ class CaseWatch:
         while self._after is not None:
             batch = await self._cases.open_after(self._after, LOOKED_AT_ONCE)
             changed += await self._judge(batch)
-            self._after = batch[-1].id if len(batch) == LOOKED_AT_ONCE else None
+            if is_last := len(batch) < LOOKED_AT_ONCE:
+                changed += await self._following.judge_ended(LOOKED_AT_ONCE, lambda took: self._sleep(RESTS * took))
+            self._after = None if is_last else batch[-1].id
             if self._clock() - followed >= timedelta(seconds=self._every):
                 changed, followed = changed + await self._follow(), self._clock()
                 await self._measure()

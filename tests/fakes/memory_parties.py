@@ -1,6 +1,6 @@
 """Who is named in reports, in memory, with the same promises as shared.parties.MongoParties."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from shared.events import Event, ReportParties
@@ -27,6 +27,11 @@ class MemoryParties:
         self._reach()
         firsts = {i: one.fact.follows for i, one in self.told.items() if one.fact.follows}
         return {i: first for i, first in firsts.items() if first in set(case_ids)}
+
+    async def all_following(self) -> AsyncIterator[str]:
+        self._reach()
+        for i in [i for i, one in self.told.items() if one.fact.follows]:
+            yield i
 
     async def keep(self, told: Sequence[PartiesEvent]) -> None:
         self._reach()

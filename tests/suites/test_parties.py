@@ -10,7 +10,7 @@ from shared.events import Actor, Draft, ReportParties, encode, stamp
 from shared.ids import case_id_of
 from shared.kafka.records import Record
 from shared.mongo import Database
-from shared.parties import Parties, PartiesEvent, PartiesFollower, PartiesStore, came_of, decode_parties
+from shared.parties import THAT_FOLLOW, Parties, PartiesEvent, PartiesFollower, PartiesStore, came_of, decode_parties
 from shared.problems import Unavailable
 from tests.fakes.memory_parties import MemoryParties
 from tests.support.stores import mongo_parties
@@ -66,6 +66,7 @@ class TestParties:
         assert await store.followed([case_id_of("a"), case_id_of("b"), "unknown"]) == {case_id_of("a"): "the first"}
         firsts = ["the first", case_id_of("a")]
         assert await store.following(firsts) == {case_id_of("a"): "the first"}
+        assert [one async for one in store.all_following()] == [case_id_of("a")]
         await store.keep([told("a", 2)])
         assert await store.followed([case_id_of("a")]) == {}
         assert await store.following(firsts) == {}
@@ -79,6 +80,8 @@ class TestParties:
         plan = await database["parties"].find(came_of(["f0", "f9", "none"])).explain()
         assert "'indexName': 'follows'" in str(plan["queryPlanner"]["winningPlan"])
         assert plan["executionStats"]["totalDocsExamined"] == 2
+        plan = await database["parties"].find(THAT_FOLLOW).explain()
+        assert plan["executionStats"]["totalDocsExamined"] == 5
 
     async def test_a_copy_says_how_far_it_has_read_each_partition(self, store: PartiesStore) -> None:
         assert await store.places() == {}

@@ -10,7 +10,7 @@ from services.triage.case.case import Case
 from services.triage.watch import CaseWatch
 from shared.access.principal import Principal
 from shared.access.roster import Staff
-from shared.events import CaseLinked, Event, ReportParties
+from shared.events import CaseLinked, CaseState, Event, ReportParties
 from shared.ids import case_id_of, new_id
 from shared.parties import Parties
 from shared.problems import Unavailable
@@ -125,7 +125,10 @@ async def test_the_new_case_is_shut_to_who_decides_the_first_one_only_later(rig:
     assert rig.cases.stored[case.id].case.seq == after.seq
 
 
-async def test_a_process_that_ends_before_the_new_case_hears_of_it_leaves_it_to_the_next(rig: Rig) -> None:
+@pytest.mark.parametrize("state", [CaseState.TRIAGED, CaseState.CLOSED], ids=["open", "closed"])
+async def test_a_process_that_ends_before_the_new_case_hears_of_it_leaves_it_to_the_next(
+    rig: Rig, state: CaseState
+) -> None:
     first = await decided(rig)
     case = await opened(rig, first)
     told = dict(rig.parties.told)
@@ -133,6 +136,8 @@ async def test_a_process_that_ends_before_the_new_case_hears_of_it_leaves_it_to_
     await remanded(rig, first)
     rig.parties.told.update(told)
     assert rig.cases.stored[case.id].case.seq == case.seq
+    stored = rig.cases.stored[case.id]
+    rig.cases.stored[case.id] = replace(stored, case=replace(stored.case, state=state))
     parties = Parties(rig.parties, patience=0.0)
     watch = CaseWatch(rig.cases, parties, Body([ALICE, *OTHERS]), POLICY, TOKENS, every=1)
     assert (await watch.look(), await watch.look()) == (1, 0)
