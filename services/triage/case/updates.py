@@ -7,7 +7,7 @@ from services.triage.case.case import Case
 from services.triage.case.clocks import run_clocks
 from services.triage.case.lifecycle import BEFORE_DECISION
 from services.triage.case.values import Deadline
-from shared.events import CaseState, DeadlineFact, ReporterLost
+from shared.events import CaseState, DeadlineFact, ReporterLost, ReporterTold
 from shared.policy import Policy
 
 OWED = frozenset({*BEFORE_DECISION, CaseState.REFERRED, CaseState.APPEALED, CaseState.REOPENED})
@@ -35,7 +35,9 @@ def follow_updates(
     if not case.reachable:
         return []
     is_lost = _LOST in told
-    is_owed = state in OWED and not is_lost
+    # It runs on while the case is merged, so it begins anew where the reporter is told something then.
+    is_told = state == CaseState.MERGED and ReporterTold.name in told
+    is_owed = (state in OWED or is_told) and not is_lost
     ends = not is_owed and (is_lost or state != CaseState.MERGED)
     begins = is_owed and not stands
     return run_clocks(case, "last_update", unmet, state, told, policy, now, begin=begins, end=ends)
