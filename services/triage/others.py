@@ -17,7 +17,7 @@ from services.triage.stored import CaseStore, StoredCase
 from shared.access.authorization import is_permitted
 from shared.access.principal import Principal
 from shared.clients.vault import Contents
-from shared.events import CaseGrouped, CaseMerged, InformationReceived
+from shared.events import CaseGrouped, CaseMerged, CheckInKept, InformationReceived
 from shared.policy import Policy
 from shared.problems import FieldError
 from shared.times import now
@@ -60,9 +60,13 @@ class Beside:
 
 
 def _answers_since(case: Case) -> int:
-    """How often the reporter has answered since the case was merged."""
+    """How often the reporter has answered since the case was merged, also how it goes."""
     merged = max((step.seq for step in case.history if step.fact == CaseMerged.name), default=0)
-    return sum(step.fact == InformationReceived.name and step.seq > merged for step in case.history)
+    return sum(_is_answer(step) and step.seq > merged for step in case.history)
+
+
+def _is_answer(step: Step) -> bool:
+    return step.fact == InformationReceived.name or (step.fact == CheckInKept.name and step.detail == "answered")
 
 
 class Others:

@@ -161,7 +161,8 @@ class ReportFollower:
                 return []
             first, at, code_name = found.get(first_id), self._clock(), await self._name_for(case_id, attempts)
             refs = self._tokens.ref_of(case_id, first_id), self._tokens.ref_of(first_id, case_id)
-            opening = Open(code_name, report, people, first.case if first else None, first is None, *refs)
+            survivor = await self._survivor_of(first.case) if first else None
+            opening = Open(code_name, report, people, first.case if first else None, survivor, first is None, *refs)
             told: dict[str, Any] = {"actor": TRIAGE, "cause": event.id, "trace": event.trace}
             case, events = carry_out(None, opening, self._policy, people, at, case_id=case_id, **told)
             assert case is not None  # noqa: S101  # a case that is opened is there
@@ -176,6 +177,10 @@ class ReportFollower:
 
         for done in await change_together(self._cases, [case_id, first_id], decide):
             self._count(done)
+
+    async def _survivor_of(self, case: Case) -> Case | None:
+        meant = self._tokens.case_meant(case.id, case.merged_into) if case.merged_into else None
+        return one.case if meant and (one := (await self._cases.load([meant])).get(meant)) else None
 
     async def _counted(self, event: Event) -> tuple[Systemic, ...]:
         report = event.fact

@@ -407,6 +407,7 @@ def may_consent(report: StoredReport) -> bool:
     """Whether the reporter can say whether to be asked again: from the decision on, until a no."""
     status = report.status
     stands = status.state in (CaseState.DECIDED, CaseState.FOLLOWING_UP) and not status.before_merge
+    stands = stands or status.outcome_there is not None
     return report.erased is None and stands and consent_of(report) != "no"
 
 

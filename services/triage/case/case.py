@@ -194,6 +194,11 @@ class Case:
         """When the next recusal lapses that nobody has confirmed (UTC-aware)."""
         return earliest([r.confirm_by for r in self.recusals if r.confirm_by])
 
+    @property
+    def is_decided_there(self) -> bool:
+        """Whether it is part of a case that is decided."""
+        return self.state is CaseState.MERGED and self.outcome_there is not None
+
     def link_to(self, other: str) -> Link | None:
         """What this case has to do with another one, by what it calls that one."""
         return next((link for link in self.links if link.other == other), None)

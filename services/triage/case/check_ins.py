@@ -11,8 +11,12 @@ NO_ANSWER = "no_answer"
 
 
 def is_asked_in(case: Case, check_in: CheckIn) -> bool:
-    """Whether the reporter is asked while the case is where it is: once it is closed, only for a measure."""
-    return case.state is CaseState.FOLLOWING_UP or (case.state is CaseState.CLOSED and check_in.measure_id is not None)
+    """Whether the reporter is asked while the case is where it is: once it is closed, only for a measure.
+
+    Of a merged case the reporter is asked while the decision there stands.
+    """
+    of_measure = case.state is CaseState.CLOSED and check_in.measure_id is not None
+    return case.state is CaseState.FOLLOWING_UP or case.is_decided_there or of_measure
 
 
 def kept(case: Case, now: datetime, answer: str, answer_id: str | None = None) -> list[CaseFact]:

@@ -165,6 +165,8 @@ TRANSITIONS: Mapping[str, Ways] = {
         **_ANY,
         CaseState.AWAITING_INFORMATION: (CaseState.AWAITING_INFORMATION, CaseState.INVESTIGATING),
         CaseState.REFERRED: (CaseState.REFERRED, *BEFORE_DECISION),
+        # Its reporter is asked how it goes.
+        CaseState.MERGED: CaseState.MERGED,
     },
     # Who is there for a case is judged behind every command, and by this one when nobody gives another.
     "attend": _OPEN,

@@ -125,3 +125,74 @@ async def test_the_reporter_of_a_merged_case_hears_the_outcome_and_where_to_appe
             "triaged",
             None,
         )
+
+
+async def test_the_reporter_of_a_merged_case_is_asked_how_it_goes() -> None:
+    async with four_services(Bodies()) as services:
+        ada = Tool(services, ADA)
+        (receipt, part), (other, survivor) = await merged(services, ada)
+        assert (await status_of(services, receipt))["may_consent"] is False
+        await ada.give(survivor, "decide", outcome="advice", reason="We have spoken with them both.")
+        assert (await status_of(services, receipt))["may_consent"] is True
+        said = await services.reporter.post("/v1/follow-up/consent", json={"receipt": receipt, "consent": "yes"})
+        assert said.status_code == 202, said.text
+        await services.deliver()
+        # The other reporter has not agreed to anything by this.
+        assert (await status_of(services, other))["consent"] is None
+        await services.pass_time(timedelta(days=8))
+        asked = (await status_of(services, receipt))["check_in"]
+        assert (await status_of(services, other))["check_in"] is None
+        assert [mail.case_id for mail in services.mails if mail.notice == "check_in"] == [part]
+        answers = {"receipt": receipt, "number": asked["number"], "choice": "answer", "answers": {"safe": "no"}}
+        answered = await services.reporter.post("/v1/follow-up/check-ins", json=answers)
+        assert answered.status_code == 202, answered.text
+        await services.deliver()
+        (mail,) = [mail for mail in services.mails if mail.notice == "answer"]
+        assert (mail.case_id, mail.recipient) == (part, "body:enwiki_arbcom")
+        ada.renew()
+        assert (await ada.get(survivor))["absorbed"][0]["answers_since"] == 1
+        assert services.cases.stored[part].case.state == "merged"
+
+
+async def test_bad_treatment_told_in_a_merged_case_is_hidden_from_who_decided() -> None:
+    async with four_services(Bodies()) as services:
+        ada = Tool(services, ADA)
+        (receipt, _), (_, survivor) = await merged(services, ada)
+        await ada.give(survivor, "decide", outcome="advice", reason="We have spoken with them both.")
+        await services.reporter.post("/v1/follow-up/consent", json={"receipt": receipt, "consent": "yes"})
+        await services.deliver()
+        await services.pass_time(timedelta(days=8))
+        number = (await status_of(services, receipt))["check_in"]["number"]
+        answers = {"receipt": receipt, "number": number, "choice": "answer", "answers": {"treated_badly": "yes"}}
+        told = await services.reporter.post("/v1/follow-up/check-ins", json=answers)
+        await services.deliver()
+        case, opened = Tool(services, ADA).heard("case.opened")
+        assert (told.status_code, "retaliation" in opened["flags"]) == (202, True), told.text
+        # From the first fact on, before anybody can hear of it.
+        names = [event.fact.name for event in services.events if event.case_id == case]
+        assert names.index("case.recusal_declared") < names.index("case.triaged")
+        assert ADA.ref in services.cases.stored[case].case.recused
+        ada.renew()
+        hidden = await services.desk.get(f"/v1/cases/{case}", headers=ada.token)
+        assert hidden.status_code == 404
+
+
+async def test_a_reporter_of_a_merged_case_is_not_asked_while_no_decision_stands() -> None:
+    async with four_services(Bodies()) as services:
+        ada = Tool(services, ADA)
+        (receipt, part), (_, survivor) = await merged(services, ada)
+        decision = {"outcome": "advice", "reason": "We have spoken with them both."}
+        await ada.give(survivor, "decide", **decision)
+        await services.reporter.post("/v1/follow-up/consent", json={"receipt": receipt, "consent": "yes"})
+        await services.deliver()
+        for command, values in (("close", {}), ("reopen", {"why": "There is more."})):
+            await ada.give(survivor, command, **values)
+        await services.pass_time(timedelta(days=20))
+        assert (await status_of(services, receipt))["check_in"] is None
+        ada.renew()
+        for command, values in (("start", {}), ("decide", decision)):
+            await ada.give(survivor, command, **values)
+        await services.pass_time(timedelta(days=8))
+        assert (await status_of(services, receipt))["check_in"] is not None
+        planned = [one.due_at for one in services.cases.stored[part].case.check_ins]
+        assert len(planned) == len(set(planned))

@@ -96,4 +96,6 @@ class ReceiveConsent(Command):
             return []
         given = ConsentGiven(previous=state, state=state, after_silence=case.unasked_for is not None)
         waits_for_it = state is CaseState.FOLLOWING_UP and (case.consent == NO or case.unasked_for)
+        # No handler follows up a merged case, and its own reporter alone can agree.
+        waits_for_it = waits_for_it or case.is_decided_there
         return [given, begun(case, state, YES, policy, now)] if waits_for_it else [given]

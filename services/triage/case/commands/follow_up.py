@@ -56,7 +56,7 @@ class FollowUp(Command):
 
 def begun(case: Case, state: CaseState, consent: str, policy: Policy, now: datetime) -> FollowUpBegun:
     """A follow-up that begins now, with the check-ins that the policy names for the outcome; none without consent."""
-    after = policy.check_ins(case.outcome or "", case.setting) if consent == YES else ()
+    after = policy.check_ins(case.outcome or case.outcome_there or "", case.setting) if consent == YES else ()
     first = max((one.number for one in case.check_ins), default=0) + 1
     check_ins = tuple(CheckInSet(number=number, due_at=now + time) for number, time in enumerate(after, first))
     return FollowUpBegun(previous=case.state, state=state, consent=consent, check_ins=check_ins)

@@ -1,14 +1,16 @@
 """A case goes on as part of another one, follows it, and becomes a case for itself again. Pure."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Annotated
 
 from services.triage.case.attendance import NOBODY, People, but_for_waiting
 from services.triage.case.case import Case, urgency
+from services.triage.case.check_ins import NO_ANSWER, kept
 from services.triage.case.clocks_there import TELLING, absorption, clocks_there, told_of
 from services.triage.case.commands.command import CaseField, Command, Words, WordsField
+from services.triage.case.commands.follow_up import YES, begun
 from services.triage.case.commands.linking import LINK
 from services.triage.case.commands.recusal import carried, taken_over
 from services.triage.case.lifecycle import BEFORE_DECISION
@@ -184,6 +186,9 @@ class Follow(Command):
             facts.append(moved)
         if case.outcome_there != outcome:
             facts.append(OutcomeFollowed(previous=case.state, state=state, outcome=outcome))
+            if outcome is not None and case.consent_given and not case.unasked_for:
+                decided = replace(case, outcome_there=outcome)
+                facts += [*kept(case, now, NO_ANSWER), begun(decided, state, YES, policy, now)]
         return [*facts, *self._clocks(case, state)]
 
     def _clocks(self, case: Case, state: CaseState) -> Iterator[CaseFact]:

@@ -35,8 +35,8 @@ class Open(Command):
     A body that cannot look after it is passed over: see choose_body. `first`: the case of an earlier report of which
     this one is a part, or for which the reporter of this one was treated badly. The people who are recused from the
     first are recused before anybody hears of the new one. After bad treatment, so are those who had the first or
-    decided in it. `first_lost`: there is such a case, but triage does not have it. Nobody can tell who has to be
-    recused, so the case goes to the last stand-in, and does not come back.
+    decided in it, or in the `survivor` of which it is a part. `first_lost`: there is such a case, but triage does not
+    have it. Nobody can tell who has to be recused, so the case goes to the last stand-in, and does not come back.
     """
 
     name = "open"
@@ -46,6 +46,7 @@ class Open(Command):
     report: ReportReceived
     people: People = NOBODY
     first: Case | None = None
+    survivor: Case | None = None
     first_lost: bool = False
     other_ref: str = ""
     own_ref: str = ""
@@ -56,7 +57,7 @@ class Open(Command):
         """The opening, and the way that the policy chose. There is no case yet."""
         report = self.report
         way = policy.triage(ReportFacts(report.community, report.category, frozenset(report.flags), report.setting))
-        recusals = self._recusals(self.first, now) if self.first else {}
+        recusals = self._recusals(now)
         own = (way.body, *policy.stand_ins(way.body))[-1 if self.first_lost else 0]
         body = choose_body(own, report.community, self.people, policy, now, frozenset(recusals))
         # No report comes from the future: two clocks that disagree must not give the handlers more time.
@@ -144,8 +145,14 @@ class Open(Command):
     def _linked(self, state: CaseState, ref: str) -> CaseLinked:
         return CaseLinked(previous=state, state=state, other_case=ref, relation=self.relation)
 
-    def _recusals(self, first: Case, now: datetime) -> dict[str, Recusal]:
-        """The people (references) who have nothing to do with the case, each as recused.
+    def _recusals(self, now: datetime) -> dict[str, Recusal]:
+        """The people (references) who have nothing to do with the case, each as recused."""
+        there = self._recused_in(self.survivor, now) if self.survivor else {}
+        here = self._recused_in(self.first, now) if self.first else {}
+        return {**there, **{who: one for who, one in here.items() if who not in there or one.confirm_by is None}}
+
+    def _recused_in(self, first: Case, now: datetime) -> dict[str, Recusal]:
+        """Those of whom this case of before says so.
 
         What one person alone has said holds for a day, unless another one confirms it here, too.
         """

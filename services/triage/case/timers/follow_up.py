@@ -68,4 +68,4 @@ def _over(case: Case, moment: Moment) -> list[CaseFact]:
     ]
 
 
-TIMERS = (Timer(_next, _asked), Timer(_next_agreement, _over))
+TIMERS = (Timer(_next, _asked, when_merged=True), Timer(_next_agreement, _over))

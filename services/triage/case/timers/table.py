@@ -19,14 +19,12 @@ def _timers() -> Iterator[Timer]:
 
 
 TIMERS = tuple(_timers())
+_WHEN_MERGED = tuple(timer for timer in TIMERS if timer.when_merged)
 
 
 def wakes_at(case: Case) -> datetime | None:
     """When the next timer of a case is due (UTC-aware); None where none is."""
-    # On a merged case nothing comes due; it goes on where it was when it is a case for itself again.
-    if case.state is CaseState.MERGED:
-        return None
-    return earliest([at for timer in TIMERS if (at := timer.next_at(case))])
+    return earliest([at for timer in _timers_of(case) if (at := timer.next_at(case))])
 
 
 def due(case: Case, moment: Moment) -> list[CaseFact]:
@@ -34,5 +32,11 @@ def due(case: Case, moment: Moment) -> list[CaseFact]:
 
     One timer at a time: what another one tells may depend on what the first has changed.
     """
-    waiting = [(at, place) for place, timer in enumerate(TIMERS) if (at := timer.next_at(case)) and at <= moment.now]
-    return TIMERS[min(waiting)[1]].facts(case, moment) if waiting else []
+    timers = _timers_of(case)
+    waiting = [(at, place) for place, timer in enumerate(timers) if (at := timer.next_at(case)) and at <= moment.now]
+    return timers[min(waiting)[1]].facts(case, moment) if waiting else []
+
+
+def _timers_of(case: Case) -> tuple[Timer, ...]:
+    """Those that can come due: on a merged case few. It goes on where it was when it is a case for itself again."""
+    return _WHEN_MERGED if case.state is CaseState.MERGED else TIMERS

@@ -24,8 +24,9 @@ class Timer:
     """One kind of thing that happens by itself.
 
     `next_at`: when it is next due for a case (UTC-aware), None for never. `facts`: what follows when that time has
-    come; after these facts `next_at` must be a later time, or None.
+    come; after these facts `next_at` must be a later time, or None. `when_merged`: it also comes due on a merged case.
     """
 
     next_at: Callable[[Case], datetime | None]
     facts: Callable[[Case, Moment], list[CaseFact]]
+    when_merged: bool = False
