@@ -3,8 +3,8 @@
 These stay: ids, the time of arrival, codes, the status of the case, the hash of the receipt, and the references of the
 people on the roster in the report. By the hash, the reporter is told of the erasure, and the same report, sent
 again, is not stored again. By the references, the report stays hidden from those it named, and from those that handlers
-named, as long as the case says so. The pseudonyms of all people go, here and in every other service. docs/retention.md
-has the list.
+named, as long as the case says so. While a measure stands or can be appealed, the hashes of respondents' receipts stay:
+they appeal by them. The pseudonyms of all people go, here and in every other service. docs/retention.md has the list.
 """
 
 from collections.abc import Callable, Collection, Sequence
@@ -145,7 +145,7 @@ def emptied(report: StoredReport, fact: ReportErased, at: datetime, shut_out: tu
         source=None,
         shut_out=shut_out,
         follows=None,
-        doors=(),
+        doors=report.doors if report.status.binds(at) else (),
         facts=replace(report.facts, occurred=None),
         erased=ErasureMark(at, fact.reason, fact.request_id),
     )

@@ -70,6 +70,8 @@ class Progress:
                 causes.append(event.id)
             if not causes:
                 return None
+            if report.erased and doors and not status.binds(self._clock()):
+                doors = ()
             after = copy_report(after, status=status, doors=doors)
             return Change(report, after, self._mentions.told(report, after, INTAKE, self._clock(), causes[-1]), causes)
 

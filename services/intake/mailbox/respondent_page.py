@@ -8,7 +8,7 @@ from services.intake.sources.form import Filled
 from shared.events import APPEAL_GROUNDS
 from shared.input.texts import is_blank, is_too_long
 from shared.policy import Policy
-from shared.problems import Problem
+from shared.problems import FieldsWrong, Problem
 from shared.web.pages import Pages
 
 _REFUSED = {
@@ -17,6 +17,8 @@ _REFUSED = {
     "not-appealable": "follow-up-not-appealable",
 }
 """What the page says of words that are refused, by the code of the problem."""
+_WORDS = {"missing": "field-required", "erased": "respondent-no-words"}
+"""What the page says of the words of an appeal, by the code of what is wrong with them."""
 _FIELDS = {"replying": "reply", "appealing": "appeal", "asking": "conflict"}
 """The field with the words, by the hidden one that says what is sent."""
 
@@ -59,7 +61,7 @@ class RespondentPage:
     async def _sent(self, receipt: str, filled: Filled, field: str) -> dict[str, str]:
         """Send what is in a field. The messages of what is wrong with it, by field; none where it has arrived."""
         text, ground = filled.value(field), filled.value("appeal_ground")
-        if is_blank(text):
+        if is_blank(text) and field != "appeal":
             return {field: "field-required"}
         if is_too_long(text, ANSWER_LIMIT):
             return {field: "report-too-long"}
@@ -72,6 +74,8 @@ class RespondentPage:
                 await self._respondents.ask_recusal(receipt, text)
             else:
                 await self._respondents.appeal(receipt, ground, text)
+        except FieldsWrong as wrong:
+            return {field: _WORDS[wrong.errors[0].code]}
         except Problem as problem:
             if problem.code not in _REFUSED:
                 raise

@@ -5,45 +5,40 @@ it ends with the next words for the respondent. Nothing here says who reported, 
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 
 from services.intake.mailbox.appeals import way_to_appeal
 from services.intake.mailbox.asking import KEPT_AS as ASKED_AS
 from services.intake.mailbox.asking import may_ask, next_ask_id, sent_before, view_asks
+from services.intake.mailbox.doors import APPEAL, REPLY, Found, find_behind, opened
 from services.intake.mailbox.receipts import Receipts, receipt_unknown
 from services.intake.mailbox.views import AppealStanding, AppealView, AppealWay, ReplyView, RespondentView
 from services.intake.mailbox.words import StoredWords
 from services.intake.mentions import Mentions
-from services.intake.report.sealed import SealedStatement
 from services.intake.report.status import Appeal
-from services.intake.stored import RESPONDENT, SOURCE, Change, RespondentDoor, Secrets, Store, StoredReport
+from services.intake.stored import (
+    RESPONDENT,
+    SOURCE,
+    Change,
+    Secrets,
+    Store,
+    StoredReport,
+    refuse_erased,
+)
 from shared.aggregates import change
 from shared.events import Draft, Fact, ReportAppealed, ReportRecusalAsked, ReportReplied, stamp
 from shared.ids import derive
+from shared.input.texts import is_blank
 from shared.names import BY_ACCOUNT, account_of
 from shared.policy import Policy
 from shared.problems import FieldError, FieldsWrong, Problem, Unavailable
 from shared.telemetry import current_traceparent
 from shared.times import now
 
-REPLY, APPEAL = "reply", "respondent_appeal"
-"""As what the words of a respondent stand among the statements of a report."""
 MOST_REPLIES = 20
-
-
-@dataclass(frozen=True, slots=True)
-class _Found:
-    """A report, the door that a receipt opens, and the token of its respondent."""
-
-    report: StoredReport
-    door: RespondentDoor
-    party: str
-
-    def said(self, kind: str) -> dict[str, SealedStatement]:
-        """The respondent's own words of this kind, by their ids, the oldest first."""
-        own = {i: s for i, s in self.report.statements.items() if (s.kind, s.party) == (kind, self.party)}
-        return dict(sorted(own.items(), key=lambda item: item[1].at))
+_NO_WORDS = FieldError("/text", "missing", "Say what should be looked at again.")
+_NO_WORDS_KEPT = FieldError("/text", "erased", "The report is erased: no words are kept, and an appeal goes without.")
 
 
 class Respondents:
@@ -72,7 +67,7 @@ class Respondents:
         except FieldsWrong:
             return False
         report = await self._store.find_by_respondent(receipt_hash)
-        return _behind(report, receipt_hash) is not None
+        return find_behind(report, receipt_hash, self._clock()) is not None
 
     async def follow(self, receipt: str) -> RespondentView:
         """What the respondent may know now. From then on handlers do not see the receipt any more.
@@ -83,9 +78,11 @@ class Respondents:
         if found.door.opened_at is None:
 
             async def decide(_: str, report: StoredReport | None) -> Change | None:
-                if report is None or (behind := _behind(report, receipt_hash)) is None or behind.door.opened_at:
+                at = self._clock()
+                behind = find_behind(report, receipt_hash, at)
+                if report is None or behind is None or behind.door.opened_at:
                     return None
-                return Change(report, _opened(behind, self._clock()), [], [derive("opened", behind.door.told_id)])
+                return Change(report, opened(behind, at), [], [derive("opened", behind.door.told_id)])
 
             await change(self._store, [found.report.id], decide)
         return self._view(found)
@@ -100,7 +97,8 @@ class Respondents:
 
         async def decide(_: str, report: StoredReport | None) -> Change | None:
             nonlocal reply_id
-            behind = _there(report, receipt_hash)
+            behind = _there(report, receipt_hash, self._clock())
+            refuse_erased(behind.report)
             said = behind.said(REPLY)
             told = behind.report.statements.get(behind.door.told_id)
             # The same words to something else that they were told are another reply.
@@ -127,7 +125,8 @@ class Respondents:
 
         async def decide(_: str, report: StoredReport | None) -> Change | None:
             nonlocal ask_id
-            behind = _there(report, receipt_hash)
+            behind = _there(report, receipt_hash, self._clock())
+            refuse_erased(behind.report)
             if known := sent_before(
                 behind.report, behind.party, text, lambda i: self._words.statement(behind.report, i)
             ):
@@ -145,17 +144,21 @@ class Respondents:
     async def appeal(self, receipt: str, ground: str, text: str) -> str:
         """Keep an appeal of the respondent, durably, and tell it to triage, which judges it. Returns its id.
 
-        The call may be repeated. Raises Problem 422 and 404 as `follow`, and 409 when this cannot be appealed now.
+        Of an erased report no words are kept, so `text` is empty then, and only then. The call may be repeated. Raises
+        Problem 422 and 404 as `follow`, 422 also for words that are missing or cannot be kept, and 409 when this cannot
+        be appealed now.
         """
         found, receipt_hash = await self._find(receipt)
         appeal_id = ""
 
         async def decide(_: str, report: StoredReport | None) -> Change | None:
             nonlocal appeal_id
-            behind = _there(report, receipt_hash)
-            sent = behind.said(APPEAL)
+            behind = _there(report, receipt_hash, self._clock())
+            if (behind.report.vault is None) != is_blank(text):
+                raise FieldsWrong([_NO_WORDS_KEPT if behind.report.vault is None else _NO_WORDS])
+            sent = behind.appeals
             if ground in self._way(behind).grounds:
-                appeal_id = derive("appeal", behind.report.id, behind.party, str(len(sent)))
+                appeal_id = behind.appeal_id(len(sent))
                 fact = ReportAppealed(
                     report_id=behind.report.id,
                     appeal_id=appeal_id,
@@ -165,7 +168,10 @@ class Respondents:
                 )
                 return self._kept(behind, fact, appeal_id, APPEAL, text, ground)
             newest = next(reversed(sent), None)
-            if newest is None or sent[newest].ground != ground or self._words.statement(behind.report, newest) != text:
+            if newest is None or (sent[newest].ground, self._words.statement(behind.report, newest) or "") != (
+                ground,
+                text,
+            ):
                 error = FieldError("/ground", "not_now", "This cannot be appealed now.")
                 raise Problem(409, "not-appealable", "This cannot be appealed now.", errors=[error])
             appeal_id = newest
@@ -174,15 +180,15 @@ class Respondents:
         await change(self._store, [found.report.id], decide)
         return appeal_id
 
-    async def _find(self, receipt: str) -> tuple[_Found, bytes]:
+    async def _find(self, receipt: str) -> tuple[Found, bytes]:
         receipt_hash = self._receipts.hash(receipt)
-        found = _behind(await self._store.find_by_respondent(receipt_hash), receipt_hash)
+        found = find_behind(await self._store.find_by_respondent(receipt_hash), receipt_hash, self._clock())
         if found is None:
             raise await self._receipts.refused()
         return found, receipt_hash
 
     def _kept(
-        self, found: _Found, fact: Fact, statement_id: str, kind: str, text: str, ground: str | None = None
+        self, found: Found, fact: Fact, statement_id: str, kind: str, text: str, ground: str | None = None
     ) -> Change:
         report, at = found.report, self._clock()
         events = stamp(
@@ -193,13 +199,17 @@ class Respondents:
             last_seq=report.seq,
             trace=current_traceparent(),
         )
-        statement = self._words.sealed(report, statement_id, text, kind=kind, at=at, ground=ground, party=found.party)
-        # The words shut nobody out: else the accused would choose who judges.
-        statements = {**report.statements, statement_id: statement}
-        return Change(report, replace(_opened(found, at), statements=statements), events, [statement_id])
+        after = opened(found, at)
+        if report.vault is not None:
+            statement = self._words.sealed(
+                report, statement_id, text, kind=kind, at=at, ground=ground, party=found.party
+            )
+            # The words shut nobody out: else the accused would choose who judges.
+            after = replace(after, statements={**report.statements, statement_id: statement})
+        return Change(report, after, events, [statement_id])
 
-    def _way(self, found: _Found) -> AppealWay:
-        status, sent = found.report.status, found.said(APPEAL)
+    def _way(self, found: Found) -> AppealWay:
+        status, sent = found.report.status, found.appeals
         # Of the appeals of other respondents nothing is told.
         own = tuple(one for one in status.their_appeals if one.id in sent or one.respondent == found.party)
         others = self._policy.stand_ins(status.body) if status.body else ()
@@ -210,7 +220,7 @@ class Respondents:
             sent,
         )
 
-    def _view(self, found: _Found) -> RespondentView:
+    def _view(self, found: Found) -> RespondentView:
         report, status = found.report, found.report.status
         told = report.statements.get(found.door.told_id)
         return RespondentView(
@@ -226,6 +236,7 @@ class Respondents:
             appeal=self._way(found),
             recusal_asks=view_asks(report, found.party, lambda i: self._words.statement(report, i)),
             may_ask_recusal=may_ask(report, found.party),
+            erased_at=report.erased.at if report.erased else None,
         )
 
     def _is_alone(self, report: StoredReport) -> bool:
@@ -238,10 +249,10 @@ class Respondents:
         named |= {token: name for token in status.added if (name := self._words.statement(report, token))}
         return len(named) == status.respondents and len(set(map(account_of, named.values()))) == 1
 
-    def _appeals(self, found: _Found) -> list[AppealView]:
+    def _appeals(self, found: Found) -> list[AppealView]:
         known: Mapping[str, Appeal] = {appeal.id: appeal for appeal in found.report.status.their_appeals}
         views = []
-        for sent, kept in found.said(APPEAL).items():
+        for sent, shown in found.appeals.items():
             appeal = known.get(sent)
             standing: AppealStanding = "sent"
             if appeal:
@@ -249,9 +260,9 @@ class Respondents:
             views.append(
                 AppealView(
                     appeal_id=sent,
-                    at=kept.at,
+                    at=shown.at,
                     standing=standing,
-                    ground=kept.ground,
+                    ground=shown.ground,
                     text=self._words.statement(found.report, sent),
                     verdict=appeal.verdict if appeal else None,
                     reason=self._words.statement(found.report, appeal.told_id) if appeal and appeal.told_id else None,
@@ -261,24 +272,9 @@ class Respondents:
         return views
 
 
-def _behind(report: StoredReport | None, receipt_hash: bytes) -> _Found | None:
-    """What a receipt opens: only while what it was made for is the newest that the respondent was told."""
-    if report is None or report.vault is None:
-        return None
-    holding = {told_id: party for party, told_id in report.status.disclosed.items()}
-    door = next((door for door in report.doors if door.receipt == receipt_hash and door.told_id in holding), None)
-    return _Found(report, door, holding[door.told_id]) if door else None
-
-
-def _opened(found: _Found, at: datetime) -> StoredReport:
-    """The report after the respondent has used the receipt: handlers do not see it any more."""
-    used = replace(found.door, opened_at=found.door.opened_at or at)
-    return replace(found.report, doors=tuple(used if door == found.door else door for door in found.report.doors))
-
-
-def _there(report: StoredReport | None, receipt_hash: bytes) -> _Found:
+def _there(report: StoredReport | None, receipt_hash: bytes, at: datetime) -> Found:
     if report is None:
         raise Unavailable("a report is not where it was")
-    if (found := _behind(report, receipt_hash)) is None:
+    if (found := find_behind(report, receipt_hash, at)) is None:
         raise receipt_unknown()
     return found

@@ -80,6 +80,14 @@ class Appeal(Body):
     text: Words
 
 
+class RespondentAppeal(Body):
+    """POST /v1/respondent/appeals. Of an erased report no words are kept: `text` is left out then, and only then."""
+
+    receipt: Receipt
+    ground: Literal["inaction", "facts", "procedure", "proportion", "conflict", "new_information"]
+    text: Annotated[str, TypedText(ANSWER_LIMIT, optional=True, one_line=False)] = ""
+
+
 class RecusalAsk(Body):
     """POST /v1/follow-up/recusals and /v1/respondent/recusals: which person has a conflict, or why, in words."""
 
@@ -196,11 +204,11 @@ def make_mailbox_router(mailbox: Mailbox, respondents: Respondents, statements: 
         "/v1/respondent/appeals",
         status_code=202,
         responses=gives(AppealTaken, 202),
-        **does("report.follow_up", takes(Appeal)),
+        **does("report.follow_up", takes(RespondentAppeal)),
     )
     async def appeal_as_respondent(request: Request) -> Response:
         """Take a respondent's appeal, against the decision or the lack of one. The request may be repeated."""
-        body = parse_body(Appeal, await request.body())
+        body = parse_body(RespondentAppeal, await request.body())
         appeal_id = await respondents.appeal(body.receipt, body.ground, body.text)
         return json_response({"appeal_id": appeal_id}, 202, headers=PRIVATE)
 

@@ -189,7 +189,8 @@ class RespondentView:
     """Everything that the receipt of a respondent opens. Times are UTC-aware.
 
     `told`: the handlers' words for this respondent. `outcome`: only where it is known that no other respondent is in
-    the case.
+    the case. Of an erased report (`erased_at`) no words are left; while a measure stands, or can be appealed, an appeal
+    is taken without words.
     """
 
     told: str | None
@@ -201,6 +202,7 @@ class RespondentView:
     appeal: AppealWay
     recusal_asks: tuple[RecusalAskView, ...] = ()
     may_ask_recusal: bool = False
+    erased_at: datetime | None = None
 
 
 def view_peer_support(found: Sequence[PeerSupport]) -> tuple[PeerSupportView, ...]:

@@ -39,6 +39,8 @@ from shared.events import (
     DeadlinePaused,
     DeadlineResumed,
     DeadlineStarted,
+    EmergencyMeasureReviewed,
+    EmergencyMeasureTaken,
     Event,
     FollowUpBegun,
     HandlerApart,
@@ -48,7 +50,10 @@ from shared.events import (
     JointEnded,
     LaneLowered,
     LaneRaised,
+    MeasureEnded,
+    MeasureExpired,
     MeasureImported,
+    MeasureLapsed,
     OutcomeFollowed,
     PartyAdded,
     RecusalAnswered,
@@ -169,6 +174,7 @@ class Status:
     `disclosed`: the ids of the words for each respondent, by the token of the case. `respondents`: how many there are.
     Without `counted`, 0 says that it is not known, because nothing told it of older cases. `added`: the tokens of those
     that handlers added, which are the ids of their names.
+    `imposed`: the ids of the measures that stand, of those that triage told since it is kept.
     `missed_at`: when the last deadline was due (UTC-aware) that was missed before its clock began its next line.
     `their_appeals`: those of respondents. `recusal_answers`: to what parties asked for. `silent`: the reporter is asked
     no more how it goes, because no answer came.
@@ -205,6 +211,15 @@ class Status:
     silent: bool = False
     deadlines_there: tuple[Deadline, ...] | None = None
     missed_there: datetime | None = None
+    imposed: tuple[str, ...] = ()
+
+    def binds(self, at: datetime) -> bool:
+        """Whether a measure stands at `at` (UTC-aware), the decision can be appealed, or it goes on after an appeal.
+
+        For so long the receipt of a respondent opens something, whatever was erased.
+        """
+        goes_on = bool(self.their_appeals) and self.state != CaseState.CLOSED
+        return goes_on or bool(self.imposed) or (self.appeal_until is not None and at <= self.appeal_until)
 
     @property
     def deadlines_now(self) -> tuple[Deadline, ...]:
@@ -286,7 +301,15 @@ def follow(status: Status, event: Event) -> Status | None:
                 reason_id=fact.reason_id,
                 decided_at=event.time,
                 appeal_until=fact.appeal_until,
+                # Only a measure says what it holds for.
+                imposed=(*status.imposed, *([fact.reason_id] if fact.scope else [])),
             )
+        case EmergencyMeasureTaken():
+            after = _copy(after, imposed=(*status.imposed, fact.measure_id))
+        case EmergencyMeasureReviewed() if fact.review == "confirmed":
+            pass
+        case EmergencyMeasureReviewed() | MeasureEnded() | MeasureLapsed() | MeasureExpired():
+            after = _copy(after, imposed=tuple(one for one in status.imposed if one != fact.measure_id))
         case AppealLodged() if fact.kept_back:
             pass
         case AppealLodged() if fact.party == "reporter":

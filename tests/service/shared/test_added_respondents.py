@@ -5,11 +5,14 @@ from typing import Any
 
 import pytest
 
+from services.intake.erasure.actions import Erasure
 from services.intake.report.pseudonym import pseudonyms_for
 from services.triage.case.case import Case
 from shared.access.principal import Grant, Role
+from shared.events import Actor
 from shared.times import now
-from tests.service.shared.test_asked_recusal import ANN, BEN, CAT, Bodies, order
+from tests.service.shared.test_asked_recusal import ANN, BEN, CAT, DOT, Bodies, order
+from tests.support.forms import SAME_ORIGIN, token_from
 from tests.support.four_services import FourServices, four_services
 from tests.support.intake_rig import SECRETS
 from tests.support.people import COPIES, bearer, person
@@ -131,3 +134,78 @@ async def test_two_people_with_names_that_are_alike_are_two_respondents(other: s
         if by_handlers:
             assert await order(services, case, BEN, "add_party", {**ADDED, "party_name": other}) == 200
         assert await suspended(services, case) == (None, [], True)
+
+
+HTML = {"Accept": "text/html", **SAME_ORIGIN}
+
+
+async def banned(services: FourServices, outcome: str = "permanent_ban", **more: str) -> tuple[Case, str]:
+    """A case with a ban, of which the report is erased, and the receipt of the respondent."""
+    case, _ = await taken_up(services, "Zed Zulu")
+    receipt = await disclosed(services, case, case.respondents[0])
+    proposal = {"outcome": outcome, "scope": "community", "why": "They shouted.", **more}
+    assert await order(services, case, BEN, "propose_decision", proposal) == 200
+    for who in (ANN, CAT):
+        await order(services, case, who, "second")
+    assert await order(services, case, BEN, "decide", {"outcome": outcome, "reason": "They shouted."}) == 200
+    erasure = Erasure("requested", "r-1", Actor(BEN.ref, "operator"))
+    assert await services.intake.erasing.erase([case.report_id], erasure) == {case.report_id: "erased"}
+    await services.deliver()
+    return case, receipt
+
+
+async def test_a_person_who_is_banned_appeals_by_the_receipt_after_the_report_is_erased() -> None:
+    async with four_services(Bodies()) as services:
+        case, receipt = await banned(services)
+        view = await read(services, receipt)
+        assert (view["told"], view["replies"], view["outcome"]) == (None, [], "permanent_ban")
+        assert view["erased_at"]
+        for path, status in (("replies", 410), ("recusals", 410), ("appeals", 422)):
+            words = {"receipt": receipt, "text": "No.", **({"ground": "facts"} if path == "appeals" else {})}
+            assert (await services.reporter.post(f"/v1/respondent/{path}", json=words)).status_code == status
+        appeal = {"receipt": receipt, "ground": "facts"}
+        answers = [await services.reporter.post("/v1/respondent/appeals", json=appeal) for _ in range(2)]
+        assert [answer.status_code for answer in answers] == [202, 202]
+        await services.deliver()
+        assert services.cases.stored[case.id].case.state == "appealed"
+        assert (await services.reporter.post("/v1/respondent/appeals", json=appeal)).json() == answers[0].json()
+        (lodged,) = (await read(services, receipt))["appeals"]
+        assert (lodged["standing"], lodged["ground"], lodged["text"]) == ("lodged", "facts", None)
+        verdict = {"verdict": "overturned", "why": "It was another person."}
+        assert await order(services, case, DOT, "decide_appeal", verdict) == 200
+        (decided,) = (await read(services, receipt))["appeals"]
+        assert decided["verdict"] == "overturned"
+
+
+async def test_the_page_of_a_banned_person_takes_an_appeal_without_words_of_an_erased_report() -> None:
+    async with four_services(Bodies()) as services:
+        case, receipt = await banned(services)
+        form = {**await token_from(services.reporter, "/follow-up"), "receipt": receipt}
+        page = (await services.reporter.post("/follow-up", data=form, headers=HTML)).text
+        assert "The report has been erased, and with it what you were told" in page
+        assert "You are shut out for good." in page
+        assert "<textarea" not in page
+        words = {"appealing": "1", "appeal_ground": "facts", "appeal": "Typed before the erasure."}
+        page = (await services.reporter.post("/follow-up", data={**form, **words}, headers=HTML)).text
+        assert "Typed before the erasure." in page
+        assert "You can appeal without words." in page
+        page = (await services.reporter.post("/follow-up", data={**form, **words, "appeal": ""}, headers=HTML)).text
+        assert "Your appeal has arrived." in page
+        await services.deliver()
+        assert services.cases.stored[case.id].case.state == "appealed"
+
+
+async def test_a_receipt_opens_an_erased_report_while_a_measure_stands_or_can_be_appealed() -> None:
+    opens = {}
+    for outcome in ("permanent_ban", "temporary_suspension"):
+        async with four_services(Bodies()) as services:
+            until = {"until": (now() + timedelta(days=30)).date().isoformat()} if outcome != "permanent_ban" else {}
+            _, receipt = await banned(services, outcome, **until)
+            opens[outcome] = []
+            for days in (0, 100, 100):
+                await services.pass_time(timedelta(days=days))
+                answer = await services.reporter.post("/v1/respondent", json={"receipt": receipt})
+                barred = answer.json()["appeal"]["barred"] if answer.status_code == 200 else None
+                opens[outcome].append((answer.status_code, barred))
+    assert opens["permanent_ban"] == [(200, None), (200, None), (200, "over")]
+    assert opens["temporary_suspension"] == [(200, None), (200, None), (404, None)]

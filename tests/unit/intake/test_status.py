@@ -28,10 +28,15 @@ from shared.events import (
     DeadlineResumed,
     DeadlineSet,
     DeadlineStarted,
+    EmergencyMeasureReviewed,
+    EmergencyMeasureTaken,
     InformationRequested,
     InvestigationStarted,
     InvitationAccepted,
     JointEnded,
+    MeasureEnded,
+    MeasureExpired,
+    MeasureLapsed,
     RecusalConfirmed,
     RecusalDeclared,
     RecusalLapsed,
@@ -223,3 +228,26 @@ def test_a_reporter_sees_which_bodies_work_on_the_report_now() -> None:
     # One that gets the case has it, and has not joined it.
     taken = ReferralAccepted(previous="referred", state="triaged", body="stewards", previous_body="enwiki_arbcom")
     assert (after(TRIAGED, *joined, taken).body, after(TRIAGED, *joined, taken).joined) == ("stewards", ("u4c",))
+
+
+def test_an_erased_report_still_binds_while_a_measure_stands_or_can_be_appealed() -> None:
+    measure = {"measure_id": "m-1", "outcome": "restriction"}
+    step = {"previous": "investigating", "state": "investigating"}
+    taken = EmergencyMeasureTaken(
+        **step, **measure, scope="community", until=DUE.date(), reason_id="r", review_by=DUE + DAY
+    )
+    ends = (
+        EmergencyMeasureReviewed(**step, **measure, review="ended", reason_id="r"),
+        MeasureEnded(**step, **measure, end="early", reason_id="r"),
+        MeasureLapsed(**step, **measure),
+        MeasureExpired(**step, **measure),
+    )
+    assert not after(TRIAGED).binds(DUE)
+    kept = EmergencyMeasureReviewed(**step, **measure, review="confirmed", reason_id="r")
+    assert after(TRIAGED, taken, kept).binds(DUE)
+    assert [after(TRIAGED, taken, end).binds(DUE) for end in ends] == [False] * 4
+    decided = {"previous": "investigating", "state": "decided", "outcome": "warning", "reason_id": "r"}
+    status = after(TRIAGED, CaseDecided(**decided, appeal_until=DUE))
+    assert (status.binds(DUE), status.binds(DUE + DAY)) == (True, False)
+    banned = after(TRIAGED, CaseDecided(**decided, scope="community"))
+    assert (banned.binds(DUE), banned.imposed) == (True, ("r",))
