@@ -37,6 +37,7 @@ _WHY = {
     "case-changed": "desk-bulk-conflict",
     "case-taken": "desk-taken",
     "command-not-permitted": "desk-not-permitted",
+    "idempotency-key-reused": "desk-sent-before",
     "report-erased": "desk-content-erased",
 }
 """Why a case did not take a command, by the code of the problem."""

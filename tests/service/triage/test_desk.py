@@ -378,6 +378,29 @@ async def test_a_form_sent_twice_is_done_once(rig: Rig) -> None:
     assert rig.cases.stored[case.id].case.seq == 4
 
 
+async def test_a_form_sent_again_with_other_words_says_that_the_first_ones_count(rig: Rig) -> None:
+    await signed_in(rig)
+    case = await rig.open()
+    page = await page_of(rig, case)
+    assert (await send(rig, case, "note", page, note="First.", visibility="shared")).status_code == 303
+    back = await send(rig, case, "note", page, note="Second, an hour of work.", visibility="shared")
+    assert back.status_code == 422
+    assert "You sent this form before with something else in it, and that counts." in back.text
+    assert "This cannot be done in the state" not in back.text
+    assert "Second, an hour of work." in back.text
+    again = await send(rig, case, "note", back.text, note="Second, an hour of work.", visibility="shared")
+    assert again.status_code == 303
+    assert len(rig.cases.stored[case.id].case.notes) == 2
+    # Where there is no such form any more, it says so.
+    for command in ("assign", "start"):
+        await rig.order(case, command)
+    page = await page_of(rig, case)
+    assert (await send(rig, case, "decide", page, outcome="advice", reason="So.")).status_code == 303
+    late = await send(rig, case, "decide", page, outcome="advice", reason="Because of that.")
+    assert "This cannot be done in the state that the case is in now." in late.text
+    assert "Because of that." in late.text
+
+
 async def test_a_form_with_a_mistake_comes_back_with_what_was_typed(rig: Rig) -> None:
     await signed_in(rig)
     case = await rig.open()

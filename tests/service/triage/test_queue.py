@@ -223,6 +223,8 @@ async def test_several_cases_are_given_at_once_and_each_says_why_not(rig: Rig) -
     before = rig.cases.stored[first.id].case.seq
     assert "Done for 2 of 4 cases." in await send_bulk(rig, page, [first, stale, third, recused], **values)
     assert rig.cases.stored[first.id].case.seq == before
+    told = await send_bulk(rig, page, [first], **{**values, "assignee": ALICE.ref})
+    assert "You sent this form before with something else in it, and that counts." in told
 
 
 async def test_several_cases_are_linked_to_another_one_at_once(rig: Rig) -> None:
