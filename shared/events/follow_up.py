@@ -21,13 +21,17 @@ class FollowUpBegun(CaseFact):
     """The case is decided, and is followed up. `consent`: whether the reporter may be asked again, `yes` or `no`.
 
     `check_ins`: when, as the policy says for the outcome and the setting; none without consent.
+    They take the place of those of the follow-up before. `measures_stay`: those of measures that are still to be asked
+    stay; in events from before this was told, they went as well.
     """
 
     name: ClassVar[str] = "case.follow_up_begun"
+    version: ClassVar[str] = "1.1"
     shows: ClassVar[str | None] = "consent"
 
     consent: str
     check_ins: tuple[CheckInSet, ...] = ()
+    measures_stay: bool = False
 
 
 class ConsentGiven(CaseFact):

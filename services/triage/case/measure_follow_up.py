@@ -67,7 +67,8 @@ def follow_measures(
                 yield from _begun(fact.measure_id, fact.outcome, until, state, policy, now)
             case FollowUpBegun(consent="yes"):
                 number = max((one.number for one in fact.check_ins), default=number)
-                for measure in case.measures:
+                to_come = {one.measure_id for one in case.check_ins if not one.kept_at}
+                for measure in (one for one in case.measures if one.id not in to_come):
                     before = policy.after_measure(measure.kind).before
                     if measure.stands and measure.until and before and measure.until - before > now:
                         set_ = _check_ins(measure.id, measure.kind, [measure.until - before], number, state)

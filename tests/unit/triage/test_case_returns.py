@@ -131,6 +131,24 @@ def test_the_end_of_a_measure_starts_its_follow_up_also_of_a_closed_case(early: 
     assert all(one.kept_at is None for one in over.check_ins if one.measure_id is None)
 
 
+def test_a_new_follow_up_leaves_what_is_to_be_asked_after_a_measure() -> None:
+    ended = woken(done(suspended(), Close(), AT + DAY, ANN)[0], END)[0]
+    again = replace(ended, state=CaseState.DECIDED)
+    asked = done(again, FollowUp("yes"), END + DAY)[0]
+    assert due_of_measure(asked) == [END - 7 * DAY, END + 7 * DAY]
+    assert (END + 7 * DAY, "case.check_in_due") in woken(asked, END + 7 * DAY)[1]
+    # Without consent nothing is asked.
+    assert due_of_measure(done(again, FollowUp("no"), END + DAY)[0]) == [END - 7 * DAY]
+
+
+def test_what_is_to_be_asked_before_the_end_of_a_measure_is_asked_once() -> None:
+    again = replace(suspended(), state=CaseState.DECIDED)
+    asked = done(again, FollowUp("yes"), AT + DAY)[0]
+    assert due_of_measure(asked) == [END - 7 * DAY]
+    numbers = [one.number for one in asked.check_ins]
+    assert len(numbers) == len(set(numbers))
+
+
 def appealed(state: CaseState) -> Case:
     """A case with a suspension that was appealed in this state; its own check-ins are answered."""
     case = suspended()

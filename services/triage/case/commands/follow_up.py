@@ -59,7 +59,9 @@ def begun(case: Case, state: CaseState, consent: str, policy: Policy, now: datet
     after = policy.check_ins(case.outcome or case.outcome_there or "", case.setting) if consent == YES else ()
     first = max((one.number for one in case.check_ins), default=0) + 1
     check_ins = tuple(CheckInSet(number=number, due_at=now + time) for number, time in enumerate(after, first))
-    return FollowUpBegun(previous=case.state, state=state, consent=consent, check_ins=check_ins)
+    return FollowUpBegun(
+        previous=case.state, state=state, consent=consent, check_ins=check_ins, measures_stay=consent == YES
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,8 @@ from shared.events import (
 def _begun(case: Case, fact: FollowUpBegun, _event: Event) -> Fields:
     # Older facts count each follow-up from 1: theirs take the place of those before.
     numbers = {c.number for c in fact.check_ins}
-    kept = (c for c in case.check_ins if c.kept_at and c.number not in numbers)
+    stays = (c for c in case.check_ins if c.kept_at or (fact.measures_stay and c.measure_id))
+    kept = (c for c in stays if c.number not in numbers)
     return {"consent": fact.consent, "check_ins": (*kept, *(CheckIn(c.number, c.due_at) for c in fact.check_ins))}
 
 
