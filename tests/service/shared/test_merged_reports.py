@@ -196,3 +196,26 @@ async def test_a_reporter_of_a_merged_case_is_not_asked_while_no_decision_stands
         assert (await status_of(services, receipt))["check_in"] is not None
         planned = [one.due_at for one in services.cases.stored[part].case.check_ins]
         assert len(planned) == len(set(planned))
+
+
+async def ask_for_recusal(services: FourServices, receipt: str) -> None:
+    """The reporter asks that a person does not handle the case."""
+    sent = await services.reporter.post(
+        "/v1/follow-up/recusals", json={"receipt": receipt, "text": "Not the tall one."}
+    )
+    assert sent.status_code == 202, sent.text
+    await services.deliver()
+
+
+async def test_people_are_reminded_of_a_request_that_waits_in_a_merged_case() -> None:
+    async with four_services(Bodies()) as services:
+        ada = Tool(services, ADA)
+        (receipt, part), _ = await merged(services, ada)
+        await ask_for_recusal(services, receipt)
+        await services.pass_time(timedelta(days=8))
+        notices = [mail.notice for mail in services.mails if mail.case_id == part and mail.recipient != "reporter"]
+        assert [one for one in notices if one in ("due_soon", "overdue", "waits_too_long")] == [
+            "due_soon", "overdue", "waits_too_long",
+        ]  # fmt: skip
+        # The reporter hears nothing of what people owe each other.
+        assert "recusal_answer" not in standings(await status_of(services, receipt))

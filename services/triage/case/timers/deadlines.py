@@ -49,4 +49,4 @@ def _stand_in(case: Case, moment: Moment) -> str:
     return next(able, next(iter(others), case.body or ""))
 
 
-TIMERS = (Timer(_next, _told),)
+TIMERS = (Timer(_next, _told, when_merged=True),)
