@@ -280,6 +280,7 @@ def test_what_is_not_confirmed_anybody_takes_back_with_a_reason(by: Actor) -> No
 
 def test_what_is_confirmed_only_its_author_or_a_coordinator_takes_back() -> None:
     case, _ = after(declared(), Confirm(BEN.ref, CORA))
+    assert [Withdraw.suits(case, who.ref, Role(who.role)) for who in (ANN, CAT, CORA)] == [True, False, True]
     assert refused(case, Withdraw(BEN.ref, "unfounded", CAT)) == "not_to_withdraw"
     for by in (ANN, CORA):
         assert after(case, Withdraw(BEN.ref, "resolved", by))[0].recused == ()

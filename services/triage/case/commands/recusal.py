@@ -181,6 +181,11 @@ class Withdraw(Command):
         """Where a person was recused by another one."""
         return any(recusal.person != recusal.by for recusal in case.recusals)
 
+    @classmethod
+    def suits(cls, case: Case, person: str, role: Role | None) -> bool:
+        """For people who `may_withdraw` one of the recusals."""
+        return role is None or any(may_withdraw(recusal, Actor(person, role)) for recusal in case.recusals)
+
     def faults(self, case: Case, policy: Policy, now: datetime) -> Iterable[FieldError]:
         """Only those who `may_withdraw` it do."""
         recusal = case.recusal_of(self.person)
