@@ -22,11 +22,9 @@ log = logging.getLogger(__name__)
 
 REMEMBERED_EVENTS = 5_000
 """Acknowledged events that this process remembers. It does not publish them again, even if an outbox still has them."""
-PACE = 0.04
-"""Least seconds from one round to the next. In a round of ten an event costs three times as much as in one of a
-hundred."""
-BUSY, PACE_OF_BUSY = 8, 0.1
-"""After a round of so many changes, the next one is so many seconds apart: their readers write in such rounds, too."""
+PACES = ((20, 0.2), (8, 0.1), (0, 0.04))
+"""After a round of so many changes or more, the least seconds until the next one begins. In a round of ten an event
+costs three times as much as in one of a hundred, and the readers of the events write in such rounds, too."""
 
 
 class Publishing(Protocol):
@@ -90,18 +88,28 @@ class Relay:
                     except TimeoutError:
                         continue
                 await asyncio.sleep(next_round - loop.time())
-                next_round = loop.time() + (PACE if len(self._queue) < BUSY else PACE_OF_BUSY)
-                await self.flush()
+                next_round = loop.time() + next(pace for least, pace in PACES if len(self._queue) >= least)
+                await self.publish_queued()
             except Unavailable as error:
                 log.warning("the outbox waits", extra={"reason": str(error), "count": len(self._queue)})
                 await asyncio.sleep(1)
 
     async def flush(self) -> None:
-        """Publish what is queued, in order, and clear what Kafka acknowledged. Raises Unavailable."""
+        """Publish until nothing is queued. Raises Unavailable."""
         while self._queue:
-            parcels = self._queue[: self._batch]
+            await self.publish_queued()
+
+    async def publish_queued(self) -> None:
+        """Publish what is queued by now, in order, and clear what Kafka acknowledged. Raises Unavailable.
+
+        What comes meanwhile is left for the next round, or each round would be followed by small ones.
+        """
+        left = len(self._queue)
+        while left:
+            parcels = self._queue[: min(left, self._batch)]
             await self._publish(parcels)
             del self._queue[: len(parcels)]
+            left -= len(parcels)
 
     async def _read_overdue(self) -> None:
         overdue = 0
