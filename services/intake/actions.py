@@ -217,7 +217,8 @@ class Submissions:
         token_of = partial(party_token, party_key)
         # The name of a writer is the source of all that it reports.
         told_by = (source or arrival.writer, arrival.writer)
-        lines, joined = [person.name for person in arrival.submission.reported], facts.setting in BY_ACCOUNT
+        lines = [person.name for person in arrival.submission.reported]
+        joined = len(lines) > 1 and facts.setting in BY_ACCOUNT
         persons = copy_people(people, subjects=by_person(lines, people.subjects)) if joined else people
         fact = receive(report_id, facts, persons, token_of, content_digest, received_at, *told_by)
         cause = derive("submit", report_id)

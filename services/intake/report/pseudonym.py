@@ -66,8 +66,6 @@ def people_named(
 
 def by_person(lines: Sequence[str], named: Sequence[Pseudonyms]) -> tuple[Pseudonyms, ...]:
     """For each line with its pseudonyms, those of the first line that means the same person: its token is one."""
-    if len(lines) < 2:
-        return tuple(named)
     first: dict[str, Pseudonyms] = {}
     return tuple(first.setdefault(account_of(line), keys) for line, keys in zip(lines, named, strict=True))
 
