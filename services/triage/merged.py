@@ -23,7 +23,7 @@ def _differs(case: Case, before: StoredCase) -> bool:
 
 
 def _followed(case: Case) -> tuple[object, ...]:
-    return case.body, case.outcome, case.absorbed, case.deadlines, case.messages, case.questions
+    return case.body, case.outcome, case.absorbed, case.deadlines, case.messages, case.questions, case.recusals
 
 
 async def follow(

@@ -79,6 +79,20 @@ class RecusalAsked(CaseFact):
     respondent: str | None = None
 
 
+class RecusalAskedAgain(CaseFact):
+    """What a party of a merged case asked for was granted, and waits again: in the survivor the recusal was taken back.
+
+    In a case for itself `case.recusal_withdrawn` says so. The fields are those of `case.recusal_asked`.
+    """
+
+    name: ClassVar[str] = "case.recusal_asked_again"
+    unseen: ClassVar[bool] = True
+
+    ask_id: str
+    party: str
+    respondent: str | None = None
+
+
 class RecusalAnswered(CaseFact):
     """People who had no part in the case answered what a party asked for: it is `granted`, or `refused`.
 

@@ -57,6 +57,7 @@ from shared.events import (
     OutcomeFollowed,
     PartyAdded,
     RecusalAnswered,
+    RecusalAskedAgain,
     RecusalDeclared,
     RecusalLapsed,
     RecusalWithdrawn,
@@ -263,6 +264,9 @@ def follow(status: Status, event: Event) -> Status | None:
         case RecusalAnswered():
             answer = RecusalAnswer(fact.ask_id, fact.recusal_answer, fact.told_id)
             after = _copy(after, recusal_answers=(*status.recusal_answers, answer))
+        case RecusalAskedAgain():
+            left = tuple(one for one in status.recusal_answers if one.ask_id != fact.ask_id)
+            after = _copy(after, recusal_answers=left)
         case CasePassedOn() | ReferralAccepted() | CaseFollowed():
             joined = tuple(body for body in status.joined if body != fact.body)
             after = _copy(after, body=fact.body, assignee=None, joined=joined)

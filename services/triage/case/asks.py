@@ -6,7 +6,7 @@ from datetime import datetime
 from services.triage.case.case import Case
 from services.triage.case.clocks import run_clocks
 from services.triage.case.values import Deadline
-from shared.events import CaseFact, DeadlineFact, RecusalAnswered, RecusalAsked, RecusalWithdrawn
+from shared.events import CaseFact, DeadlineFact, RecusalAnswered, RecusalAsked, RecusalAskedAgain, RecusalWithdrawn
 from shared.policy import Policy
 
 
@@ -36,7 +36,7 @@ def _waiting_since(case: Case, facts: Sequence[CaseFact], now: datetime) -> date
     waiting = {ask.id: ask.since or ask.at for ask in case.open_recusal_asks}
     for fact in facts:
         match fact:
-            case RecusalAsked():
+            case RecusalAsked() | RecusalAskedAgain():
                 waiting[fact.ask_id] = now
             case RecusalAnswered():
                 waiting.pop(fact.ask_id, None)

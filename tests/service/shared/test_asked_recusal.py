@@ -1,25 +1,28 @@
 """A reporter asks that a person does not handle the case: others decide, in all four services."""
 
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Any
 
 from services.triage.case.case import Case
+from services.triage.case.evolve.fold import fold
 from shared.access.principal import Principal
 from shared.access.roster import Staff
 from tests.support.four_services import FourServices, four_services
-from tests.support.people import bearer, responder
+from tests.support.people import bearer, coordinator, responder
 from tests.support.triage_rig import POLICY
 
 ANN, BEN, CAT, DOT = (responder(name * 4, "enwiki_arbcom") for name in ("a1", "b1", "c1", "d1"))
+CORA = coordinator("c0" * 4, "enwiki_arbcom")
 OTHERS = [responder(name * 4, *POLICY.bodies) for name in ("e1", "f1")]
 WORDS = "Sekretconflict: the one of you who sits in our club council is their cousin."
 
 
 class Bodies:
-    """Four people of one body, and two of all others."""
+    """Four people of one body and its coordinator, and two of all others."""
 
     async def staff(self) -> Staff:
-        return {body: [ANN, BEN, CAT, DOT] if body == "enwiki_arbcom" else OTHERS for body in POLICY.bodies}
+        return {body: [ANN, BEN, CAT, DOT, CORA] if body == "enwiki_arbcom" else OTHERS for body in POLICY.bodies}
 
 
 async def order(
@@ -78,3 +81,38 @@ async def test_a_person_without_a_part_in_the_case_refuses_it_and_the_reporter_r
         assert [one["answer"] for one in view["recusal_asks"]] == ["refused"]
         assert [one["text"] for one in view["messages"]] == [given["why_not"]]
         assert [mail.notice for mail in services.mails].count("news") == 1
+
+
+async def test_what_a_survivor_granted_and_takes_back_waits_in_the_merged_case_again() -> None:
+    async with four_services(Bodies()) as services:
+        receipts = []
+        for words in ("They shouted at me.", "They shouted at us both."):
+            report = {"community": "enwiki", "narrative": words, "reporter": {"email": "ana@example.org"}}
+            receipts.append((await services.reporter.post("/v1/reports", json=report)).json()["receipt"])
+            await services.deliver()
+        part, survivor = sorted((one.case for one in services.cases.stored.values()), key=lambda one: one.received_at)
+        assert await order(services, survivor, BEN, "claim") == 200
+        assert await order(services, part, ANN, "merge", {"other": survivor.code_name}) == 200
+        await services.reporter.post("/v1/follow-up/recusals", json={"receipt": receipts[0], "text": WORDS})
+        await services.deliver()
+        recusal = {"person": BEN.ref, "ground": "asked_by_party"}
+        assert await order(services, survivor, ANN, "recuse", recusal) == 200
+        assert await order(services, survivor, CAT, "confirm", {"person": BEN.ref}) == 200
+        (ask,) = services.cases.stored[part.id].case.recusal_asks
+        answer = {"ask": ask.id, "recusal_answer": "granted", "why_not": "They have no part in it any more."}
+        assert await order(services, part, DOT, "answer_recusal", answer) == 200
+        assert [one["answer"] for one in (await heard(services, receipts[0]))["recusal_asks"]] == ["granted"]
+        taken_back = {"person": BEN.ref, "withdrawal": "mistaken"}
+        assert await order(services, survivor, CORA, "withdraw", taken_back) == 200
+        assert [one["answer"] for one in (await heard(services, receipts[0]))["recusal_asks"]] == [None]
+        assert [mail.case_id for mail in services.mails if mail.notice == "recusal_asked"] == [part.id, part.id]
+        await services.pass_time(timedelta(days=6))
+        assert (part.id, "overdue") in {(mail.case_id, mail.notice) for mail in services.mails}
+        # It is answered once more, and stays so.
+        assert await order(services, survivor, CAT, "recuse", recusal) == 200
+        assert await order(services, survivor, ANN, "confirm", {"person": BEN.ref}) == 200
+        assert await order(services, part, DOT, "answer_recusal", answer) == 200
+        assert await order(services, survivor, ANN, "tell", {"message": "We go on."}) == 200
+        assert [one["answer"] for one in (await heard(services, receipts[0]))["recusal_asks"]] == ["granted"]
+        facts = [event for event in services.cases.events if event.case_id == part.id]
+        assert fold(facts) == services.cases.stored[part.id].case

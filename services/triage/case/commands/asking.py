@@ -12,14 +12,25 @@ from typing import Annotated
 from services.triage.case.case import Case
 from services.triage.case.commands.command import ChoiceField, Command, EntryField, Words, WordsField
 from services.triage.case.parts import had_part
-from services.triage.case.values import RecusalAsk
+from services.triage.case.values import Recusal, RecusalAsk
 from shared.access.principal import Role
-from shared.events import Actor, CaseFact, CaseState, RecusalAnswered, RecusalAsked, ReporterTold
+from shared.events import (
+    Actor,
+    CaseFact,
+    CaseState,
+    RecusalAnswered,
+    RecusalAsked,
+    RecusalAskedAgain,
+    RecusalWithdrawn,
+    ReporterTold,
+)
 from shared.policy import Policy
 from shared.problems import FieldError
 
 RECUSAL_ASK = "recusal_ask"
 """As what the vault keeps the words of a party who asks for a recusal."""
+ASKED = "asked_by_party"
+"""The ground of a person who, a party asks, does not handle the case."""
 GRANTED, REFUSED = RECUSAL_ANSWERS = ("granted", "refused")
 """What becomes of what a party asked for."""
 
@@ -80,19 +91,11 @@ class AnswerRecusal(Command):
         elif any(self.by.ref in had_part(one) for one in self._both(case)):
             yield FieldError("/ask", "had_part", "You had a part in this case. Another person answers this.")
         elif self.recusal_answer == GRANTED and not any(
-            self._can_be_meant(one, ask)
-            for one in self._both(case)
-            for ask in case.open_recusal_asks
-            if ask.id == self.ask
+            _meant(one, ask) for one in self._both(case) for ask in case.open_recusal_asks if ask.id == self.ask
         ):
             yield FieldError(
                 "/recusal_answer", "nobody_recused", "Nobody was recused for good since the party asked. Do that first."
             )
-
-    def _can_be_meant(self, case: Case, ask: RecusalAsk) -> bool:
-        """Whether a person is recused for good that the party can mean: since the request, or who had a part before."""
-        lasting = {recusal.person for recusal in case.recusals if recusal.confirm_by is None}
-        return not lasting.isdisjoint(case.recused_since(ask) | had_part(case))
 
     def _both(self, case: Case) -> tuple[Case, ...]:
         """The case, and the one of which it is a part: there people work on it, and are recused."""
@@ -138,3 +141,29 @@ def granted(case: Case, state: CaseState, person: str) -> list[RecusalAnswered]:
         for ask in (asks if len(asks) == 1 else ())
         if person in case.recused_since(ask)
     ]
+
+
+def asked_again(case: Case, survivor: Case, state: CaseState) -> list[RecusalAskedAgain]:
+    """What parties of a merged case asked for, and waits again: the survivor took back what granted it."""
+    answers = (step for step in case.history if step.fact == RecusalAnswered.name and step.detail == GRANTED)
+    granted_at = max((step.at for step in answers), default=None)
+    back = (step.at for step in survivor.history if step.fact == RecusalWithdrawn.name) if granted_at else ()
+    if granted_at is None or all(at <= granted_at for at in back):
+        return []
+    ended = {one.ground for one in survivor.ended_recusals if one.confirm_by is None}
+    waiting = (
+        ask
+        for ask in case.recusal_asks
+        if ask.answer == GRANTED
+        and not any(ASKED not in ended or one.ground == ASKED for both in (case, survivor) for one in _meant(both, ask))
+    )
+    return [
+        RecusalAskedAgain(previous=case.state, state=state, ask_id=ask.id, party=ask.party, respondent=ask.respondent)
+        for ask in waiting
+    ]
+
+
+def _meant(case: Case, ask: RecusalAsk) -> list[Recusal]:
+    """The recusals for good that can be what the party asked for: since the request, or of who had a part before."""
+    people = case.recused_since(ask) | had_part(case)
+    return [one for one in case.recusals if one.confirm_by is None and one.person in people]

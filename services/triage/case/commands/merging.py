@@ -9,6 +9,7 @@ from services.triage.case.attendance import NOBODY, People, but_for_waiting
 from services.triage.case.case import Case, urgency
 from services.triage.case.check_ins import NO_ANSWER, kept
 from services.triage.case.clocks_there import TELLING, absorption, clocks_there, told_of
+from services.triage.case.commands.asking import asked_again
 from services.triage.case.commands.command import CaseField, Command, Words, WordsField
 from services.triage.case.commands.follow_up import YES, begun
 from services.triage.case.commands.linking import LINK
@@ -189,7 +190,7 @@ class Follow(Command):
             if outcome is not None and case.consent_given and not case.unasked_for:
                 decided = replace(case, outcome_there=outcome)
                 facts += [*kept(case, now, NO_ANSWER), begun(decided, state, YES, policy, now)]
-        return [*facts, *self._clocks(case, state)]
+        return [*facts, *asked_again(case, self.survivor, state), *self._clocks(case, state)]
 
     def _clocks(self, case: Case, state: CaseState) -> Iterator[CaseFact]:
         """How the clocks stand there; and that people are at work, where they wrote to the reporter of the survivor."""

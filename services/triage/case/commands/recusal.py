@@ -17,7 +17,7 @@ from typing import Annotated
 from services.triage.author import TRIAGE
 from services.triage.case.attendance import NOBODY, People
 from services.triage.case.case import Case
-from services.triage.case.commands.asking import granted
+from services.triage.case.commands.asking import ASKED, granted
 from services.triage.case.commands.command import TOKEN, ChoiceField, Command, ReferenceField
 from services.triage.case.values import Recusal
 from shared.access.principal import PEOPLE, Role
@@ -36,8 +36,6 @@ NAMED = "named"
 """The ground of a person that the case is about."""
 DECIDED_BEFORE = "prior_knowledge"
 """The ground of a person who decided in an earlier case that this one follows."""
-ASKED = "asked_by_party"
-"""The ground of a person who, a party asks, does not handle the case."""
 OTHER = "other"
 GROUNDS = (NAMED, "involved", "related", "same_employer", DECIDED_BEFORE, ASKED, OTHER)
 """Why a person is recused: the conflicts that handling bodies' manuals name."""

@@ -9,6 +9,7 @@ from shared.events import (
     Event,
     RecusalAnswered,
     RecusalAsked,
+    RecusalAskedAgain,
     RecusalConfirmed,
     RecusalDeclared,
     RecusalLapsed,
@@ -61,6 +62,11 @@ def _asked(case: Case, fact: RecusalAsked, event: Event) -> Fields:
     return {"recusal_asks": (*case.recusal_asks, RecusalAsk(fact.ask_id, fact.party, event.time, fact.respondent))}
 
 
+def _asked_again(case: Case, fact: RecusalAskedAgain, event: Event) -> Fields:
+    asks = (replace(ask, answer=None, since=event.time) if ask.id == fact.ask_id else ask for ask in case.recusal_asks)
+    return {"recusal_asks": tuple(asks)}
+
+
 def _answered(case: Case, fact: RecusalAnswered, event: Event) -> Fields:
     if fact.ask_id not in {ask.id for ask in case.recusal_asks}:
         # A party of a case asked that is part of this one.
@@ -80,5 +86,6 @@ CHANGES = {
     RecusalWithdrawn: _withdrawn,
     RecusalLapsed: _ended,
     RecusalAsked: _asked,
+    RecusalAskedAgain: _asked_again,
     RecusalAnswered: _answered,
 }
