@@ -7,7 +7,7 @@ from typing import Protocol
 from fastapi import FastAPI
 
 from services.triage import consumer
-from services.triage.actions import Desk, Vault
+from services.triage.actions import Desk
 from services.triage.baseline.forms import CHANGES as BASELINE_CHANGES
 from services.triage.baseline.part import build as build_baseline
 from services.triage.baseline.scorecards import AuditScorecards, NoScorecards, Scorecards
@@ -37,6 +37,7 @@ from services.triage.patterns.hints import HintVault, SystemicHints
 from services.triage.patterns.marks import MarkStore
 from services.triage.patterns.part import build as build_patterns
 from services.triage.patterns.store import MongoMarks
+from services.triage.reading import Vault
 from services.triage.reports import DigestEraser, ReportFollower
 from services.triage.roster.actions import RosterEditor, SignIns
 from services.triage.roster.changes import CHANGES as ROSTER_CHANGES

@@ -17,10 +17,12 @@ from services.triage.stored import CaseStore, StoredCase
 from shared.access.authorization import is_permitted
 from shared.access.principal import Principal
 from shared.clients.vault import Contents
-from shared.events import CaseGrouped, CaseMerged, CheckInKept, InformationReceived
+from shared.events import CaseAbsorbed, CaseGrouped, CaseMerged, CheckInKept, InformationReceived
 from shared.policy import Policy
 from shared.problems import FieldError
 from shared.times import now
+
+_MERGES = frozenset({CaseAbsorbed.name, CaseMerged.name})
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +59,11 @@ class Beside:
         shown = {link.note_id for link, _ in self.links(case)}
         shown |= {case.merge_note_id} if self.survivor(case) else set()
         return without_statements(contents, LINK, shown)
+
+
+def _merged_with(case: Case) -> set[str]:
+    """What the case calls those that it was ever merged with."""
+    return {step.other_case for step in case.history if step.fact in _MERGES and step.other_case}
 
 
 def _answers_since(case: Case) -> int:
@@ -119,6 +126,19 @@ class Others:
                 by_name = await self._cases.find_by_code_name(text.lower())
                 return by_name.case.id if by_name else text.lower()
         return None
+
+    async def kin(self, case: Case) -> tuple[Case, ...]:
+        """The other cases that came of the same report, and those that were ever merged with one of them."""
+        known, new = {case.id: case}, [case]
+        seen = {case.id}
+        while new:
+            ids, parties = {one.id for one in new}, self._sight.parties
+            merged = (i for one in new for ref in _merged_with(one) if (i := self._tokens.case_meant(one.id, ref)))
+            found = {*(await parties.followed(ids)).values(), *await parties.following(ids), *merged} - seen
+            seen |= found
+            new = [stored.case for stored in (await self._cases.load(found)).values()] if found else []
+            known |= {one.id: one for one in new}
+        return tuple(one for one in known.values() if one.id != case.id)
 
     async def give(
         self, form: Form, meant: dict[str, Any], other: StoredCase | None, principal: Principal

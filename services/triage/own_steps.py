@@ -7,14 +7,11 @@ from opentelemetry import trace
 from opentelemetry.context import Context
 
 from services.triage.author import TRIAGE
-from services.triage.case.attendance import People, has_left
-from services.triage.case.case import Case
+from services.triage.case.attendance import People
 from services.triage.case.commands.command import Command, takes
-from services.triage.case.commands.handling import LetGo
 from services.triage.case.commands.table import carry_out
 from services.triage.case.lifecycle import NotPermitted
-from services.triage.stored import CaseChange, CaseStore, StoredCase
-from shared.aggregates import change
+from services.triage.stored import CaseChange, StoredCase
 from shared.ids import new_id
 from shared.policy import Policy
 from shared.telemetry import traceparent_of
@@ -51,18 +48,3 @@ def own_step(stored: StoredCase, command: Command, people: People, policy: Polic
     finally:
         span.end()
     return CaseChange(after, stored, events, [cause]) if after and events else None
-
-
-async def free(case: Case, cases: CaseStore, people: People, policy: Policy, now: datetime) -> None:
-    """Let nobody have the case if the person who has it serves none of its bodies `now` (UTC-aware).
-
-    For a case that became urgent: until then it may have waited for the renewal of a role. Raises Unavailable.
-    """
-    if case.assignee is None or not has_left(case, people, now):
-        return
-    let_go = LetGo(frozenset({case.assignee}))
-
-    async def decide(_: str, stored: StoredCase | None) -> CaseChange | None:
-        return own_step(stored, let_go, people, policy, now) if stored else None
-
-    await change(cases, [case.id], decide)

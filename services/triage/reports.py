@@ -22,7 +22,7 @@ from services.triage.case.evolve.fold import fold
 from services.triage.case.lifecycle import NotPermitted, UnknownQuestion
 from services.triage.case.tokens import Tokens
 from services.triage.case.values import Flood, Systemic
-from services.triage.merged import follow, to_follow
+from services.triage.consequences import Consequences
 from services.triage.sight import Sight
 from services.triage.stored import CaseChange, CaseStore, Staffing, StoredCase, count_passed_on
 from shared import metrics
@@ -108,6 +108,7 @@ class ReportFollower:
         self._staffing = staffing
         self._tokens = tokens
         self._sight = Sight(parties, tokens, cases)
+        self._consequences = Consequences(cases, self._sight, staffing, tokens, policy, clock)
         self._arrivals = arrivals
         self._counting = counting
 
@@ -147,7 +148,7 @@ class ReportFollower:
             return work.change()
 
         written = await change(self._cases, by_case, decide, PORTION, self._count)
-        await follow(to_follow(written.values()), self._cases, self._tokens, self._policy, self._clock)
+        await self._consequences.of(written.values())
 
     async def _open_after(self, event: Event, report: ReportReceived, first_id: str, people: People) -> None:
         """Open a case that follows the case of an earlier report.

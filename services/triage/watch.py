@@ -19,8 +19,7 @@ from services.triage.case.commands.waking import Wake
 from services.triage.case.standing import Standing, Whereabouts, moved, reached, standing
 from services.triage.case.timers.table import wakes_at
 from services.triage.case.tokens import Tokens
-from services.triage.following import Following
-from services.triage.merged import follow, to_follow
+from services.triage.consequences import Consequences
 from services.triage.own_steps import own_step
 from services.triage.sight import Sight
 from services.triage.stored import CaseChange, CaseStore, Staffing, StoredCase, count_passed_on
@@ -119,7 +118,7 @@ class CaseWatch:
         self._policy = policy
         self._tokens = tokens
         self._sight = Sight(parties, tokens, cases)
-        self._following = Following(cases, self._sight, staffing, tokens, policy, clock)
+        self._consequences = Consequences(cases, self._sight, staffing, tokens, policy, clock)
         self._every = every
         self._clock = clock
         self._sleep = sleep
@@ -179,7 +178,7 @@ class CaseWatch:
             batch = await self._cases.open_after(self._after, LOOKED_AT_ONCE)
             changed += await self._judge(batch)
             if is_last := len(batch) < LOOKED_AT_ONCE:
-                changed += await self._following.judge_ended(LOOKED_AT_ONCE, lambda took: self._sleep(RESTS * took))
+                changed += await self._consequences.on_ended(LOOKED_AT_ONCE, lambda took: self._sleep(RESTS * took))
             self._after = None if is_last else batch[-1].id
             if self._clock() - followed >= timedelta(seconds=self._every):
                 changed, followed = changed + await self._follow(), self._clock()
@@ -227,11 +226,8 @@ class CaseWatch:
         # A case that was stored before its timer was built is found only here.
         overdue = [case.id for case in batch if (due_at := wakes_at(case)) and due_at <= at]
         changed = len(await self._carry_out(overdue, Wake(), staff))
-        # A process may have ended between the move of a case and that of those which are part of it.
-        changed += await follow(
-            (case for case in batch if case.absorbed), self._cases, self._tokens, self._policy, self._clock
-        )
-        changed += await self._following.judge(batch)
+        # A process may have ended between the change of a case and what follows from it.
+        changed += await self._consequences.on(batch)
         everybody = People(staff)
         known = [(c, self._tokens.people(c, everybody, named.get(c.id, _NAMES))) for c in batch if _is_known(c, named)]
         due = [case.id for case, people in known if attend(case, people, self._policy, at)]
@@ -277,7 +273,7 @@ class CaseWatch:
             return own_step(stored, command, people, self._policy, began)
 
         written = await change(self._cases, ids, decide, PORTION, self._note)
-        await follow(to_follow(written.values()), self._cases, self._tokens, self._policy, self._clock)
+        await self._consequences.of(written.values())
         return {case_id: done.case for case_id, done in written.items()}
 
     async def _measure(self) -> None:

@@ -64,7 +64,7 @@ class Form:
         token of a person in the case.
         `refs`: what the case calls the other one, and the other one calls it. `assignee_stays`: whether the person who
         has the other case may see this one. `survivor`: the case of which it is a part. `kin`: see
-        services.triage.following.
+        services.triage.others.
         """
         values = dict(meant)
         for field in self.fields:

@@ -8,13 +8,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from services.triage.actions import Vault
 from services.triage.case.case import Case
 from services.triage.case.code_names import names_like
 from services.triage.case.forms import resource_of
 from services.triage.desk.queue import Queue, QueueFilter
 from services.triage.patterns.actions import ALWAYS
 from services.triage.patterns.marks import MOST_KEYS, MarkStore
+from services.triage.reading import Vault
 from services.triage.stored import CaseStore
 from shared.access.authorization import allow
 from shared.access.conditions import Permit

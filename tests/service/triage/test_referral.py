@@ -8,16 +8,18 @@ import pytest
 
 from services.triage.case.case import Case
 from services.triage.case.evolve.fold import fold
-from services.triage.merged import follow
+from services.triage.consequences import Consequences
+from services.triage.sight import Sight
 from services.triage.stored import CaseChange
 from shared.access.principal import Principal
+from shared.parties import Parties
 from shared.problems import Unavailable
 from shared.times import now
 from tests.service.triage.test_sight import codes_in_queue
 from tests.service.triage.test_watch import World, watch_of
 from tests.support.forms import SAME_ORIGIN, hidden_fields
 from tests.support.people import COPIES, bearer, coordinator, responder, sign_in
-from tests.support.triage_rig import POLICY, TOKENS, Rig, make_rig
+from tests.support.triage_rig import POLICY, TOKENS, Everywhere, Rig, make_rig
 
 ANN, BEN = (responder(name, "enwiki_arbcom") for name in ("81a1", "81b2"))
 STEVE, STELLA = (responder(name, "stewards") for name in ("81c3", "81d4"))
@@ -244,7 +246,7 @@ async def test_merged_cases_that_were_left_behind_follow_at_the_next_start(
         raise Unavailable("it ends here")
 
     with monkeypatch.context() as stopped:
-        stopped.setattr("services.triage.actions.follow", end)
+        stopped.setattr(Consequences, "of", end)
         assert (await rig.order(survivor, "accept_referral", {}, STEVE)).status_code == 503
     assert (rig.cases.stored[survivor.id].case.body, rig.cases.stored[part.id].case.body) == (
         "stewards", "enwiki_arbcom",
@@ -263,7 +265,8 @@ async def test_the_parts_of_a_case_ask_for_it_once_and_again_after_a_lost_race(
     behind = {one.id: rig.cases.stored[one.id] for one in (part, other)}
     assert (await rig.order(survivor, "refer", {"body": "stewards", "explanation": WHY}, ANN)).status_code == 200
     assert (await rig.order(survivor, "accept_referral", {}, STEVE)).status_code == 200
-    save = rig.cases.save
+    save, sight = rig.cases.save, Sight(Parties(rig.parties), TOKENS, rig.cases)
+    consequences = Consequences(rig.cases, sight, Everywhere(), TOKENS, POLICY, now)
 
     async def lose(changes: Sequence[CaseChange]) -> set[str]:
         monkeypatch.setattr(rig.cases, "save", save)
@@ -274,6 +277,6 @@ async def test_the_parts_of_a_case_ask_for_it_once_and_again_after_a_lost_race(
         rig.cases.looked_at.clear()
         if is_lost:
             monkeypatch.setattr(rig.cases, "save", lose)
-        assert await follow([rig.cases.stored[survivor.id].case], rig.cases, TOKENS, POLICY, now) == 2
+        assert await consequences.on([rig.cases.stored[survivor.id].case]) == 2
         assert rig.cases.looked_at.count(survivor.id) == asked
         assert {rig.cases.stored[one].case.body for one in behind} == {"stewards"}

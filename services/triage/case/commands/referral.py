@@ -53,7 +53,7 @@ class Refer(Command):
     def faults(self, case: Case, policy: Policy, now: datetime) -> Iterable[FieldError]:
         """The body that has the case, one that has had it or declined it, and one that cannot take it.
 
-        Cases that are part of this one follow it (services.triage.merged).
+        Cases that are part of this one follow it (services.triage.consequences).
 
         Why a body cannot take it is not told, because the report may name one of its people. A coordinator may send a
         case back to where it came from.
