@@ -87,6 +87,15 @@ class AppealDecided(CaseFact):
     kept_back: bool = False
 
 
+class AppealWindowMoved(CaseFact):
+    """The case takes appeals again after a referral; the time for them stood still, and ends at `appeal_until` now."""
+
+    name: ClassVar[str] = "appeal.window_moved"
+    unseen: ClassVar[bool] = True
+
+    appeal_until: AwareDatetime
+
+
 class CaseReopened(CaseFact):
     """A closed case is looked into again; the outcome before (`previous_outcome`) stands no longer.
 

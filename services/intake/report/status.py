@@ -14,6 +14,7 @@ from shared.events import (
     AppealDecided,
     AppealLodged,
     AppealRefused,
+    AppealWindowMoved,
     CaseAbsorbed,
     CaseAssigned,
     CaseDecided,
@@ -322,6 +323,8 @@ def follow(status: Status, event: Event) -> Status | None:
         case AppealLodged():
             appeal = Appeal(fact.appeal_id, fact.appeal_ground, event.time, respondent=fact.respondent)
             after = _copy(after, their_appeals=(*status.their_appeals, appeal))
+        case AppealWindowMoved():
+            after = _copy(after, appeal_until=fact.appeal_until)
         case AppealRefused():
             appeal = Appeal(fact.appeal_id, fact.appeal_ground, event.time, refusal=fact.refusal)
             if fact.party == "reporter":

@@ -41,6 +41,7 @@ from shared.events import (
     TAKES_PART,
     AppealDecided,
     AppealLodged,
+    AppealWindowMoved,
     CaseAssigned,
     CaseDecided,
     CasePaused,
@@ -326,7 +327,7 @@ class Case:
             if step.state in TAKES_NO_APPEAL:
                 total += max(until - step.at, timedelta())
             until = step.at
-            if step.fact in (*_DECIDED, AppealDecided.name):
+            if step.fact in (*_DECIDED, AppealDecided.name, AppealWindowMoved.name):
                 break
         return total
 

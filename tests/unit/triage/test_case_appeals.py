@@ -5,6 +5,8 @@ from datetime import date, datetime, timedelta
 
 import pytest
 
+from services.intake.mailbox.appeals import way_to_appeal
+from services.intake.report.status import Status, follow
 from services.triage.case.attendance import People, able, attend
 from services.triage.case.case import Case
 from services.triage.case.commands.appeals import VERDICTS, DecideAppeal, LodgeAppeal, ReceiveAppeal, Reopen
@@ -12,6 +14,7 @@ from services.triage.case.commands.command import Command, Words
 from services.triage.case.commands.emergency import ActInEmergency, ReviewEmergency
 from services.triage.case.commands.handling import Assign, Claim, Close, Release, Start
 from services.triage.case.commands.inquiry import Ask, LoseReporter, ReceiveAnswer, Tell
+from services.triage.case.commands.referral import DeclineReferral, Refer
 from services.triage.case.commands.sorting import ConfirmCategory
 from services.triage.case.commands.table import carry_out, decide
 from services.triage.case.commands.waking import Wake
@@ -323,6 +326,30 @@ def test_the_time_for_an_appeal_stands_still_while_that_of_another_party_waits()
     for days, refusals in ((7, []), (8, ["too_late"])):
         late, _ = after(case, ReceiveAppeal("p4", "facts", "respondent", "5" * 32), until + days * DAY)
         assert [one.refusal for one in late.refused_appeals][2:] == refusals
+
+
+@pytest.mark.parametrize("goes_back", [Wake(), DeclineReferral(Words("n1"))], ids=["unanswered", "declined"])
+def test_the_reporter_sees_that_the_time_for_an_appeal_stood_still_in_a_referral(goes_back: Command) -> None:
+    case, until = led(*DECIDED), AT + 180 * DAY
+    others = tuple(responder(name, "stewards") for name in ("5a" * 8, "5b" * 8, "5c" * 8))
+    there = People({BODY: STAFF, "stewards": others})
+    status = Status(AT, state="decided", outcome="restriction", decided_at=AT, appeal_until=until, seq=case.seq)
+    told = []
+    for days, command in enumerate((Close(), Reopen(Words("r1")), Start(), Refer("stewards", Words("f1"), ANN))):
+        case, events = after(case, command, AT + days * DAY, there)
+        told += events
+    while case.state is CaseState.REFERRED:
+        case, events = after(case, goes_back, AT + 5 * DAY, there)
+        told += events
+    for event in told:
+        status = follow(status, event) or status
+    assert names_of(told).count("appeal.window_moved") == 1
+    assert case.appeal_until == status.appeal_until == until + 2 * DAY
+    last = until + 2 * DAY
+    assert "facts" in way_to_appeal(status, None, last, ()).grounds
+    assert "facts" not in way_to_appeal(status, None, last + timedelta(seconds=1), ()).grounds
+    for at, refusals in ((last, []), (last + timedelta(seconds=1), ["too_late"])):
+        assert [one.refusal for one in after(case, ReceiveAppeal("p1", "facts"), at)[0].refused_appeals] == refusals
 
 
 def test_who_has_the_case_does_not_decide_whether_too_little_was_done() -> None:

@@ -4,7 +4,7 @@ Who decides on an appeal took no part in what it is about (Enforcement Guideline
 on one or make one, and took or reviewed no emergency measure.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Annotated
@@ -25,6 +25,7 @@ from shared.events import (
     AppealDecided,
     AppealLodged,
     AppealRefused,
+    AppealWindowMoved,
     CaseFact,
     CaseReopened,
     CaseState,
@@ -236,6 +237,19 @@ class Reopen(Command):
 def appealable_until(policy: Policy, decided_at: datetime, body: str | None) -> datetime | None:
     """Until when (UTC-aware) a decision of this time can be appealed; None where the policy has no such window."""
     return policy.deadline(WINDOW, decided_at, body).due_at if WINDOW in policy.deadlines else None
+
+
+def follow_window(
+    case: Case | None, facts: Sequence[CaseFact], policy: Policy, now: datetime
+) -> list[AppealWindowMoved]:
+    """Until when what stands can be appealed, where these facts end a time in which no appeal was taken.
+
+    `now` is UTC-aware. The verdict on an appeal tells it itself.
+    """
+    if case is None or not facts or case.state not in TAKES_NO_APPEAL or facts[-1].state in TAKES_NO_APPEAL:
+        return []
+    until = None if any(isinstance(fact, AppealDecided) for fact in facts) else _until(case, policy, now)
+    return [AppealWindowMoved(previous=facts[-1].state, state=facts[-1].state, appeal_until=until)] if until else []
 
 
 def _until(case: Case, policy: Policy, now: datetime) -> datetime | None:

@@ -9,6 +9,7 @@ from services.triage.author import SOURCE, TRIAGE
 from services.triage.case import commands
 from services.triage.case.attendance import People, attend
 from services.triage.case.case import Case
+from services.triage.case.commands.appeals import follow_window
 from services.triage.case.commands.command import Command
 from services.triage.case.commands.importing import ImportMeasure
 from services.triage.case.commands.opening import Open
@@ -16,7 +17,17 @@ from services.triage.case.deadlines import judge
 from services.triage.case.evolve.fold import fold
 from services.triage.case.lifecycle import TRANSITIONS, FieldsRefused, NotPermitted, cannot_have
 from services.triage.case.measure_follow_up import follow_measures
-from shared.events import Actor, CaseFact, CaseState, DeadlineFact, Draft, Event, MeasureFollowUpSet, stamp
+from shared.events import (
+    Actor,
+    AppealWindowMoved,
+    CaseFact,
+    CaseState,
+    DeadlineFact,
+    Draft,
+    Event,
+    MeasureFollowUpSet,
+    stamp,
+)
 from shared.policy import Policy
 
 
@@ -32,7 +43,7 @@ def _commands() -> Iterator[type[Command]]:
 _BY_NAME = {command.name: command for command in _commands()}
 COMMANDS: Mapping[str, type[Command]] = {name: _BY_NAME[name] for name in TRANSITIONS}
 """The class of each command, in the order of TRANSITIONS. A row there without a class is a KeyError here."""
-_OWN = (DeadlineFact, MeasureFollowUpSet)
+_OWN = (DeadlineFact, MeasureFollowUpSet, AppealWindowMoved)
 """The facts that triage itself tells, also behind the command of a person."""
 
 
@@ -44,7 +55,8 @@ def decide(case: Case | None, command: Command, policy: Policy, now: datetime) -
     Raises a CommandRefused: NotPermitted outside TRANSITIONS, FieldsRefused, else what the command raises.
     """
     facts = _step(case, command, policy, now)
-    return [*facts, *judge(case, facts, policy, now), *follow_measures(case, facts, policy, now)]
+    follows = [*judge(case, facts, policy, now), *follow_measures(case, facts, policy, now)]
+    return [*facts, *follows, *follow_window(case, facts, policy, now)]
 
 
 def _step(case: Case | None, command: Command, policy: Policy, now: datetime) -> list[CaseFact]:

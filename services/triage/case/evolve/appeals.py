@@ -5,7 +5,7 @@ from dataclasses import replace
 from services.triage.case.case import Case
 from services.triage.case.evolve.changes import Fields
 from services.triage.case.values import Appeal, RefusedAppeal
-from shared.events import AppealDecided, AppealLodged, AppealRefused, CaseReopened, CaseState, Event
+from shared.events import AppealDecided, AppealLodged, AppealRefused, AppealWindowMoved, CaseReopened, CaseState, Event
 
 _REOPENED: Fields = {"outcome": None, "reason_id": None}
 
@@ -51,4 +51,5 @@ CHANGES = {
     AppealRefused: _refused,
     AppealDecided: _decided,
     CaseReopened: _reopened,
+    AppealWindowMoved: lambda _case, fact, _event: {"appeal_until": fact.appeal_until},
 }
