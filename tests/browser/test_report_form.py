@@ -1,15 +1,17 @@
 """The report form in a real browser without JavaScript, on a phone and on a desktop: readable, usable, small."""
 
 from collections.abc import AsyncIterator
+from datetime import timedelta
 
 import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, BrowserContext, Page, Response, expect
 
+from services.intake.erasure.actions import Erasure
 from shared.events import CaseDecided, CaseTriaged, DeadlinePaused, DeadlineSet, InformationRequested
 from tests.service.intake.test_respondents import told
 from tests.support.browser_rig import judge, serving
-from tests.support.intake_rig import START, Rig, case_event, committing_rig
+from tests.support.intake_rig import RESPONDER, START, Rig, case_event, committing_rig
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -148,13 +150,23 @@ async def test_every_page_can_be_used_by_everybody(
     await page.get_by_role("button", name="Show my report").click()
     await judge(page)
     report_id, receipt = await told(rig)
-    decided = CaseDecided(previous="investigating", state="decided", outcome="warning", reason_id="r")
+    until = rig.clock() + timedelta(days=9)
+    decided = CaseDecided(
+        previous="investigating", state="decided", outcome="warning", reason_id="r", appeal_until=until
+    )
     await rig.progress.project([case_event(report_id, 3, decided)])
-    await page.goto(f"{address}/follow-up")
-    await page.get_by_label("Your receipt").fill(receipt)
-    await page.get_by_role("button", name="Show my report").click()
-    await expect(page.get_by_text("You were warned.")).to_be_visible()
-    await judge(page)
+    for is_erased in (False, True):
+        if is_erased:
+            await rig.erasing.erase([report_id], Erasure("requested", "r-1", RESPONDER))
+        await page.goto(f"{address}/follow-up")
+        await page.get_by_label("Your receipt").fill(receipt)
+        await page.get_by_role("button", name="Show my report").click()
+        await expect(page.get_by_text("You were warned.")).to_be_visible()
+        await expect(page.get_by_text("No words are kept of an erased report")).to_be_visible(visible=is_erased)
+        await judge(page)
+    await page.get_by_label("What was found is wrong").check()
+    await page.get_by_role("button", name="Send the appeal").click()
+    await expect(page.get_by_text("Your appeal has arrived.")).to_be_visible()
     await context.close()
 
 

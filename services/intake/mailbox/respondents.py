@@ -231,7 +231,7 @@ class Respondents:
             ),
             decided_at=status.decided_at if status.outcome else None,
             # Where there are several, or nobody knows how many, the outcome may be that of another one.
-            outcome=status.outcome if self._is_alone(report) else None,
+            outcome=status.outcome if found.party in status.meant or self._is_alone(report) else None,
             appeals=tuple(self._appeals(found)),
             appeal=self._way(found),
             recusal_asks=view_asks(report, found.party, lambda i: self._words.statement(report, i)),
@@ -240,8 +240,10 @@ class Respondents:
         )
 
     def _is_alone(self, report: StoredReport) -> bool:
-        """Whether the case has one respondent and no other, however often and in which spellings they are named."""
+        """Whether the decision is about one respondent and no other, in however many spellings they are named."""
         status = report.status
+        if status.shared:
+            return False
         if status.respondents < 2 or report.facts.setting not in BY_ACCOUNT:
             return status.respondents == 1
         reported = self._mentions.with_tokens(report, self._words.section(report, "reported")).get("people", ())

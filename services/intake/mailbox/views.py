@@ -188,9 +188,9 @@ class ReplyView:
 class RespondentView:
     """Everything that the receipt of a respondent opens. Times are UTC-aware.
 
-    `told`: the handlers' words for this respondent. `outcome`: only where it is known that no other respondent is in
-    the case. Of an erased report (`erased_at`) no words are left; while a measure stands, or can be appealed, an appeal
-    is taken without words.
+    `told`: the handlers' words for this respondent. `outcome`: only where the decision says that it is for this
+    respondent, or where it is known that there is no other one. Of an erased report (`erased_at`) no words are left;
+    while a measure stands, or can be appealed, an appeal is taken without words.
     """
 
     told: str | None

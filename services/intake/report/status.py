@@ -18,6 +18,7 @@ from shared.events import (
     CaseAbsorbed,
     CaseAssigned,
     CaseDecided,
+    CaseDetached,
     CaseDisclosed,
     CaseFact,
     CaseFollowed,
@@ -176,7 +177,9 @@ class Status:
     `disclosed`: the ids of the words for each respondent, by the token of the case. `respondents`: how many there are.
     Without `counted`, 0 says that it is not known, because nothing told it of older cases. `added`: the tokens of those
     that handlers added, which are the ids of their names.
-    `imposed`: the ids of the measures that stand, of those that triage told since it is kept.
+    `imposed`: the ids of the measures that stand, as far as triage told. `absorbed`: cases that are
+    part of this one, as triage calls them. `meant`: the respondents (tokens) for which the decision says that it is;
+    `shared`: it was made when other cases were part of this one, and so may be about their respondents alone.
     `missed_at`: when the last deadline was due (UTC-aware) that was missed before its clock began its next line.
     `their_appeals`: those of respondents. `recusal_answers`: to what parties asked for. `silent`: the reporter is asked
     no more how it goes, because no answer came.
@@ -214,6 +217,9 @@ class Status:
     deadlines_there: tuple[Deadline, ...] | None = None
     missed_there: datetime | None = None
     imposed: tuple[str, ...] = ()
+    absorbed: tuple[str, ...] = ()
+    meant: tuple[str, ...] = ()
+    shared: bool = False
 
     def binds(self, at: datetime) -> bool:
         """Whether a measure stands at `at` (UTC-aware), the decision can be appealed, or it goes on after an appeal.
@@ -294,7 +300,10 @@ def follow(status: Status, event: Event) -> Status | None:
             added = tuple(Deadline(d.name, d.due_at) for d in fact.deadlines)
             after = _copy(after, lane=fact.lane, deadlines=(*status.deadlines, *added))
         case CaseAbsorbed():
-            after = _copy(after, lane=fact.lane, assignee=fact.assignee)
+            absorbed = (*status.absorbed, fact.other_case)
+            after = _copy(after, lane=fact.lane, assignee=fact.assignee, absorbed=absorbed)
+        case CaseDetached():
+            after = _copy(after, absorbed=tuple(one for one in status.absorbed if one != fact.other_case))
         case InformationRequested():
             after = _copy(after, questions=(*status.questions, Question(fact.question_id, event.time, fact.answer_by)))
         case ReporterTold():
@@ -308,6 +317,8 @@ def follow(status: Status, event: Event) -> Status | None:
                 appeal_until=fact.appeal_until,
                 # Only a measure says what it holds for.
                 imposed=(*status.imposed, *([fact.reason_id] if fact.scope else [])),
+                meant=fact.respondents,
+                shared=bool(status.absorbed),
             )
         case EmergencyMeasureTaken():
             after = _copy(after, imposed=(*status.imposed, fact.measure_id))

@@ -209,3 +209,25 @@ async def test_a_receipt_opens_an_erased_report_while_a_measure_stands_or_can_be
                 opens[outcome].append((answer.status_code, barred))
     assert opens["permanent_ban"] == [(200, None), (200, None), (200, "over")]
     assert opens["temporary_suspension"] == [(200, None), (200, None), (404, None)]
+
+
+@pytest.mark.parametrize("outcome", ["warning", "temporary_suspension"])
+async def test_the_outcome_for_people_of_a_merged_case_is_not_read_as_ones_own(outcome: str) -> None:
+    async with four_services(Bodies()) as services:
+        case, _ = await taken_up(services, "Zed Zulu")
+        receipt = await disclosed(services, case, case.respondents[0])
+        other = {"community": "enwiki", "narrative": "They hounded me.", "reported": [{"name": "Oscar"}]}
+        assert (await services.reporter.post("/v1/reports", json=other)).status_code == 202
+        await services.deliver()
+        (part,) = (stored.case for key, stored in services.cases.stored.items() if key != case.id)
+        assert await order(services, part, BEN, "merge", {"other": case.id}) == 200
+        meant: list[str] = []
+        if outcome == "temporary_suspension":
+            # Handlers say that it is for Zed.
+            meant, until = list(case.respondents), (now() + timedelta(days=30)).date().isoformat()
+            proposal = {"outcome": outcome, "until": until, "scope": "community", "respondents": meant, "why": "So."}
+            assert await order(services, case, BEN, "propose_decision", proposal) == 200
+            assert await order(services, case, CAT, "second") == 200
+        assert await order(services, case, BEN, "decide", {"outcome": outcome, "reason": "They shouted."}) == 200
+        view = await read(services, receipt)
+        assert (view["outcome"], view["decided_at"] is not None) == (outcome if meant else None, True)
