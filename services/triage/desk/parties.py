@@ -35,6 +35,11 @@ def parties_of(names: CaseNames, request: Request, case: Case, contents: Content
     return parties
 
 
+def needs_reading(party: Mapping[str, Any]) -> bool:
+    """Whether handlers have something to do with it: the party has written, or has not got the receipt yet."""
+    return bool(party["replies"] or party["receipt"])
+
+
 def _receipts_in(contents: Contents | None) -> dict[str, str]:
     """The receipts that no respondent has used yet, by the ids of the words that they open."""
     written = contents.sections.get("correspondence", {}) if contents else {}

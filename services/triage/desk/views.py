@@ -30,10 +30,11 @@ from services.triage.desk.kept import EntryForms, entries_of, kept_of
 from services.triage.desk.likely import goes_on, most_likely
 from services.triage.desk.names import CaseNames, done_in
 from services.triage.desk.next_step import next_step_of
-from services.triage.desk.parties import parties_of, respondents_of
+from services.triage.desk.parties import needs_reading, parties_of, respondents_of
 from services.triage.desk.people import PeopleNames
 from services.triage.desk.picker import picks_of
 from services.triage.desk.playbooks import checks_of, playbook_of, replies_of
+from services.triage.desk.portions import Portions
 from services.triage.desk.proposals import appeals_of, measures_of, proposal_of
 from services.triage.desk.queue import Queue
 from services.triage.desk.recusals import asks_of, recusal_of
@@ -128,6 +129,8 @@ class CaseView:
         steps = problem.steps if isinstance(problem, VersionConflict) else ()
         picks = await picks_of(self._desk, self._queue, names, request, principal, case, forms, at)
         meant, beside = await self._desk.named_in(case), await self._desk.beside(principal, case)
+        portions = Portions(request)
+        notes = portions.of("notes", self._desk.notes(principal, case))
         context = {
             "case": case,
             "state_name": partial(names.state, request),
@@ -159,7 +162,8 @@ class CaseView:
             "mentions": mentions,
             "picks": picks,
             "respondents": respondents,
-            "parties_known": parties_of(names, request, case, contents),
+            "parties_known": portions.of("parties", parties_of(names, request, case, contents), needs_reading),
+            "left": portions.left,
             "next": step,
             "playbook": playbook_of(names, request, principal, checks, await self._ticks.of(case.id, checks)),
             "may_tick": self._may(principal, case, "case.tick", at) is not None,
@@ -170,7 +174,7 @@ class CaseView:
             "own": {form.command: shown(form) for form in forms if form.kind.own_place},
             "own_anywhere": OWN_ANYWHERE,
             "way": self._way(request, case),
-            "notes": notes_of(self._names, request, principal, self._desk.notes(principal, case), contents),
+            "notes": notes_of(names, request, principal, notes, contents),
             "flags_set": any(step.fact == FlagsSet.name for step in case.history),
             "asks": asks,
             "recusals": [
@@ -202,7 +206,10 @@ class CaseView:
             "principal": principal,
             "rooms": rooms_of(principal),
             "mine": case.assignee == principal.ref,
-            "steps": [names.step(request, principal, step) for step in reversed(beside.steps(case.history))],
+            "steps": [
+                names.step(request, principal, step)
+                for step in reversed(portions.of("history", beside.steps(case.history)))
+            ],
             "problem": problem,
             "changes": [names.step(request, principal, step) for step in steps],
             "sent": sent,
