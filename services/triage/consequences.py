@@ -145,4 +145,5 @@ def _is_to_follow(done: CaseChange) -> bool:
 
 
 def _followed(case: Case) -> tuple[object, ...]:
-    return case.body, case.outcome, case.absorbed, case.deadlines, case.messages, case.questions, case.recusals
+    clocks = [(d.name, d.due_at, d.met_at, d.breached_at, d.remaining_seconds) for d in case.deadlines]
+    return case.body, case.outcome, case.absorbed, clocks, case.messages, case.questions, case.recusals

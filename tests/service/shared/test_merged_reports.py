@@ -54,6 +54,11 @@ async def test_the_reporter_of_a_merged_case_sees_the_clocks_of_its_survivor() -
             ("late", standings(told)["first_response"][1]),
         )
         assert "a witness of yours" not in str(told)
+        token = await token_from(services.reporter, "/follow-up")
+        html = {"Accept": "text/html", **SAME_ORIGIN}
+        page = await services.reporter.post("/follow-up", data={**token, "receipt": receipt}, headers=html)
+        assert "People are working on your report. There is no more to tell you for now." in page.text
+        assert "a witness of yours" not in page.text
         mails = [mail.notice for mail in services.mails if (mail.case_id, mail.recipient) == (part, "reporter")]
         assert mails == ["acknowledgement", "news"]
         await services.pass_time(timedelta(days=30))
