@@ -172,8 +172,8 @@ class Status:
     `deadlines_there`: how the clocks of that case stand for this reporter, who has those of `deadlines_now`; None where
     nothing told it. `missed_there`: as `missed_at`, of these.
     `decided_at` and `appeal_until` (UTC-aware): when the decision was made that stands, or of which a measure stands,
-    and until when it can be appealed; None of a decision from before triage told it. `appeals`: those of the reporter,
-    in their order.
+    and until when it can be appealed; None of a decision from before triage told it. `reopened`: the id of the decision
+    that was reopened last, and of its measure. `appeals`: those of the reporter, in their order.
     `disclosed`: the ids of the words for each respondent, by the token of the case. `respondents`: how many there are.
     Without `counted`, 0 says that it is not known, because nothing told it of older cases. `added`: the tokens of those
     that handlers added, which are the ids of their names.
@@ -220,6 +220,7 @@ class Status:
     absorbed: tuple[str, ...] = ()
     meant: tuple[str, ...] = ()
     shared: bool = False
+    reopened: str | None = None
 
     def binds(self, at: datetime) -> bool:
         """Whether a measure stands at `at` (UTC-aware), the decision can be appealed, or it goes on after an appeal.
@@ -326,6 +327,8 @@ def follow(status: Status, event: Event) -> Status | None:
             pass
         case EmergencyMeasureReviewed() | MeasureEnded() | MeasureLapsed() | MeasureExpired():
             after = _copy(after, imposed=tuple(one for one in status.imposed if one != fact.measure_id))
+            if status.outcome is None and fact.measure_id == status.reopened:
+                after = _copy(after, decided_at=None, appeal_until=None)
         case AppealLodged() if fact.kept_back:
             pass
         case AppealLodged() if fact.party == "reporter":
@@ -404,7 +407,7 @@ def _again(status: Status, fact: AppealDecided | CaseReopened) -> Status:
         status = _copy(status, appeals=appeals, their_appeals=theirs, appeal_until=until)
     if fact.state != CaseState.REOPENED:
         return status
-    status = _copy(status, outcome=None, reason_id=None)
+    status = _copy(status, outcome=None, reason_id=None, reopened=status.reason_id or status.reopened)
     return status if fact.still_imposed else _copy(status, decided_at=None, appeal_until=None)
 
 

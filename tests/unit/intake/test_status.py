@@ -36,6 +36,7 @@ from shared.events import (
     JointEnded,
     MeasureEnded,
     MeasureExpired,
+    MeasureFact,
     MeasureLapsed,
     RecusalConfirmed,
     RecusalDeclared,
@@ -161,6 +162,30 @@ def test_what_still_imposes_a_measure_is_appealed_until_its_window_ends(late: in
     way = way_to_appeal(status, None, DUE + late * DAY, ())
     assert (status.outcome, "facts" in way.grounds, way.barred) == (None, outcome_grounds, None)
     assert ("inaction" in way.grounds) is (late > 0)
+
+
+@pytest.mark.parametrize("end", [MeasureEnded, MeasureExpired])
+@pytest.mark.parametrize("measure_id", ["d1", "m1"])
+def test_only_the_end_of_its_measure_ends_appeals_against_what_was_reopened(
+    end: type[MeasureFact], measure_id: str
+) -> None:
+    decided = CaseDecided(
+        previous="investigating", state="decided", outcome="suspension", reason_id="d1", scope="wiki", appeal_until=DUE
+    )
+    reopened = CaseReopened(previous="closed", state="reopened", reason_id="r1", still_imposed=True)
+    closed = InvestigationStarted(previous="reopened", state="closed")
+    more = {"end": "early", "reason_id": "e1"} if end is MeasureEnded else {}
+    ended = end(previous="reopened", state="reopened", measure_id=measure_id, outcome="suspension", **more)
+    stands = measure_id != "d1"
+    for status in (
+        after(decided, reopened, ended),
+        # Who reopens it a second time changes nothing.
+        after(decided, reopened, closed, reopened, ended),
+    ):
+        assert "facts" in way_to_appeal(after(decided, reopened), None, START, ()).grounds
+        assert ("facts" in way_to_appeal(status, None, START, ()).grounds) is stands
+        assert (status.decided_at is not None, status.appeal_until is not None) == (stands, stands)
+    assert after(decided, ended).appeal_until == DUE
 
 
 @pytest.mark.parametrize("party", ["reporter", "respondent"])
