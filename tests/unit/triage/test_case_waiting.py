@@ -9,7 +9,7 @@ from services.triage.case.case import Case
 from services.triage.case.commands.appeals import DecideAppeal, ReceiveAppeal, Reopen
 from services.triage.case.commands.command import Command, Words
 from services.triage.case.commands.decision import Decide
-from services.triage.case.commands.handling import Assign, Claim, LetGo, Release, Start
+from services.triage.case.commands.handling import Assign, Claim, Close, LetGo, Release, Start
 from services.triage.case.commands.inquiry import Ask, LoseReporter, ReceiveAnswer
 from services.triage.case.commands.parties import ReceiveReply
 from services.triage.case.commands.sorting import SetFlags
@@ -294,3 +294,11 @@ def test_a_snooze_does_not_come_back_with_the_case(away: tuple[Command, ...]) ->
     assert (case.snooze, Resume.applies(case)) == (None, False)
     back = after(Assign(ALICE.ref), case=case)
     assert (back.assignee, back.asleep_for) == (ALICE.ref, None)
+
+
+def test_a_case_that_is_reopened_is_put_off_no_longer() -> None:
+    case = after(*MINE, Snooze(date(2026, 12, 20), ALICE), Decide("advice", Words("d")), Close())
+    assert case.snooze is not None
+    assert told(case, Reopen(Words("w")))[:2] == ["case.reopened", "case.woken"]
+    back = after(Reopen(Words("w")), case=case)
+    assert (back.state, back.assignee, back.snooze) == (CaseState.REOPENED, ALICE.ref, None)

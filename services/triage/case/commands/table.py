@@ -1,6 +1,7 @@
 """All commands, found in the chapters beside this module, and the one function that carries any of them out. Pure."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from importlib import import_module
 from pkgutil import iter_modules
@@ -8,7 +9,7 @@ from pkgutil import iter_modules
 from services.triage.author import SOURCE, TRIAGE
 from services.triage.case import commands
 from services.triage.case.attendance import People, attend
-from services.triage.case.case import Case
+from services.triage.case.case import ENDED, Case
 from services.triage.case.commands.appeals import follow_window
 from services.triage.case.commands.command import Command
 from services.triage.case.commands.importing import ImportMeasure
@@ -17,6 +18,7 @@ from services.triage.case.deadlines import judge
 from services.triage.case.evolve.fold import fold
 from services.triage.case.lifecycle import TRANSITIONS, FieldsRefused, NotPermitted, cannot_have
 from services.triage.case.measure_follow_up import follow_measures
+from services.triage.case.waiting import woken
 from shared.events import (
     Actor,
     AppealWindowMoved,
@@ -55,6 +57,9 @@ def decide(case: Case | None, command: Command, policy: Policy, now: datetime) -
     Raises a CommandRefused: NotPermitted outside TRANSITIONS, FieldsRefused, else what the command raises.
     """
     facts = _step(case, command, policy, now)
+    if case and case.snooze and case.state in ENDED and facts and facts[-1].state not in ENDED:
+        # Its clocks ran on while it had ended: what comes back is put off no longer.
+        facts = [*facts, woken(replace(case, state=CaseState(facts[-1].state)))]
     follows = [*judge(case, facts, policy, now), *follow_measures(case, facts, policy, now)]
     return [*facts, *follows, *follow_window(case, facts, policy, now)]
 
