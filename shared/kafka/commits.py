@@ -25,21 +25,21 @@ class Commits(ConsumerRebalanceListener):  # type: ignore[misc]
         self._group = group
         self._consumer = consumer
         # Offsets after the last handled record that Kafka has not been told.
-        self._owed: dict[TopicPartition, int] = {}
+        self.owed: dict[TopicPartition, int] = {}
         self._next_at = 0.0
 
     def note(self, done: Mapping[TopicPartition, int]) -> None:
         """Everything before these offsets is handled."""
-        self._owed.update(done)
+        self.owed.update(done)
 
     async def commit_when_due(self) -> None:
         """Commit, unless the last commit was less than COMMIT_EVERY ago."""
-        if self._owed and monotonic() >= self._next_at:
+        if self.owed and monotonic() >= self._next_at:
             await self.commit()
 
     async def commit(self) -> None:
         """Commit what is noted. Kafka delivers again what it refuses to commit."""
-        owed, self._owed = self._owed, {}
+        owed, self.owed = self.owed, {}
         self._next_at = monotonic() + COMMIT_EVERY
         consumer = self._consumer()
         assigned = consumer.assignment() if consumer else ()

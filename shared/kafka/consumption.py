@@ -45,8 +45,10 @@ LONGEST_BATCH = 600.0
 """Seconds that a batch may take before its consumer counts as stuck."""
 NEW_TOPICS = 10_000
 """Milliseconds between two looks at which topics there are."""
-LONGEST_WAIT = 1_000
+LONGEST_WAIT = 5_000
 """Milliseconds that a consumer waits for records, and Kafka with its answer. Any record ends the wait at once."""
+TICK = 1_000
+"""Milliseconds that a consumer waits at once while offsets are to be committed."""
 LAST_COMMIT = 1.0
 """Seconds that a consumer that stops waits until Kafka knows what is handled."""
 AT_ONCE = 1024 * 1024
@@ -183,7 +185,7 @@ class Consumption(Generic[T]):
             decoder=_body_is_records,
             fetch_max_wait_ms=LONGEST_WAIT,
             # Besides after each event, aiokafka looks so often for what to fetch.
-            consumer_timeout_ms=LONGEST_WAIT,
+            consumer_timeout_ms=TICK,
             fetch_max_bytes=fetch,
             max_partition_fetch_bytes=part,
         )
@@ -213,13 +215,17 @@ class Consumption(Generic[T]):
             consumer.pause(*consumer.assignment())
         return found
 
+    def _patience(self) -> int:
+        """Milliseconds to wait for records."""
+        return TICK if self._commits.owed else LONGEST_WAIT
+
     async def _take_all(self, consumer: AIOKafkaConsumer) -> tuple[ConsumerRecord, ...]:
-        """What all partitions have, as soon as one has something; nothing if none has for as long as LONGEST_WAIT."""
-        found = await consumer.getmany(timeout_ms=LONGEST_WAIT, max_records=self._most)
+        """What all partitions have, as soon as one has something; nothing if none soon has."""
+        found = await consumer.getmany(timeout_ms=self._patience(), max_records=self._most)
         return tuple(chain.from_iterable(found.values()))
 
     async def _take_turn(self, consumer: AIOKafkaConsumer) -> tuple[ConsumerRecord, ...]:
-        """What the next inbox has, in turn. If all are empty, what comes first within LONGEST_WAIT."""
+        """What the next inbox has, in turn. If all are empty, what comes first, if anything does soon."""
         assigned = sorted(consumer.assignment())
         start = bisect_right(assigned, self._turn_of) if self._turn_of else 0
         for tp in (*assigned[start:], *assigned[:start]):
@@ -227,7 +233,7 @@ class Consumption(Generic[T]):
             self._turn_of = tp
             if found := await consumer.getmany(tp, timeout_ms=0, max_records=self._most):
                 return tuple(found[tp])
-        for tp, first in (await consumer.getmany(timeout_ms=LONGEST_WAIT, max_records=1)).items():
+        for tp, first in (await consumer.getmany(timeout_ms=self._patience(), max_records=1)).items():
             self._turn_of = tp
             return (*first, *await self._take_rest(consumer, tp))
         return ()

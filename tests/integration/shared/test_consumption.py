@@ -10,7 +10,7 @@ import pytest
 from shared import metrics
 from shared.aggregates import Aggregates, Save
 from shared.events import Message
-from shared.kafka.consumption import Consumption, make_broker
+from shared.kafka.consumption import LONGEST_WAIT, Consumption, make_broker
 from shared.kafka.dead_letters import DeadLetter
 from shared.kafka.publisher import Publisher
 from shared.kafka.records import Record
@@ -323,10 +323,10 @@ async def test_when_a_member_goes_away_the_other_takes_over_and_nothing_is_lost(
 async def test_the_age_of_the_last_poll_is_known_while_the_topic_is_quiet(rig: Rig) -> None:
     async with rig.consuming() as consumption:
         await until(lambda: consumption.seconds_since_poll() is not None)
-        await asyncio.sleep(1.5)
+        await asyncio.sleep(LONGEST_WAIT / 1000 + 0.5)
         age = consumption.seconds_since_poll()
         assert age is not None
-        assert age < 1.2
+        assert age < LONGEST_WAIT / 1000 + 0.2
 
 
 async def test_what_was_handled_before_an_orderly_stop_is_not_delivered_again(rig: Rig) -> None:
