@@ -10,6 +10,8 @@ from typing import Any
 from shared.mongo import Collection, Document, DuplicateKeyError, UpdateOne, reaching
 
 _PASS = "pass"  # noqa: S105  # no password, but the id of a document
+_WHERE = 2
+"""In which words names are looked for, as a number. What a version searched that looked in fewer does not count."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +35,7 @@ class MongoSearches:
 
     async def searched(self) -> dict[str, frozenset[str]]:
         """The pseudonyms of each person, by reference, that were looked for everywhere."""
-        found = self.collection.find({"_id": {"$ne": _PASS}})
+        found = self.collection.find({"_id": {"$ne": _PASS}, "where": _WHERE})
         with reaching():
             return {document["_id"]: frozenset(document["names"]) async for document in found}
 
@@ -76,7 +78,8 @@ class MongoSearches:
     async def end(self, searched: Mapping[str, Sized[str]]) -> None:
         """End the pass. `searched`: all pseudonyms of each person who has none left to look for."""
         writes = [
-            UpdateOne({"_id": p}, {"$set": {"names": sorted(names)}}, upsert=True) for p, names in searched.items()
+            UpdateOne({"_id": p}, {"$set": {"names": sorted(names), "where": _WHERE}}, upsert=True)
+            for p, names in searched.items()
         ]
         with reaching():
             if writes:

@@ -194,6 +194,16 @@ async def test_one_replica_searches_at_a_time(world: World) -> None:
     assert world.pages.read == 9
 
 
+async def test_names_that_an_earlier_version_searched_for_are_searched_for_again(world: World) -> None:
+    await world.report()
+    await world.enrol()
+    await world.look_twice()
+    read = world.pages.read
+    await world.searches.collection.update_many({}, {"$unset": {"where": ""}})
+    assert await world.replica().look() == 0
+    assert world.pages.read > read
+
+
 async def test_what_is_cleared_is_left_alone(world: World) -> None:
     cleared = await world.report(narrative=f"It was {NAME}.")
     who = await world.enrol()
