@@ -3,6 +3,7 @@
 import asyncio
 from collections import Counter
 from collections.abc import Sequence
+from datetime import timedelta
 
 import httpx
 import pytest
@@ -24,6 +25,7 @@ from shared.ids import case_id_of, new_id
 from shared.mongo import connect
 from shared.times import now
 from tests.support.broker import read, write
+from tests.support.travel import travelling
 from tests.support.triage_replicas import make_settings, running, told
 
 REPORTER = Actor("reporter", "reporter")
@@ -97,6 +99,19 @@ async def test_the_events_fold_to_the_stored_case(settings: TriageSettings) -> N
     client.close()
     by_case = {case_id: [e for e in events if e.case_id == case_id] for case_id in stored}
     assert {case_id: fold(log) for case_id, log in by_case.items()} == stored
+
+
+async def test_a_replica_whose_clock_is_a_month_ahead_tells_only_what_is_over(settings: TriageSettings) -> None:
+    new, late = (received(new_id(), received_at=now() - timedelta(days=days)) for days in (0, 8))
+    with travelling() as travel:
+        travel.ahead = timedelta(days=31)
+        async with running(settings.model_copy(update={"watch_seconds": 0.2})):
+            await send(settings, [new, late])
+            # Eight days are more than the seven for a first response.
+            events = await told(settings, "cases", 7)
+    missed = [event for event in events if event.fact.name == "deadline.breached"]
+    assert [(event.case_id, event.fact.deadline) for event in missed] == [(late.case_id, "first_response")]
+    assert max(event.time for event in events) < now() + timedelta(minutes=1)
 
 
 async def test_an_erasure_takes_the_digests_of_what_was_written(settings: TriageSettings) -> None:
