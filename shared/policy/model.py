@@ -24,6 +24,10 @@ ClockStart = Literal[
     "received", "referred", "last_update", "emergency_measure", "decided", "appealed", "followed_up", "recusal_asked"
 ]
 
+OWED_TO_PARTIES: frozenset[ClockStart] = frozenset({"received", "last_update"})
+"""What starts a clock of which both parties hear. An answer to a request is owed to who asks; every other clock runs
+between handlers.
+"""
 EVERYWHERE = Calendar()
 """The calendar of a handling body that names none."""
 GLOBAL_COMMUNITY = "global"
@@ -407,6 +411,16 @@ class Policy:
             if rule.applies_to(lane) and (rule.met_by or starts != "last_update")
         ]
         return tuple(sorted(found, key=attrgetter("due_at", "name")))
+
+    def is_owed_to_parties(self, name: str) -> bool:
+        """Whether a party can appeal against it that this deadline was missed, also one that the policy had before."""
+        rule = self.deadlines.get(name)
+        return rule is None or rule.starts in OWED_TO_PARTIES
+
+    def unanswered(self, asked_at: datetime, until: datetime, body: str | None) -> datetime | None:
+        """When a party was to hear who asked for a recusal, where that time had passed by `until`. All UTC-aware."""
+        due = [rule.from_start(asked_at, self.calendar_of(body)).due_at for rule in self.starting("recusal_asked")]
+        return min((at for at in due if at < until), default=None)
 
     def starting(self, starts: ClockStart) -> tuple[DeadlineRule, ...]:
         """The rules of the deadlines that start at such a moment, in every lane."""

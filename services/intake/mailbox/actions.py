@@ -326,9 +326,7 @@ class Mailbox:
     def _way(self, report: StoredReport) -> AppealWay:
         if report.erased is not None:
             return AppealWay(barred="nothing")
-        others = self._policy.stand_ins(report.status.body) if report.status.body else ()
-        next_body = others[0] if others else None
-        return way_to_appeal(report.status, next_body, self._clock(), sent_by_reporter(report))
+        return way_to_appeal(report.status, self._policy, self._clock(), sent_by_reporter(report))
 
     def _view(self, report: StoredReport) -> StatusView:
         status, wanted = report.status, self._wants_support(report)

@@ -11,6 +11,7 @@ from services.intake.report.status import Appeal, Status
 from services.intake.stored import StoredReport
 from shared.events import APPEAL_GROUNDS, INACTION, NOT_NOW, NOT_POSSIBLE, TAKES_NO_APPEAL
 from shared.ids import derive
+from shared.policy import Policy
 
 KEPT_AS = "appeal"
 """As what the words of an appeal stand among the statements of a report."""
@@ -37,12 +38,15 @@ def sent_by_reporter(report: StoredReport) -> tuple[str, ...]:
     return tuple(i for i, statement in report.statements.items() if statement.kind == KEPT_AS)
 
 
-def way_to_appeal(status: Status, next_body: str | None, now: datetime, sent: Collection[str]) -> AppealWay:
-    """What the reporter can appeal against at `now` (UTC-aware), as far as triage has told.
+def way_to_appeal(
+    status: Status, policy: Policy, now: datetime, sent: Collection[str], party: str | None = None
+) -> AppealWay:
+    """What a party can appeal against at `now` (UTC-aware), as far as triage has told.
 
-    `next_body`: the policy's next one. `sent`: the ids of the reporter's own appeals. What handlers took down is none
-    of these, and bars no own appeal once it is decided.
+    `party`: the token of a respondent, of whose appeals alone the status has to tell; None: the reporter. `sent`: the
+    ids of the party's own appeals. What handlers took down is none of these, and bars no own appeal once it is decided.
     """
+    next_body = next(iter(policy.stand_ins(status.body)), None) if status.body else None
     # Nothing is done any more on a merged case by itself, and nothing may tell of the merging.
     if status.before_merge is not None:
         is_late = any(d.standing(now) == "late" for d in status.deadlines_there or ())
@@ -54,7 +58,9 @@ def way_to_appeal(status: Status, next_body: str | None, now: datetime, sent: Co
     if len(own) < len(sent) or any(one.refusal is None and one.verdict is None for one in status.appeals):
         return AppealWay(barred="pending")
     late = (d.due_at for d in status.deadlines if d.standing(now) == "late")
-    missed = max((*late, *([status.missed_at] if status.missed_at else ())), default=None)
+    asks = (ask for ask in status.recusal_asks if ask.respondent == party)
+    unanswered = (policy.unanswered(ask.since, ask.answered_at or now, status.body) for ask in asks)
+    missed = max(filter(None, (*late, status.missed_at, *unanswered)), default=None)
     stands, until = status.outcome is not None, status.appeal_until
     is_decided = stands or status.decided_at is not None
     if not is_decided and missed is None:

@@ -212,13 +212,7 @@ class Respondents:
         status, sent = found.report.status, found.appeals
         # Of the appeals of other respondents nothing is told.
         own = tuple(one for one in status.their_appeals if one.id in sent or one.respondent == found.party)
-        others = self._policy.stand_ins(status.body) if status.body else ()
-        return way_to_appeal(
-            replace(status, appeals=own),
-            others[0] if others else None,
-            self._clock(),
-            sent,
-        )
+        return way_to_appeal(replace(status, appeals=own), self._policy, self._clock(), sent, found.party)
 
     def _view(self, found: Found) -> RespondentView:
         report, status = found.report, found.report.status

@@ -59,6 +59,7 @@ from shared.events import (
     OutcomeFollowed,
     PartyAdded,
     RecusalAnswered,
+    RecusalAsked,
     RecusalAskedAgain,
     RecusalDeclared,
     RecusalLapsed,
@@ -159,6 +160,19 @@ class RecusalAnswer:
 
 
 @dataclass(frozen=True, slots=True)
+class RecusalAsk:
+    """That a party asked for a recusal, waiting `since` then, and when the answer came (UTC-aware), if it has.
+
+    `respondent`: the token of the respondent who asked; None: the reporter did.
+    """
+
+    id: str
+    since: datetime
+    respondent: str | None = None
+    answered_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Status:
     """Where a report stands. `state` may be one that only a later version of Hearth knows.
 
@@ -181,8 +195,8 @@ class Status:
     part of this one, as triage calls them. `meant`: the respondents (tokens) for which the decision says that it is;
     `shared`: it was made when other cases were part of this one, and so may be about their respondents alone.
     `missed_at`: when the last deadline was due (UTC-aware) that was missed before its clock began its next line.
-    `their_appeals`: those of respondents. `recusal_answers`: to what parties asked for. `silent`: the reporter is asked
-    no more how it goes, because no answer came.
+    `their_appeals`: those of respondents. `recusal_answers`: to what parties asked for, and `recusal_asks`: what they
+    asked for since that is kept. `silent`: the reporter is asked no more how it goes, because no answer came.
     """
 
     updated_at: datetime
@@ -221,6 +235,7 @@ class Status:
     meant: tuple[str, ...] = ()
     shared: bool = False
     reopened: str | None = None
+    recusal_asks: tuple[RecusalAsk, ...] = ()
 
     def binds(self, at: datetime) -> bool:
         """Whether a measure stands at `at` (UTC-aware), the decision can be appealed, or it goes on after an appeal.
@@ -272,9 +287,14 @@ def follow(status: Status, event: Event) -> Status | None:
         case RecusalAnswered():
             answer = RecusalAnswer(fact.ask_id, fact.recusal_answer, fact.told_id)
             after = _copy(after, recusal_answers=(*status.recusal_answers, answer))
+            after = _asked(after, fact.ask_id, lambda ask: replace(ask, answered_at=event.time))
+        case RecusalAsked() if fact.party == "reporter" or fact.respondent:
+            asked = RecusalAsk(fact.ask_id, event.time, fact.respondent)
+            after = _copy(after, recusal_asks=(*status.recusal_asks, asked))
         case RecusalAskedAgain():
             left = tuple(one for one in status.recusal_answers if one.ask_id != fact.ask_id)
             after = _copy(after, recusal_answers=left)
+            after = _asked(after, fact.ask_id, lambda ask: replace(ask, since=event.time, answered_at=None))
         case CasePassedOn() | ReferralAccepted() | CaseFollowed():
             joined = tuple(body for body in status.joined if body != fact.body)
             after = _copy(after, body=fact.body, assignee=None, joined=joined)
@@ -409,6 +429,10 @@ def _again(status: Status, fact: AppealDecided | CaseReopened) -> Status:
         return status
     status = _copy(status, outcome=None, reason_id=None, reopened=status.reason_id or status.reopened)
     return status if fact.still_imposed else _copy(status, decided_at=None, appeal_until=None)
+
+
+def _asked(status: Status, ask_id: str, change: Callable[[RecusalAsk], RecusalAsk]) -> Status:
+    return _copy(status, recusal_asks=tuple(change(a) if a.id == ask_id else a for a in status.recusal_asks))
 
 
 def _last_due(missed: Iterable[Deadline], before: datetime | None) -> datetime | None:

@@ -353,7 +353,7 @@ class RecusalAsk:
 
     `respondent`: the token of the respondent who did. `answer`: granted or refused, by the person `by` (a reference);
     None while it waits. `told_id`: the vault has the words of the answer. `since`: from when on (UTC-aware) it waits
-    again, because what granted it was taken back.
+    again, because what granted it was taken back. `answered_at` (UTC-aware): None of an older answer, too.
     """
 
     id: str
@@ -364,6 +364,7 @@ class RecusalAsk:
     told_id: str | None = None
     by: str | None = None
     since: datetime | None = None
+    answered_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,8 +44,10 @@ from shared.events import (
     RecusalWithdrawn,
     ReferralAccepted,
 )
+from shared.policy import load_policy
 from tests.support.intake_rig import START, case_event
 
+POLICY = load_policy(None)
 DAY = timedelta(days=1)
 DUE = START + 7 * DAY
 STEP = {"previous": "investigating", "state": "investigating"}
@@ -159,7 +161,7 @@ def test_what_still_imposes_a_measure_is_appealed_until_its_window_ends(late: in
     )
     reopened = CaseReopened(previous="closed", state="reopened", reason_id="r1", still_imposed=True)
     status = after(TRIAGED, decided, reopened)
-    way = way_to_appeal(status, None, DUE + late * DAY, ())
+    way = way_to_appeal(status, POLICY, DUE + late * DAY, ())
     assert (status.outcome, "facts" in way.grounds, way.barred) == (None, outcome_grounds, None)
     assert ("inaction" in way.grounds) is (late > 0)
 
@@ -182,8 +184,8 @@ def test_only_the_end_of_its_measure_ends_appeals_against_what_was_reopened(
         # Who reopens it a second time changes nothing.
         after(decided, reopened, closed, reopened, ended),
     ):
-        assert "facts" in way_to_appeal(after(decided, reopened), None, START, ()).grounds
-        assert ("facts" in way_to_appeal(status, None, START, ()).grounds) is stands
+        assert "facts" in way_to_appeal(after(decided, reopened), POLICY, START, ()).grounds
+        assert ("facts" in way_to_appeal(status, POLICY, START, ()).grounds) is stands
         assert (status.decided_at is not None, status.appeal_until is not None) == (stands, stands)
     assert after(decided, ended).appeal_until == DUE
 
@@ -206,7 +208,7 @@ def test_the_time_for_an_appeal_is_as_was_told_with_the_verdict_on_the_one_befor
     theirs = {"appeal_id": "a1", "party": "respondent", "reason_id": "v1", "verdict": "upheld"}
     for until in (None, DUE + 9 * DAY):
         upheld = AppealDecided(previous="appealed", state="decided", outcome="warning", appeal_until=until, **theirs)
-        way = way_to_appeal(after(TRIAGED, decided, upheld), None, DUE + 5 * DAY, ())
+        way = way_to_appeal(after(TRIAGED, decided, upheld), POLICY, DUE + 5 * DAY, ())
         assert (way.barred, way.until) == (("over", DUE + DAY) if until is None else (None, until))
 
 
@@ -222,7 +224,7 @@ def test_a_missed_clock_can_be_appealed_though_its_next_line_runs() -> None:
     for kept, grounds in (([met(DUE + DAY)], ("inaction",)), ([met(DUE)], ()), ([], ("inaction",))):
         status = after(TRIAGED, *kept, anew, days=5)
         assert standing(status, DUE + 9 * DAY) == ("open", None)
-        assert way_to_appeal(status, None, DUE + 9 * DAY, ()).grounds == grounds
+        assert way_to_appeal(status, POLICY, DUE + 9 * DAY, ()).grounds == grounds
 
 
 def test_a_reporter_sees_nothing_of_a_merger_and_the_report_counts_as_closed() -> None:

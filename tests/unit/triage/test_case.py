@@ -268,7 +268,7 @@ class Life(RuleBasedStateMachine):
         """What the page offers the reporter is taken."""
         case = self.walk.case
         sent = [*case.refused_appeals, *(one for one in case.appeals if PERSON.fullmatch(one.by) is None)]
-        way = way_to_appeal(self.status, None, self.walk.clock, [one.id for one in sent])
+        way = way_to_appeal(self.status, POLICY, self.walk.clock, [one.id for one in sent])
         if way.grounds:
             self.offered += 1
             self.walk.appeal(f"offered {self.offered}", way.grounds[number % len(way.grounds)])

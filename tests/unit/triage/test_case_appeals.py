@@ -6,10 +6,12 @@ from datetime import date, datetime, timedelta
 import pytest
 
 from services.intake.mailbox.appeals import way_to_appeal
+from services.intake.report.status import Deadline as PageDeadline
 from services.intake.report.status import Status, follow
 from services.triage.case.attendance import People, able, attend
 from services.triage.case.case import Case
 from services.triage.case.commands.appeals import VERDICTS, DecideAppeal, LodgeAppeal, ReceiveAppeal, Reopen
+from services.triage.case.commands.asking import AnswerRecusal, ReceiveRecusalAsk
 from services.triage.case.commands.command import Command, Words
 from services.triage.case.commands.emergency import ActInEmergency, ReviewEmergency
 from services.triage.case.commands.handling import Assign, Claim, Close, Release, Start
@@ -346,8 +348,8 @@ def test_the_reporter_sees_that_the_time_for_an_appeal_stood_still_in_a_referral
     assert names_of(told).count("appeal.window_moved") == 1
     assert case.appeal_until == status.appeal_until == until + 2 * DAY
     last = until + 2 * DAY
-    assert "facts" in way_to_appeal(status, None, last, ()).grounds
-    assert "facts" not in way_to_appeal(status, None, last + timedelta(seconds=1), ()).grounds
+    assert "facts" in way_to_appeal(status, POLICY, last, ()).grounds
+    assert "facts" not in way_to_appeal(status, POLICY, last + timedelta(seconds=1), ()).grounds
     for at, refusals in ((last, []), (last + timedelta(seconds=1), ["too_late"])):
         assert [one.refusal for one in after(case, ReceiveAppeal("p1", "facts"), at)[0].refused_appeals] == refusals
 
@@ -522,6 +524,48 @@ def test_a_deadline_that_was_kept_too_late_can_be_appealed_though_no_breach_was_
     case = replace(case, deadlines=late)
     assert LodgeAppeal.applies(case)
     assert after(case, ReceiveAppeal("p1", "inaction"), AT + 5 * DAY)[0].state is CaseState.APPEALED
+
+
+ASKED = (0, ReceiveRecusalAsk("q1", "reporter"))
+TOLD = [(day, Tell(Words(f"m{day}"))) for day in (13, 26)]
+THEIRS = (0, ReceiveRecusalAsk("q2", "respondent", "5" * 32))
+
+
+@pytest.mark.parametrize(
+    ("steps", "days", "inaction"),
+    [
+        pytest.param([], 6, (False, False), id="nothing-is-missed"),
+        pytest.param([], 8, (True, True), id="first-response"),
+        pytest.param([*((0, command) for command in DECIDED)], 15, (False, False), id="after-decision"),
+        pytest.param(
+            [*((0, command) for command in DECIDED), (1, appeal()), *TOLD, (38, verdict("upheld"))], 41, (False, False),
+            id="appeal-decision",
+        ),
+        pytest.param([ASKED], 4, (False, False), id="asked"),
+        pytest.param([ASKED], 6, (True, False), id="reporter-waits"),
+        pytest.param([THEIRS], 6, (False, True), id="respondent-waits"),
+        pytest.param([(2, ASKED[1]), THEIRS], 6, (False, True), id="the-newer-one-is-not-late"),
+        pytest.param([ASKED, (6, AnswerRecusal("q1", "refused", Words("w1"), DOT))], 6.5, (True, False), id="too-late"),
+        pytest.param([ASKED, (4, AnswerRecusal("q1", "refused", Words("w1"), DOT))], 6.5, (False, False), id="in-time"),
+    ],
+)  # fmt: skip
+def test_a_party_appeals_against_inaction_where_it_was_owed_what_was_missed(
+    steps: list[tuple[float, Command]], days: float, inaction: tuple[bool, bool]
+) -> None:
+    case = accused(led())
+    due = tuple(PageDeadline(d.name, d.due_at, d.met_at) for d in case.deadlines)
+    status = Status(AT, state=case.state, seq=case.seq, body=case.body, deadlines=due, deadlines_told=True)
+    for day, command in steps:
+        case, events = after(case, command, AT + day * DAY)
+        for event in events:
+            status = follow(status, event) or status
+    now = AT + days * DAY
+    for party, token, owed in zip(("reporter", "respondent"), (None, "5" * 32), inaction, strict=True):
+        own = status if party == "reporter" else replace(status, appeals=status.their_appeals)
+        assert ("inaction" in way_to_appeal(own, POLICY, now, (), token).grounds) is owed
+        taken, _ = after(case, ReceiveAppeal("p1", "inaction", party, token), now)
+        assert [one.refusal for one in taken.refused_appeals] == ([] if owed else ["not_overdue"])
+        assert (taken.state is CaseState.APPEALED) is owed
 
 
 def test_a_message_takes_no_missed_clock_from_an_appeal() -> None:

@@ -291,6 +291,15 @@ def _lines(case: Case) -> tuple[Deadline, ...]:
     return (*case.earlier_deadlines, *case.deadlines)
 
 
+def _missed(case: Case, party: str, respondent: str | None, policy: Policy, now: datetime) -> list[datetime]:
+    """When that was due (UTC-aware) which was owed to this party and missed, also in an answer to its own request."""
+    lines = (d for d in _lines(case) if policy.is_owed_to_parties(d.name))
+    asks = (ask for ask in case.recusal_asks if (ask.party, ask.respondent) == (party, respondent))
+    answers = ((ask.since or ask.at, ask.answered_at or now) for ask in asks if ask.answered_at or not ask.answer)
+    unanswered = [policy.unanswered(asked, until, case.body) for asked, until in answers]
+    return [*(d.due_at for d in lines if d.was_missed or d.is_overdue(now)), *filter(None, unanswered)]
+
+
 def _against(
     case: Case,
     party: str,
@@ -318,7 +327,7 @@ def _against(
     if is_bound and until is not None and until < (sent_at or now):
         return FieldError("/ground", "too_late", "The time for an appeal is over.")
     if ground == INACTION:
-        missed = [d.due_at for d in _lines(case) if d.was_missed or d.is_overdue(now)]
+        missed = _missed(case, party, sender, policy, now)
         if not missed:
             return FieldError("/ground", "not_overdue", "No deadline was missed.")
         if sum(max(missed) <= a.at for a in same) > others:

@@ -54,7 +54,10 @@ def _ended(case: Case, fact: RecusalWithdrawn | RecusalLapsed, _event: Event) ->
 
 def _withdrawn(case: Case, fact: RecusalWithdrawn, event: Event) -> Fields:
     again = case.granted_by(fact.person)
-    asks = (replace(ask, answer=None, since=event.time) if ask in again else ask for ask in case.recusal_asks)
+    asks = (
+        replace(ask, answer=None, answered_at=None, since=event.time) if ask in again else ask
+        for ask in case.recusal_asks
+    )
     return {**_ended(case, fact, event), **({"recusal_asks": tuple(asks)} if again else {})}
 
 
@@ -63,7 +66,10 @@ def _asked(case: Case, fact: RecusalAsked, event: Event) -> Fields:
 
 
 def _asked_again(case: Case, fact: RecusalAskedAgain, event: Event) -> Fields:
-    asks = (replace(ask, answer=None, since=event.time) if ask.id == fact.ask_id else ask for ask in case.recusal_asks)
+    asks = (
+        replace(ask, answer=None, answered_at=None, since=event.time) if ask.id == fact.ask_id else ask
+        for ask in case.recusal_asks
+    )
     return {"recusal_asks": tuple(asks)}
 
 
@@ -72,7 +78,7 @@ def _answered(case: Case, fact: RecusalAnswered, event: Event) -> Fields:
         # A party of a case asked that is part of this one.
         return {"refused_there": tuple(dict.fromkeys((*case.refused_there, event.actor.ref)))}
     answered = (
-        replace(ask, answer=fact.recusal_answer, told_id=fact.told_id, by=event.actor.ref)
+        replace(ask, answer=fact.recusal_answer, told_id=fact.told_id, by=event.actor.ref, answered_at=event.time)
         if ask.id == fact.ask_id
         else ask
         for ask in case.recusal_asks
