@@ -55,6 +55,7 @@ class Mongod:
         command += ["--wiredTigerCacheSizeGB", "0.25", "--oplogSize", "128"]
         command += ["--setParameter", "diagnosticDataCollectionEnabled=false"]
         command += ["--setParameter", "transactionLifetimeLimitSeconds=10"]
+        command += ["--setParameter", "minSnapshotHistoryWindowInSeconds=0"]
         command += self._options
         if self._credentials:
             command += ["--keyFile", self._credentials.key_file, *TLS]
