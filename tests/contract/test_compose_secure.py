@@ -112,7 +112,7 @@ def test_the_broker_is_as_in_the_tests_that_try_every_right() -> None:
 
 def test_the_database_is_as_in_the_tests_that_try_every_right() -> None:
     command = " ".join(CONTAINERS["mongo"]["command"]).replace("=", " ").split()
-    plain = " ".join(COMPOSE["services"]["mongo"]["command"]).split()
+    plain = " ".join(COMPOSE["services"]["mongo"]["command"]).replace("=", " ").split()
     assert command[: len(plain)] == plain
     assert {word for option in TLS for word in option.split("=")} <= set(command)
     for option, secret in (("--keyFile", "mongo_keyfile"), ("--tlsCertificateKeyFile", "mongo"), ("--tlsCAFile", "ca")):
