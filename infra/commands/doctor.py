@@ -8,7 +8,7 @@ import time
 from collections import Counter
 from collections.abc import Awaitable, Mapping
 from dataclasses import asdict, dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from http import HTTPStatus
 from pathlib import Path
 from typing import Annotated
@@ -156,7 +156,7 @@ async def _check_kafka(bootstrap: str, prefix: str) -> list[Finding]:
 async def _check_mongo(uri: str, access: MongoAccess) -> list[Finding]:
     client = connect(uri, service="cli", access=access)
     try:
-        hello = await client.admin.command("hello", codec_options=client.codec_options)
+        hello = await client.admin.command("hello")
         build = await client.admin.command("buildInfo")
     except (PyMongoError, ValueError) as error:
         # The URI may hold a password, so it is not repeated.
@@ -167,7 +167,8 @@ async def _check_mongo(uri: str, access: MongoAccess) -> list[Finding]:
         return [Finding("mongodb", False, "The server answers but is not the primary.")]
     if "setName" not in hello:
         return [Finding("mongodb", False, "The server is not in a replica set: see `hearth replica-set initiate`.")]
-    told: datetime = hello["localTime"]
+    # The answers to commands are not read by the options of the client.
+    told: datetime = hello["localTime"].replace(tzinfo=UTC)
     skew = abs((now() - told).total_seconds())
     return [
         Finding("mongodb", True, f"The primary of {hello['setName']} answers, version {build['version']}."),

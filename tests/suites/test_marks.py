@@ -10,6 +10,7 @@ from shared.ids import case_id_of
 from shared.mongo import Database
 from tests.fakes.memory_marks import MemoryMarks
 from tests.suites.test_parties import AT, told
+from tests.support.plans import explained
 from tests.support.stores import mongo_marks
 
 EVER = AT - timedelta(days=1), AT + timedelta(days=1)
@@ -62,7 +63,7 @@ class TestMarks:
             return
         await store.keep([told(f"r{n}", 2, f"k{n % 7}", f"j{n}", offset=n, **at(n)) for n in range(60)])
         wanted = sharing("person", ["k1", "k2", "j3"], *EVER)
-        plan = await database["marks"].find(wanted).sort("reported_at", -1).limit(5).explain()
+        plan = await explained(database["marks"].find(wanted).sort("reported_at", -1).limit(5))
         stages = str(plan["queryPlanner"]["winningPlan"])
         assert "COLLSCAN" not in stages
         assert "'indexName': 'person'" in stages or "'indexName': 'people'" in stages

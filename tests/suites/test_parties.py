@@ -13,6 +13,7 @@ from shared.mongo import Database
 from shared.parties import THAT_FOLLOW, Parties, PartiesEvent, PartiesFollower, PartiesStore, came_of, decode_parties
 from shared.problems import Unavailable
 from tests.fakes.memory_parties import MemoryParties
+from tests.support.plans import explained
 from tests.support.stores import mongo_parties
 
 AT = datetime(2026, 11, 28, 9, tzinfo=UTC)
@@ -77,10 +78,10 @@ class TestParties:
         if database is None:
             return
         await store.keep([told(f"r{n}", 0, **({"follows": f"f{n}"} if n % 9 == 0 else {})) for n in range(40)])
-        plan = await database["parties"].find(came_of(["f0", "f9", "none"])).explain()
+        plan = await explained(database["parties"].find(came_of(["f0", "f9", "none"])))
         assert "'indexName': 'follows'" in str(plan["queryPlanner"]["winningPlan"])
         assert plan["executionStats"]["totalDocsExamined"] == 2
-        plan = await database["parties"].find(THAT_FOLLOW).explain()
+        plan = await explained(database["parties"].find(THAT_FOLLOW))
         assert plan["executionStats"]["totalDocsExamined"] == 5
 
     async def test_a_copy_says_how_far_it_has_read_each_partition(self, store: PartiesStore) -> None:

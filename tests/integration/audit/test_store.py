@@ -8,6 +8,7 @@ import pytest
 from services.audit.record.log import Head
 from services.audit.record.query import read_position, write_position
 from tests.support.audit_rig import AT
+from tests.support.plans import explained
 from tests.support.stores import database_of, mongo_record
 
 
@@ -15,7 +16,7 @@ async def test_the_lookups_of_the_commit_protocol_use_an_index(mongo_uri: str, d
     async with database_of("audit", mongo_uri, database_prefix) as database:
         record = await mongo_record(database)
         for query in ({"event": {"$in": ["a", "b"]}}, {"case": "c"}, {"_id": {"$gte": "a", "$lt": "b"}}):
-            plan = await record.entries.find(query).explain()
+            plan = await explained(record.entries.find(query))
             assert "COLLSCAN" not in str(plan["queryPlanner"]["winningPlan"]), query
 
 

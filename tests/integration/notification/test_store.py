@@ -19,6 +19,7 @@ from shared.policy import load_policy
 from shared.times import now
 from tests.fakes.notification_fakes import MemoryStore
 from tests.support.notification_world import ROUTES, Story, summary_of
+from tests.support.plans import explained
 
 POLICY = load_policy()
 LEASE = timedelta(seconds=30)
@@ -247,7 +248,7 @@ async def test_the_polls_of_the_real_store_use_its_indexes(mongo_uri: str, datab
         {"recipient": "body:u4c", "gather_at": {"$exists": True}},
         {"state": "failed"},
     ):
-        plan_of = await collection.find(query).explain()
+        plan_of = await explained(collection.find(query))
         assert "COLLSCAN" not in str(plan_of["queryPlanner"]["winningPlan"]), query
     client.close()
 
@@ -267,7 +268,7 @@ async def test_a_look_at_a_long_outbox_examines_no_more_than_it_reads(mongo_uri:
     places = (None, DeliveryPlace(at + timedelta(seconds=2), "flood-050000"))
     for state, after in itertools.product((None, DeliveryState.PLANNED), places):
         found = collection.find(page_filter(state, after)).sort([("planned_at", -1), ("_id", -1)])
-        stats = (await found.limit(500).explain())["executionStats"]
+        stats = (await explained(found.limit(500)))["executionStats"]
         assert stats["nReturned"] == 500
         assert stats["totalDocsExamined"] <= 500
         assert stats["totalKeysExamined"] <= 510

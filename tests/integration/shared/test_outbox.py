@@ -17,6 +17,7 @@ from shared.outbox import Relay
 from shared.problems import Unavailable
 from shared.times import now, rfc3339
 from tests.support.broker import make_topics, read, until
+from tests.support.plans import explained
 
 TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 
@@ -307,6 +308,6 @@ async def test_the_poll_reads_from_an_index_that_holds_only_what_is_pending(case
     running = asyncio.create_task(relay.run())
     await until(lambda: asked)
     running.cancel()
-    plan = await cases.find(*asked[0]).sort("outbox_due").limit(5).explain()
+    plan = await explained(cases.find(*asked[0]).sort("outbox_due").limit(5))
     assert "'indexName': 'outbox_due'" in str(plan["queryPlanner"]["winningPlan"])
     assert plan["executionStats"]["totalKeysExamined"] == 0

@@ -12,6 +12,7 @@ from shared.problems import Unavailable
 from shared.sign_in.sessions import FRESHNESS, KeptDraft, Sessions
 from shared.sign_in.store import MongoSessions
 from shared.times import now
+from tests.support.plans import explained
 from tests.support.sign_in_rig import a_session, an_attempt, an_identity
 from tests.support.stores import database_of, mongo_sessions
 
@@ -52,7 +53,7 @@ async def test_the_server_sweeps_up_what_is_over(store: MongoSessions) -> None:
 async def test_every_way_to_sessions_has_an_index(store: MongoSessions) -> None:
     (sessions, _), _ = store.indexes
     for wanted in ({"person": "person:0123456789abcdef"}, {"issuer": "https://id.example", "sid": "op-1"}):
-        plan = str((await sessions.find(wanted).explain())["queryPlanner"]["winningPlan"])
+        plan = str((await explained(sessions.find(wanted)))["queryPlanner"]["winningPlan"])
         assert "IXSCAN" in plan
         assert "COLLSCAN" not in plan
 

@@ -34,6 +34,7 @@ from shared.times import now
 from tests.fakes.memory_marks import MemoryMarks
 from tests.fakes.memory_parties import nobody_named
 from tests.support.people import MemoryCopies
+from tests.support.plans import explained
 from tests.support.stores import Nowhere, database_of, mongo_cases
 from tests.support.triage_rig import ALICE, KEY, POLICY, TOKENS, Everywhere, MemoryVault, reported
 
@@ -90,7 +91,7 @@ async def test_the_queue_is_read_from_its_indexes(cases: MongoCases, database: D
     await ReportFollower(cases, POLICY, nobody_named(), Everywhere(), TOKENS).take([reported() for _ in range(50)])
     for states in (OPEN_STATES, (), (CaseState.TRIAGED, CaseState.CLOSED)):
         ((part,),) = ranges_of(CaseQuery(("enwiki_admins", "enwiki_arbcom"), states))
-        plan = await database["cases"].find(part.wanted).sort(part.order).limit(25).explain()
+        plan = await explained(database["cases"].find(part.wanted).sort(part.order).limit(25))
         stages = str(plan["queryPlanner"]["winningPlan"])
         assert "SORT_MERGE" in stages
         assert "'indexName': 'queues'" in stages
@@ -106,11 +107,11 @@ async def test_each_tab_of_the_queue_is_read_in_order_from_an_index(cases: Mongo
         for more in ({}, {"category": "harassment.insults"}):
             query = QueueFilter(tab, states=OPEN_STATES, **more).query(ALICE, bodies, now())
             for part in chain.from_iterable(ranges_of(query)):
-                plan = await database["cases"].find(part.wanted).sort(part.order).limit(25).explain()
+                plan = await explained(database["cases"].find(part.wanted).sort(part.order).limit(25))
                 stages = str(plan["queryPlanner"]["winningPlan"])
                 assert "'SORT'" not in stages, (tab, part, stages)
                 assert "COLLSCAN" not in stages
-            plan = await database["cases"].find(wanted_by(query)).limit(25).explain()
+            plan = await explained(database["cases"].find(wanted_by(query)).limit(25))
             assert "COLLSCAN" not in str(plan["queryPlanner"]["winningPlan"])
             assert plan["executionStats"]["totalDocsExamined"] <= 25
 
@@ -130,12 +131,12 @@ async def test_closed_cases_are_narrowed_from_an_index(
     query = QueueFilter(states=(CaseState.CLOSED,), **narrow).query(ALICE, ("enwiki_admins", "enwiki_arbcom"), now())
     assert len(await cases.queue(query)) == 3
     for part in chain.from_iterable(ranges_of(query)):
-        plan = await database["cases"].find(part.wanted).sort(part.order).limit(25).explain()
+        plan = await explained(database["cases"].find(part.wanted).sort(part.order).limit(25))
         stages = str(plan["queryPlanner"]["winningPlan"])
         assert "'SORT'" not in stages, (part, stages)
         assert "COLLSCAN" not in stages
         assert plan["executionStats"]["totalDocsExamined"] <= 3
-    plan = await database["cases"].find(wanted_by(query)).limit(25).explain()
+    plan = await explained(database["cases"].find(wanted_by(query)).limit(25))
     assert plan["executionStats"]["totalDocsExamined"] <= 3
 
 
@@ -153,7 +154,7 @@ async def test_the_register_is_read_from_its_index(cases: MongoCases, database: 
     for keys in (("*",), ("community 0", "community 2", "scope everywhere")):
         for after in (None, InForcePlace(ends + timedelta(10), "held-20")):
             wanted = in_force_of(InForceQuery(keys, after, 10))
-            plan = await database["cases"].find(wanted).sort(IN_FORCE_ORDER).limit(10).explain()
+            plan = await explained(database["cases"].find(wanted).sort(IN_FORCE_ORDER).limit(10))
             stages = str(plan["queryPlanner"]["winningPlan"])
             assert "'indexName': 'in_force'" in stages
             assert "COLLSCAN" not in stages
@@ -162,7 +163,7 @@ async def test_the_register_is_read_from_its_index(cases: MongoCases, database: 
             found = await measures.in_force(InForceQuery(keys, after, 10))
             assert len(found) == 10
             assert after is None or found[0].id == "held-21"
-    plan = await database["cases"].find({"measures.id": {"$eq": "none", "$gt": ""}}).explain()
+    plan = await explained(database["cases"].find({"measures.id": {"$eq": "none", "$gt": ""}}))
     assert "'indexName': 'measures'" in str(plan["queryPlanner"]["winningPlan"])
 
 
@@ -178,10 +179,10 @@ async def test_missed_deadlines_of_a_community_are_read_from_their_index(cases: 
         | {"deadlines": [{**document["deadlines"][0], "breached_at": since + timedelta(days=n - 10)}]}
         for n in range(20)
     )
-    plan = await database["cases"].find(breached("enwiki", since, [document["body"]])).explain()
+    plan = await explained(database["cases"].find(breached("enwiki", since, [document["body"]])))
     assert "'indexName': 'breaches'" in str(plan["queryPlanner"]["winningPlan"])
     assert plan["executionStats"]["totalDocsExamined"] == 5
-    plan = await database["cases"].find(hinted("enwiki", "systemic_failure", since)).explain()
+    plan = await explained(database["cases"].find(hinted("enwiki", "systemic_failure", since)))
     assert "'indexName': 'systemic'" in str(plan["queryPlanner"]["winningPlan"])
     assert plan["executionStats"]["totalDocsExamined"] == 0
 
@@ -236,7 +237,7 @@ async def test_a_search_reads_cases_from_indexes(cases: MongoCases, database: Da
     named = called_like([f"{word}-harbour" for word in ADJECTIVES], POLICY.bodies)
     for wanted, order in ((named, [("code_name", 1)]), ({"notes.by": ALICE.ref}, [])):
         found = database["cases"].find(wanted).limit(25)
-        plan = await (found.sort(order) if order else found).explain()
+        plan = await explained(found.sort(order) if order else found)
         assert "COLLSCAN" not in str(plan["queryPlanner"]["winningPlan"])
         assert plan["executionStats"]["totalDocsExamined"] <= 25
         # A look for each beginning, and not one at each name that there is.
@@ -261,7 +262,7 @@ async def test_the_cases_that_are_due_are_read_from_their_index(cases: MongoCase
     late = sorted([case_of(found) async for found in database["cases"].find({})], key=lambda case: case.id)[:3]
     past = now() - timedelta(days=1)
     await database["cases"].update_many({"_id": {"$in": [case.id for case in late]}}, {"$set": {"wakes_at": past}})
-    plan = await database["cases"].find(due_by(now())).sort("wakes_at", 1).limit(500).explain()
+    plan = await explained(database["cases"].find(due_by(now())).sort("wakes_at", 1).limit(500))
     assert "SORT" not in str(plan["queryPlanner"]["winningPlan"])
     assert plan["executionStats"]["totalDocsExamined"] == 3
     assert sorted(await cases.waking(now(), 500)) == [case.id for case in late]
@@ -290,7 +291,7 @@ async def test_the_cases_where_people_have_changed_are_read_from_indexes(cases: 
         those = reached(changed, POLICY)
         wanted = sorted(case.id for case in every if those.have(case))
         assert sorted([case.id async for case in cases.where(those)]) == wanted
-        plan = await database["cases"].find(where_of(those)).explain()
+        plan = await explained(database["cases"].find(where_of(those)))
         assert "COLLSCAN" not in str(plan["queryPlanner"]["winningPlan"])
         # What a branch has examined, the last stage counts once more.
         assert plan["executionStats"]["totalDocsExamined"] <= 2 * len(wanted) + len(kinds)
@@ -316,7 +317,7 @@ async def test_a_look_at_a_long_queue_examines_no_more_than_it_reads(cases: Mong
     for own, after in product((own_body, many), places):
         for states in ((), OPEN_STATES):
             for part in chain.from_iterable(ranges_of(CaseQuery(own, states, after))):
-                plan = await database["cases"].find(part.wanted).sort(part.order).limit(500).explain()
+                plan = await explained(database["cases"].find(part.wanted).sort(part.order).limit(500))
                 stats = plan["executionStats"]
                 assert stats["nReturned"] in (0, 500)
                 assert stats["totalDocsExamined"] <= 500
@@ -344,7 +345,7 @@ async def test_recent_cases_are_read_by_their_index_and_no_other_case_is(databas
         [{"_id": str(n), "received_at": at - timedelta(days=n), "body": f"body{n % 3}"} for n in range(300)]
     )
     for bodies, expected in ((None, 30), ({"body1"}, 10)):
-        plan = await cases.find(received_since(at - timedelta(days=29), bodies)).sort("received_at", -1).explain()
+        plan = await explained(cases.find(received_since(at - timedelta(days=29), bodies)).sort("received_at", -1))
         stats = plan["executionStats"]
         assert (stats["nReturned"], stats["totalDocsExamined"]) == (expected, expected)
         assert stats["totalKeysExamined"] <= 60

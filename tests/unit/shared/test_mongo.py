@@ -1,5 +1,8 @@
 """What every write to MongoDB is promised, wherever it is made; and which of its errors are outages."""
 
+from datetime import UTC, datetime, timedelta, timezone
+
+import bson
 import pytest
 from pymongo.errors import (
     AutoReconnect,
@@ -66,7 +69,6 @@ async def test_a_write_returns_only_when_a_majority_has_it_in_its_journal() -> N
     collection = client["intake"]["reports"]
     assert collection.write_concern.document == {"w": "majority", "j": True}
     assert collection.read_concern.document == {"level": "majority"}
-    assert collection.codec_options.tz_aware
     client.close()
 
 
@@ -107,3 +109,16 @@ def test_a_prefix_of_databases_is_what_the_client_takes() -> None:
         assert check_database_prefix(prefix) == prefix
     with pytest.raises(ValueError, match="cannot contain the character"):
         check_database_prefix("a.b")
+
+
+@pytest.mark.parametrize("at", [
+    datetime(2026, 11, 29, 23, 30, 0, 678000, tzinfo=UTC),
+    datetime(2026, 11, 29, 23, 30, tzinfo=timezone(timedelta(hours=5, minutes=45))),
+    datetime(1900, 1, 1, tzinfo=UTC),
+    datetime(9999, 12, 31, tzinfo=UTC),
+], ids=["now", "elsewhere", "long ago", "never"])  # fmt: skip
+def test_a_time_comes_back_as_it_was_and_in_the_very_zone_of_all_others(at: datetime) -> None:
+    options = connect("mongodb://localhost", service="test").codec_options
+    found = bson.decode(bson.encode({"at": at, "steps": [{"at": at}]}), options)
+    assert found["at"] == found["steps"][0]["at"] == at
+    assert found["at"].tzinfo is UTC
