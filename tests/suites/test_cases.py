@@ -80,7 +80,8 @@ def commanded(stored: StoredCase, command: Command, cause: str | None = None, di
 
 def restriction(days: int, scope: str) -> ActInEmergency:
     until = (now() + timedelta(days=days)).date()
-    return ActInEmergency("restriction", until, scope, Words(new_id(), "It goes on."), ALICE.actor(Role.RESPONDER))
+    words, by, people = Words(new_id(), "It goes on."), ALICE.actor(Role.RESPONDER), People({"trust_safety": (ALICE,)})
+    return ActInEmergency("restriction", until, scope, words, by, people=people)
 
 
 async def opened_two(cases: CaseStore) -> tuple[StoredCase, StoredCase]:
@@ -211,6 +212,7 @@ class TestCases:
         self, cases: CaseStore, measures: InForceStore
     ) -> None:
         changes = [opening(reported()), opening(reported(community="swwiki")), opening(reported())]
+        changes[1] = replace(changes[1], case=replace(changes[1].case, body="trust_safety"))
         assert await cases.save(changes) == set()
         for change, days, scope in zip(changes, (9, 3, 6), ("pages", "everywhere", "event"), strict=True):
             await cases.save([commanded(await loaded(cases, change.case), restriction(days, scope))])
