@@ -38,6 +38,11 @@ def sent_by_reporter(report: StoredReport) -> tuple[str, ...]:
     return tuple(i for i, statement in report.statements.items() if statement.kind == KEPT_AS)
 
 
+def next_body_of(status: Status, policy: Policy) -> str | None:
+    """The handling body to which a party can turn where no appeal is taken."""
+    return next(iter(policy.stand_ins(status.body)), None) if status.body else None
+
+
 def way_to_appeal(
     status: Status, policy: Policy, now: datetime, sent: Collection[str], party: str | None = None
 ) -> AppealWay:
@@ -46,7 +51,7 @@ def way_to_appeal(
     `party`: the token of a respondent, of whose appeals alone the status has to tell; None: the reporter. `sent`: the
     ids of the party's own appeals. What handlers took down is none of these, and bars no own appeal once it is decided.
     """
-    next_body = next(iter(policy.stand_ins(status.body)), None) if status.body else None
+    next_body = next_body_of(status, policy)
     # Nothing is done any more on a merged case by itself, and nothing may tell of the merging.
     if status.before_merge is not None:
         is_late = any(d.standing(now) == "late" for d in status.deadlines_there or ())

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime
 
-from services.intake.mailbox.appeals import way_to_appeal
+from services.intake.mailbox.appeals import next_body_of, way_to_appeal
 from services.intake.mailbox.asking import KEPT_AS as ASKED_AS
 from services.intake.mailbox.asking import may_ask, next_ask_id, sent_before, view_asks
 from services.intake.mailbox.doors import APPEAL, REPLY, Found, find_behind, opened
@@ -212,7 +212,21 @@ class Respondents:
         status, sent = found.report.status, found.appeals
         # Of the appeals of other respondents nothing is told.
         own = tuple(one for one in status.their_appeals if one.id in sent or one.respondent == found.party)
-        return way_to_appeal(replace(status, appeals=own), self._policy, self._clock(), sent, found.party)
+        way = way_to_appeal(replace(status, appeals=own), self._policy, self._clock(), sent, found.party)
+        # Said as in a merged case, this tells no category.
+        elsewhere = AppealWay(barred="elsewhere", next_body=next_body_of(status, self._policy))
+        return elsewhere if way.grounds and not self._is_party(found.report) else way
+
+    def _is_party(self, report: StoredReport) -> bool:
+        """Whether triage takes appeals of respondents: of none where the category accuses nobody, and nothing was
+        imposed.
+        """
+        status = report.status
+        category = self._policy.categories.get(status.category or report.facts.category)
+        outcome = self._policy.outcomes.get(status.outcome or "")
+        # Of older cases only the outcome tells of the measure.
+        has_imposed = status.has_imposed or bool(status.imposed) or (outcome is not None and outcome.scoped)
+        return category is None or category.accuses or has_imposed
 
     def _view(self, found: Found) -> RespondentView:
         report, status = found.report, found.report.status

@@ -194,6 +194,7 @@ class Status:
     `imposed`: the ids of the measures that stand, as far as triage told. `absorbed`: cases that are
     part of this one, as triage calls them. `meant`: the respondents (tokens) for which the decision says that it is;
     `shared`: it was made when other cases were part of this one, and so may be about their respondents alone.
+    `has_imposed`: a measure was told, standing or not.
     `missed_at`: when the last deadline was due (UTC-aware) that was missed before its clock began its next line.
     `their_appeals`: those of respondents. `recusal_answers`: to what parties asked for, and `recusal_asks`: what they
     asked for since that is kept. `silent`: the reporter is asked no more how it goes, because no answer came.
@@ -235,6 +236,7 @@ class Status:
     meant: tuple[str, ...] = ()
     shared: bool = False
     reopened: str | None = None
+    has_imposed: bool = False
     recusal_asks: tuple[RecusalAsk, ...] = ()
 
     def binds(self, at: datetime) -> bool:
@@ -338,11 +340,12 @@ def follow(status: Status, event: Event) -> Status | None:
                 appeal_until=fact.appeal_until,
                 # Only a measure says what it holds for.
                 imposed=(*status.imposed, *([fact.reason_id] if fact.scope else [])),
+                has_imposed=status.has_imposed or bool(fact.scope),
                 meant=fact.respondents,
                 shared=bool(status.absorbed),
             )
         case EmergencyMeasureTaken():
-            after = _copy(after, imposed=(*status.imposed, fact.measure_id))
+            after = _copy(after, imposed=(*status.imposed, fact.measure_id), has_imposed=True)
         case EmergencyMeasureReviewed() if fact.review == "confirmed":
             pass
         case EmergencyMeasureReviewed() | MeasureEnded() | MeasureLapsed() | MeasureExpired():

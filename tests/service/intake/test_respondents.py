@@ -17,6 +17,8 @@ from shared.events import (
     CaseDisclosed,
     CaseOpened,
     CaseReopened,
+    CategoryConfirmed,
+    MeasureExpired,
     PartyAdded,
     ReportAppealed,
     ReportReceived,
@@ -28,6 +30,8 @@ from tests.support.people import COPIES, person
 
 JANE, OTHER = "a" * 32, "b" * 32
 INSIDE: dict[str, Any] = {"previous": "investigating", "state": "investigating"}
+HELP = "welfare.self_harm"
+"""A category that accuses nobody."""
 TOLD = "You are said to have shouted at a person in room 3."
 
 
@@ -48,9 +52,9 @@ def disclosed(told_id: str | None, party: str = JANE) -> CaseDisclosed:
     return CaseDisclosed(**INSIDE, party=party, disclosure="given", told_id=told_id)
 
 
-async def told(rig: Rig, *subjects: str) -> tuple[str, str]:
+async def told(rig: Rig, *subjects: str, **said: str) -> tuple[str, str]:
     """The id of a report of which a respondent was told something, and the receipt that handlers pass on."""
-    report_id = (await rig.post(narrative="Sekretnarrative of the reporter."))["report_id"]
+    report_id = (await rig.post(narrative="Sekretnarrative of the reporter.", **said))["report_id"]
     await rig.statements.keep(report_id, "told-1", "told", TOLD)
     events = [
         case_event(report_id, 1, opening(report_id, *(subjects or (JANE,)))),
@@ -246,6 +250,42 @@ async def test_a_respondent_appeals_while_the_measure_of_a_reopened_case_stands(
     view = (await ask(rig, receipt))[1]
     assert (view["outcome"], view["decided_at"], "facts" in view["appeal"]["grounds"]) == (None, None, True)
     assert (await ask(rig, receipt, "/appeals", ground="facts", text="It was not me."))[0] == 202
+
+
+@pytest.mark.parametrize(
+    ("reported", "confirmed", "scope", "offered"),
+    [
+        (HELP, None, None, False),
+        ("harassment.insults", HELP, None, False),
+        (HELP, "harassment.insults", None, True),
+        (HELP, None, "community", True),
+        # From before measures were told.
+        (HELP, None, "", True),
+        ("harassment.insults", None, None, True),
+    ],
+)
+async def test_a_respondent_is_offered_the_appeal_that_triage_takes_and_no_category(
+    rig: Rig, reported: str, confirmed: str | None, scope: str | None, *, offered: bool
+) -> None:
+    report_id, receipt = await told(rig, category=reported)
+    said = CategoryConfirmed(**INSIDE, previous_category=reported, category=confirmed or reported)
+    decided = CaseDecided(
+        previous="investigating", state="decided", outcome="advice" if scope is None else "permanent_ban",
+        reason_id="d-1", scope=scope,
+        appeal_until=START + timedelta(days=180),
+    )  # fmt: skip
+    ended = MeasureExpired(previous="decided", state="decided", measure_id="d-1", outcome="advice")
+    facts = [*([said] if confirmed else []), decided, ended]
+    await rig.progress.project([case_event(report_id, seq, fact) for seq, fact in enumerate(facts, 3)])
+    way = (await ask(rig, receipt))[1]["appeal"]
+    # What it says otherwise, it says in a merged case as well.
+    assert (way["barred"], "facts" in way["grounds"]) == ((None, True) if offered else ("elsewhere", False))
+    assert (await ask(rig, receipt, "/appeals", ground="facts", text="No."))[0] == (202 if offered else 409)
+    async with rig.http() as http:
+        form = {**await token_from(http, "/follow-up"), "receipt": receipt}
+        page = (await http.post("/follow-up", data=form, headers={"Accept": "text/html", **SAME_ORIGIN})).text
+    assert ("You cannot appeal on this page." in page) is not offered
+    assert not any(word in page for word in ("self_harm", "welfare", "insult"))
 
 
 async def test_of_several_respondents_none_reads_the_outcome_of_another(rig: Rig) -> None:
