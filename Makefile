@@ -6,6 +6,8 @@ export PYTHONDONTWRITEBYTECODE :=
 WORKERS ?= 4
 # A file stays with one worker, and the slowest files begin first; see tests/support/scheduling.py.
 PARALLEL = -n $(WORKERS) --dist loadfile --no-loadscope-reorder --durations=25 --durations-min=1
+# Of two runs of pytest, one may have none of the tests that ARGS chooses.
+NONE_CHOSEN = $(if $(ARGS),[ $$? -eq 5 ] ||)
 SEED := $(or $(SEED),$(shell od -An -N4 -tu4 /dev/urandom | tr -d ' '))
 DETECT := .venv/bin/detect-secrets-hook --no-verify --plugin infra/token_detector.py
 NO_TEXT := ':!*.lock' ':!package-lock.json' ':!*.png' ':!*.sha256'
@@ -29,8 +31,8 @@ test:  ## Every test that is not slow, the same in every run (ARGS="-k word" for
 
 test-slow:  ## The slow tests: waits of real time, kill loops, Keycloak, the secure stack, long walks (ARGS)
 	@python3 infra/prepare.py test
-	@status=0; $(PYTHON) -m pytest $(PARALLEL) -m "slow and not alone" $(ARGS) || status=$$?; \
-		$(PYTHON) -m pytest -m alone $(ARGS) || $(if $(ARGS),[ $$? -eq 5 ] ||) status=1; exit $$status
+	@status=0; $(PYTHON) -m pytest $(PARALLEL) -m "slow and not alone" $(ARGS) || $(NONE_CHOSEN) status=1; \
+		$(PYTHON) -m pytest -m alone $(ARGS) || $(NONE_CHOSEN) status=1; exit $$status
 
 fuzz:  ## Search with made-up examples that no run has tried before (SEED=number repeats one; ARGS)
 	@python3 infra/prepare.py test

@@ -98,7 +98,8 @@ def reaching(away: str | None = None) -> Iterator[None]:
         yield
     except PyMongoError as error:
         if is_outage(error):
-            raise Unavailable(f"mongodb: {type(error).__name__}") from None
+            code = getattr(error, "code", None)
+            raise Unavailable(f"mongodb: {type(error).__name__}" + (f" {code}" if code else "")) from None
         raise
 
 
@@ -220,7 +221,7 @@ async def write_together(collection: Collection, writes: Sequence[InsertOne[Docu
     An update must find its document. Goes inside `reaching`, which makes an outage of an unknown commit. Durable on
     return. Where its caller is cancelled, the writing goes on to its end.
     """
-    # A transaction that is dropped half way keeps its documents locked at the server for a minute.
+    # A transaction that is dropped half way keeps its documents locked until the server ends it.
     return await asyncio.shield(_transact(collection, writes))
 
 

@@ -75,9 +75,7 @@ class Relay:
         while True:
             try:
                 if loop.time() >= next_poll:
-                    # What is queued stands in the store, too, and a poll would queue it once more.
-                    if not self._queue:
-                        await self._read_overdue()
+                    await self._read_overdue()
                     next_poll = loop.time() + self._poll
                 if not self._queue:
                     self._woken.clear()
@@ -112,13 +110,17 @@ class Relay:
             left -= len(parcels)
 
     async def _read_overdue(self) -> None:
+        # While Kafka is away, what is queued becomes overdue, and would be queued once more.
+        queued = {(parcel.id, parcel.version) for parcel in self._queue}
         overdue = 0
         for collection in self._collections:
             due = {"outbox.0": {"$exists": True}, "outbox_due": {"$lte": now()}}
             found = collection.find(due, {"outbox": 1, "version": 1})
             with reaching():
                 async for document in found.sort("outbox_due").limit(self._batch):
-                    self._queue.append(Parcel(collection, document["_id"], document["version"], document["outbox"]))
+                    parcel = Parcel(collection, document["_id"], document["version"], document["outbox"])
+                    if (parcel.id, parcel.version) not in queued:
+                        self._queue.append(parcel)
                     overdue += 1
         metrics.OUTBOX_OVERDUE.labels(self._service).set(overdue)
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from time import monotonic
 
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
-from aiokafka.errors import KafkaError
+from aiokafka.errors import CommitFailedError, KafkaError
 
 from shared.problems import reason_of
 
@@ -38,7 +38,7 @@ class Commits(ConsumerRebalanceListener):  # type: ignore[misc]
             await self.commit()
 
     async def commit(self) -> None:
-        """Commit what is noted. Kafka delivers again what it refuses to commit."""
+        """Commit what is noted. What Kafka could not take is owed on; what another member has by now is not."""
         owed, self.owed = self.owed, {}
         self._next_at = monotonic() + COMMIT_EVERY
         consumer = self._consumer()
@@ -48,6 +48,8 @@ class Commits(ConsumerRebalanceListener):  # type: ignore[misc]
         try:
             await consumer.commit(offsets)
         except KafkaError as error:
+            if not isinstance(error, CommitFailedError):
+                self.owed = offsets | self.owed
             log.warning("offsets are not committed", extra={"group": self._group, "reason": reason_of(error)})
 
     async def on_partitions_revoked(self, _: object) -> None:
@@ -55,4 +57,4 @@ class Commits(ConsumerRebalanceListener):  # type: ignore[misc]
         await self.commit()
 
     async def on_partitions_assigned(self, _: object) -> None:
-        """Nothing is owed yet."""
+        """Part of what a listener has; there is nothing to do."""

@@ -13,7 +13,7 @@ from shared.events import Actor, CaseClosed, Draft, Event, Message, NamesTried, 
 from shared.ids import new_id
 from shared.kafka.publisher import Publisher
 from shared.mongo import Client, Document, WriteConcern, connect
-from shared.outbox import Relay
+from shared.outbox import Parcel, Relay
 from shared.problems import Unavailable
 from shared.times import now, rfc3339
 from tests.support.broker import make_topics, read, until
@@ -142,6 +142,23 @@ async def test_what_a_dead_replica_left_behind_is_published_by_another(cases) ->
     running.cancel()
     assert notes.ids() == [event.id for event in events]
     assert (await stored(cases, case_id))["outbox"] == []
+
+
+async def test_what_a_dead_replica_left_is_published_while_there_is_always_work(cases) -> None:
+    event, *_ = events_for(case_id := new_id(), "a", 0)
+    await Aggregates(cases, Relay(Notes(), service="dead"), AT_ONCE).save([opening(case_id, [event])])
+
+    class Busy(Notes):
+        async def publish(self, messages: Sequence[Message]) -> None:
+            await super().publish(messages)
+            relay.wake([Parcel(cases, "another", 1, [])])
+
+    relay = Relay(notes := Busy(), service="alive", poll=0.1)
+    relay.watch(cases)
+    relay.wake([Parcel(cases, "another", 1, [])])
+    running = asyncio.create_task(relay.run())
+    await until(lambda: notes.ids() == [event.id])
+    running.cancel()
 
 
 async def test_within_its_grace_an_event_belongs_to_the_replica_that_wrote_it(cases) -> None:

@@ -5,7 +5,7 @@ from typing import Any, cast
 
 import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
-from aiokafka.errors import CommitFailedError
+from aiokafka.errors import CommitFailedError, KafkaError, KafkaTimeoutError
 
 from shared.kafka import commits
 from shared.kafka.commits import COMMIT_EVERY, Commits
@@ -16,7 +16,7 @@ OWN, OTHER = TopicPartition("cases", 0), TopicPartition("cases", 1)
 class Consumer:
     """Notes what is committed."""
 
-    failing = False
+    failing: type[KafkaError] | None = None
 
     def __init__(self) -> None:
         self.told: list[dict[TopicPartition, int]] = []
@@ -26,7 +26,7 @@ class Consumer:
 
     async def commit(self, offsets: Mapping[TopicPartition, int]) -> None:
         if self.failing:
-            raise CommitFailedError
+            raise self.failing
         self.told.append(dict(offsets))
 
 
@@ -85,10 +85,20 @@ async def test_a_partition_that_another_member_has_is_left_alone(consumer: Consu
     assert consumer.told == [{OWN: 1}]
 
 
-async def test_a_commit_that_kafka_refuses_ends_no_consumer(
-    consumer: Consumer, committing: Commits, caplog: pytest.LogCaptureFixture
+@pytest.mark.parametrize(
+    ("error", "told_later"), [(CommitFailedError, []), (KafkaTimeoutError, [{OWN: 1}])], ids=["has left", "away"]
+)
+async def test_a_commit_that_fails_ends_no_consumer_and_is_owed_to_a_member(
+    consumer: Consumer,
+    committing: Commits,
+    caplog: pytest.LogCaptureFixture,
+    error: type[KafkaError],
+    told_later: list[object],
 ) -> None:
-    consumer.failing = True
+    consumer.failing = error
     committing.note({OWN: 1})
     await committing.commit()
-    assert [cast(Any, line).reason for line in caplog.records] == ["CommitFailedError"]
+    assert [cast(Any, line).reason for line in caplog.records] == [error.__name__]
+    consumer.failing = None
+    await committing.commit()
+    assert consumer.told == told_later
