@@ -324,10 +324,7 @@ def follow(status: Status, event: Event) -> Status | None:
             after = _copy(after, lane=fact.lane, deadlines=(*status.deadlines, *added))
         case CaseAbsorbed():
             absorbed = (*status.absorbed, fact.other_case)
-            # A clock that the report did not have would tell of the other one.
-            due = {told.name: told.due_at for told in fact.deadlines}
-            deadlines = tuple(replace(d, due_at=due.get(d.name, d.due_at)) for d in status.deadlines)
-            after = _copy(after, lane=fact.lane, assignee=fact.assignee, absorbed=absorbed, deadlines=deadlines)
+            after = _copy(after, lane=fact.lane, assignee=fact.assignee, absorbed=absorbed)
         case CaseDetached():
             after = _copy(after, absorbed=tuple(one for one in status.absorbed if one != fact.other_case))
         case InformationRequested():

@@ -15,7 +15,6 @@ from shared.events import (
     CaseAssigned,
     CaseAttended,
     CaseDecided,
-    CaseDetached,
     CaseFact,
     CaseMerged,
     CasePassedOn,
@@ -245,24 +244,6 @@ def test_a_survivor_has_the_lane_and_the_person_that_triage_tells() -> None:
     )
     status = after(TRIAGED, assigned, absorbed)
     assert (status.state, status.lane, status.assignee) == ("assigned", "emergency", None)
-
-
-def test_a_date_on_the_page_of_a_survivor_is_not_later_than_the_one_that_binds() -> None:
-    earlier = (
-        DeadlineSet(name="decision", due_at=DUE - 2 * DAY),
-        DeadlineSet(name="emergency_action", due_at=START + DAY),
-    )
-    absorbed = CaseAbsorbed(**STEP, other_case="x", lane="emergency", previous_lane="standard", deadlines=earlier)
-    for facts in ([absorbed], [absorbed, CaseDetached(**STEP, other_case="x")]):
-        status = after(TRIAGED, *facts)
-        # A clock that only the other report brings along would tell of that report.
-        assert [(d.name, d.due_at) for d in status.deadlines] == [("decision", DUE - 2 * DAY)]
-    assert standing(after(TRIAGED, absorbed), DUE - DAY) == ("late", False)
-    assert "inaction" in way_to_appeal(after(TRIAGED, absorbed), POLICY, DUE - DAY, ()).grounds
-    kept = after(
-        TRIAGED, met(DUE - 5 * DAY), CaseAbsorbed(**STEP, other_case="x", lane="standard", previous_lane="standard")
-    )
-    assert standing(kept) == ("met", True)
 
 
 def test_a_reporter_sees_which_bodies_work_on_the_report_now() -> None:
