@@ -38,7 +38,7 @@ from services.intake.vault.cipher import Vault
 from shared import metrics
 from shared.events import Draft, ReportParties, stamp
 from shared.ids import case_id_of, derive, new_id
-from shared.names import BY_ACCOUNT
+from shared.names import known_by_account
 from shared.policy import Policy
 from shared.problems import FieldsWrong, KeyReused, Unavailable
 from shared.succession import Succession
@@ -218,7 +218,8 @@ class Submissions:
         # The name of a writer is the source of all that it reports.
         told_by = (source or arrival.writer, arrival.writer)
         lines = [person.name for person in arrival.submission.reported]
-        joined = len(lines) > 1 and facts.setting in BY_ACCOUNT
+        kind = self._policy.kind_of(facts.community)
+        joined = len(lines) > 1 and known_by_account(facts.setting, kind, facts.flags)
         persons = copy_people(people, subjects=by_person(lines, people.subjects)) if joined else people
         fact = receive(report_id, facts, persons, token_of, content_digest, received_at, *told_by)
         cause = derive("submit", report_id)

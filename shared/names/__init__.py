@@ -8,7 +8,7 @@ A text that can be read in two ways gets the keys of both: to hide a case from o
 to show it to the accused.
 """
 
-from shared.names.accounts import BY_ACCOUNT, account_of
+from shared.names.accounts import account_of, count_people, known_by_account
 from shared.names.addresses import mails_in
 from shared.names.keys import (
     LONGEST_LINE,
@@ -24,14 +24,15 @@ from shared.names.keys import (
 from shared.names.words import NUMBERS, number_of, spans_in
 
 __all__ = [
-    "BY_ACCOUNT",
     "LONGEST_LINE",
     "MOST_OF_LINE",
     "NUMBERS",
     "Key",
     "account_of",
     "address_keys",
+    "count_people",
     "keys_of",
+    "known_by_account",
     "length_keys",
     "mails_in",
     "names_at_most",

@@ -5,13 +5,14 @@ signs must be exactly the same, capitals as well, and a line that could mean som
 """
 
 import re
+from collections.abc import Collection, Iterable, Mapping
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from shared.names.folding import normalise
 from shared.names.keys import LONGEST_LINE, normalise_name
 
-BY_ACCOUNT = frozenset({"online"})
-"""The settings of reports in which people are known by their accounts. Of those who met, two may have one name."""
+_SETTINGS, _KINDS, _ELSEWHERE = frozenset({"online"}), frozenset({"wiki"}), frozenset({"off_wiki"})
+"""In these settings, in communities of these kinds, people are known by their accounts; with these flags, not."""
 _DIRECTIONS = re.compile("[\u200e\u200f\u061c\u202a-\u202e\u2066-\u2069]")
 """Marks that come along where a name is copied from a page. MediaWiki takes them out of titles."""
 _SITES = re.compile(
@@ -29,6 +30,23 @@ _USER_PAGE = re.compile(
 _WIKI_LINK = re.compile(r"\[\[([^\[\]|]+)(?:\|([^\[\]|]+))?\]\]")
 _EVERYWHERE = "@global"
 """How stewards write an account of all wikis. No name of one has this sign."""
+
+
+def known_by_account(setting: str, kind: str | None, flags: Iterable[str]) -> bool:
+    """Whether the people of a report are known by their accounts of wikis, so that a bare name means one of these.
+
+    Of those who met, or who know each other from another site, two may have one name. `kind`: that of the community;
+    None: the policy does not have it any more.
+    """
+    return setting in _SETTINGS and kind in _KINDS and _ELSEWHERE.isdisjoint(flags)
+
+
+def count_people(tokens: Collection[str], named: Mapping[str, str]) -> int:
+    """For how many people these party tokens stand, where those whose names mean one account are one person.
+
+    `named`: the names by token, as far as they are known. A token without a name stands for a person of its own.
+    """
+    return len({account_of(named[token]) if token in named else token for token in tokens})
 
 
 def account_of(line: str) -> str:

@@ -332,6 +332,11 @@ class Policy:
         """The bodies that handle cases of every community."""
         return frozenset.intersection(*self.handled_by.values())
 
+    def kind_of(self, community: str) -> CommunityKind | None:
+        """Of what kind the community of this id is; None where the policy does not have it any more."""
+        found = self.communities.get(community)
+        return found.kind if found else None
+
     def stand_ins(self, body: str) -> tuple[str, ...]:
         """The bodies that get a case which `body` cannot look after, in this order; the last resort comes last."""
         return self._stand_ins.get(body, (self.last_resort,))

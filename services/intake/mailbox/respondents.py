@@ -30,7 +30,7 @@ from shared.aggregates import change
 from shared.events import Draft, Fact, ReportAppealed, ReportRecusalAsked, ReportReplied, stamp
 from shared.ids import derive
 from shared.input.texts import is_blank
-from shared.names import BY_ACCOUNT, account_of
+from shared.names import count_people, known_by_account
 from shared.policy import Policy
 from shared.problems import FieldError, FieldsWrong, Problem, Unavailable
 from shared.telemetry import current_traceparent
@@ -239,7 +239,7 @@ class Respondents:
             ),
             decided_at=status.decided_at if status.outcome else None,
             # Where there are several, or nobody knows how many, the outcome may be that of another one.
-            outcome=status.outcome if found.party in status.meant or self._is_alone(report) else None,
+            outcome=status.outcome if self._is_told(found) else None,
             appeals=tuple(self._appeals(found)),
             appeal=self._way(found),
             recusal_asks=view_asks(report, found.party, lambda i: self._words.statement(report, i)),
@@ -247,17 +247,26 @@ class Respondents:
             erased_at=report.erased.at if report.erased else None,
         )
 
-    def _is_alone(self, report: StoredReport) -> bool:
-        """Whether the decision is about one respondent and no other, in however many spellings they are named."""
-        status = report.status
+    def _is_told(self, found: Found) -> bool:
+        """Whether the decision is about this respondent: it says so, or there is no other one, in however many
+        spellings they are named.
+        """
+        report, status, facts = found.report, found.report.status, found.report.facts
+        kind, flags = self._policy.kind_of(facts.community), (*facts.flags, *status.later_flags)
+        by_account = known_by_account(facts.setting, kind, flags)
+        # Lines that were joined may be two people where a handler says later that it is not about accounts.
+        if report.by_person and not by_account:
+            return False
+        if found.party in status.meant:
+            return True
         if status.shared:
             return False
-        if status.respondents < 2 or report.facts.setting not in BY_ACCOUNT:
+        if status.respondents < 2 or not by_account:
             return status.respondents == 1
         reported = self._mentions.with_tokens(report, self._words.section(report, "reported")).get("people", ())
         named = {person["party"]: person["name"] for person in reported}
         named |= {token: name for token in status.added if (name := self._words.statement(report, token))}
-        return len(named) == status.respondents and len(set(map(account_of, named.values()))) == 1
+        return len(named) == status.respondents and count_people(named, named) == 1
 
     def _appeals(self, found: Found) -> list[AppealView]:
         known: Mapping[str, Appeal] = {appeal.id: appeal for appeal in found.report.status.their_appeals}

@@ -44,6 +44,7 @@ from shared.events import (
     EmergencyMeasureReviewed,
     EmergencyMeasureTaken,
     Event,
+    FlagsSet,
     FollowUpBegun,
     HandlerApart,
     HandlerLeft,
@@ -198,6 +199,7 @@ class Status:
     `missed_at`: when the last deadline was due (UTC-aware) that was missed before its clock began its next line.
     `their_appeals`: those of respondents. `recusal_answers`: to what parties asked for, and `recusal_asks`: what they
     asked for since that is kept. `silent`: the reporter is asked no more how it goes, because no answer came.
+    `later_flags`: those that people ever gave the case.
     """
 
     updated_at: datetime
@@ -238,6 +240,7 @@ class Status:
     reopened: str | None = None
     has_imposed: bool = False
     recusal_asks: tuple[RecusalAsk, ...] = ()
+    later_flags: tuple[str, ...] = ()
 
     def binds(self, at: datetime) -> bool:
         """Whether a measure stands at `at` (UTC-aware), the decision can be appealed, or it goes on after an appeal.
@@ -317,6 +320,9 @@ def follow(status: Status, event: Event) -> Status | None:
             after = _copy(after, assignee=None)
         case CategoryConfirmed():
             after = _copy(after, category=fact.category)
+        case FlagsSet():
+            # What a person took away once may have been right, so it stays.
+            after = _copy(after, later_flags=tuple(dict.fromkeys((*status.later_flags, *fact.flags))))
         case LaneLowered():
             after = _copy(after, lane=fact.lane)
         case LaneRaised():

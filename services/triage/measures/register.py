@@ -15,7 +15,7 @@ from shared.access.conditions import Permit
 from shared.access.principal import Principal, Reach, Resource
 from shared.clients.vault import Contents
 from shared.events import Actor
-from shared.names import BY_ACCOUNT, account_of
+from shared.names import account_of, count_people, known_by_account
 from shared.policy import Policy
 from shared.problems import NotFound
 from shared.times import now
@@ -152,7 +152,10 @@ class MeasureRegister:
         found = await self._vault.read(
             reports, sections=("names",), purpose="enforce", behalf=who.actor(permits[0].role)
         )
-        return {entry.measure.id: _about(entry, found.get(entry.case.report_id)) for entry in entries}
+        return {
+            entry.measure.id: _about(entry, found.get(entry.case.report_id), self.policy.kind_of(entry.case.community))
+            for entry in entries
+        }
 
     async def export(self, who: Principal, communities: tuple[str, ...] = (), cursor: str | None = None) -> Portion:
         """The measures in force with the people they are about, as many as go into one answer.
@@ -241,8 +244,11 @@ class MeasureRegister:
         )
 
 
-def _about(entry: Entry, contents: Contents | None) -> About:
-    """The names of those that the measure is for, and its pages, as far as the vault hands them out."""
+def _about(entry: Entry, contents: Contents | None, kind: str | None) -> About:
+    """The names of those that the measure is for, and its pages, as far as the vault hands them out.
+
+    `kind`: that of the community of the case.
+    """
     extent = entry.measure.extent
     if contents is None or contents.erased:
         return About(erased=contents is not None)
@@ -250,16 +256,18 @@ def _about(entry: Entry, contents: Contents | None) -> About:
     pages = next((one["text"] for one in told.get("pages", ()) if one["id"] == extent.pages_id), None)
     people = told.get("people", ())
     # One person may be named in several spellings.
-    by_account = entry.case.setting in BY_ACCOUNT
-    accounts = {one["party"]: account_of(one["name"]) for one in people} if by_account else {}
+    case = entry.case
+    by_account = known_by_account(case.setting, kind, (*case.flags, *case.earlier_flags))
+    named = {one["party"]: one["name"] for one in people} if by_account else {}
     # Older measures do not say for which person they hold, where the report names only one; imported ones never do.
-    is_one = len({accounts.get(token, token) for token in entry.case.respondents}) == 1
-    is_clear = entry.measure.imported or (is_one and not entry.case.absorbed)
-    meant = extent.respondents or (entry.case.subjects if is_clear else ())
+    is_one = count_people(case.respondents, named) == 1
+    is_clear = entry.measure.imported or (is_one and not case.absorbed)
+    meant = extent.respondents or (case.subjects if is_clear else ())
     if not meant:
         return About(ask_handlers=True, pages=pages)
     names: dict[str, str] = {}
     for one in people:
         if one["party"] in meant:
-            names.setdefault(accounts.get(one["party"], f"{one['party']} {one['name']}"), one["name"])
+            key = account_of(one["name"]) if by_account else f"{one['party']} {one['name']}"
+            names.setdefault(key, one["name"])
     return About(tuple(names.values()), pages=pages)

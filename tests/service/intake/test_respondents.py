@@ -309,10 +309,23 @@ async def test_where_nobody_knows_how_many_there_are_no_outcome_is_told(rig: Rig
     assert (view["outcome"], view["decided_at"] is not None) == (None, True)
 
 
-@pytest.mark.parametrize(("setting", "known"), [("online", True), ("in_person", False), ("hybrid", False)])
-async def test_people_who_met_are_not_one_because_of_their_names(rig: Rig, setting: str, *, known: bool) -> None:
+@pytest.mark.parametrize(
+    ("fields", "known"),
+    [
+        ({}, True),
+        ({"setting": "in_person"}, False),
+        ({"setting": "hybrid"}, False),
+        ({"flags": ["off_wiki"]}, False),
+        ({"community": "mediawiki_code_review"}, False),
+        ({"community": "wikimedia_examplia"}, False),
+    ],
+    ids=["wiki", "in_person", "hybrid", "off_wiki", "code_review", "affiliate"],
+)
+async def test_people_are_one_because_of_their_names_on_wikis_alone(
+    rig: Rig, fields: dict[str, Any], *, known: bool
+) -> None:
     lines = [{"name": "Zed"}, {"name": "User:Zed"}]
-    report_id = (await rig.post(reported=lines, setting=setting))["report_id"]
+    report_id = (await rig.post(reported=lines, **fields))["report_id"]
     (received,) = (fact for fact in rig.store.events() if isinstance(fact, ReportReceived))
     assert len(received.subjects) == (1 if known else 2)
     reads = [Read(report_id, ("reported",))]

@@ -1,5 +1,6 @@
 """Respondents that handlers add, and those that are named in several spellings, in all four services."""
 
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -23,9 +24,10 @@ ENFORCER = person("e4f0e4f0", Grant(Role.ENFORCER, (), ("enwiki",)))
 ADDED = {"party_role": "respondent", "party_name": "Zebedee Thunderclap"}
 
 
-async def taken_up(services: FourServices, *names: str) -> tuple[Case, str]:
+async def taken_up(services: FourServices, *names: str, flags: Sequence[str] = ()) -> tuple[Case, str]:
     """A case that Ben works on, about people of these names, and the receipt of its reporter."""
-    report = {"community": "enwiki", "narrative": "They shouted.", "reported": [{"name": name} for name in names]}
+    people = [{"name": name} for name in names]
+    report = {"community": "enwiki", "narrative": "They shouted.", "reported": people, "flags": list(flags)}
     sent = (await services.reporter.post("/v1/reports", json=report)).json()
     await services.deliver()
     (stored,) = services.cases.stored.values()
@@ -124,6 +126,20 @@ async def test_a_person_in_two_spellings_is_one_respondent(other: str, *, by_han
         if by_handlers:
             assert await order(services, case, BEN, "add_party", {**ADDED, "party_name": other}) == 200
         assert await suspended(services, case) == ("temporary_suspension", ["Zed Zulu"], False)
+
+
+@pytest.mark.parametrize("how", ["reported", "added", "flagged_later"])
+async def test_off_the_wikis_two_lines_with_one_name_are_two_respondents(how: str) -> None:
+    flags = () if how == "flagged_later" else ("off_wiki",)
+    async with four_services(Bodies()) as services:
+        case, _ = await taken_up(services, "Zed Zulu", *(() if how == "added" else (SPELLINGS[0],)), flags=flags)
+        if how == "added":
+            assert await order(services, case, BEN, "add_party", {**ADDED, "party_name": SPELLINGS[0]}) == 200
+        if how == "flagged_later":
+            assert await order(services, case, BEN, "set_flags", {"flags": ["off_wiki"]}) == 200
+        outcome, names, _ = await suspended(services, case)
+        # Nothing parts lines that had one token before the flag. The register then shows both.
+        assert (outcome, names) == (None, ["Zed Zulu", SPELLINGS[0]] if how == "flagged_later" else [])
 
 
 @pytest.mark.parametrize("other", ["Zed zulu", "Zed Zulu~enwiki"])

@@ -4,7 +4,7 @@ from itertools import combinations
 
 import pytest
 
-from shared.names import account_of
+from shared.names import account_of, count_people, known_by_account
 
 ONE = (
     "Zed Zulu", "zed_Zulu", " Zed  Zulu\u200e", "User:Zed_Zulu", "user: zed Zulu", "Benutzerin:Zed Zulu",
@@ -42,3 +42,25 @@ def test_spellings_of_one_account_are_one(line: str) -> None:
 
 def test_two_people_never_become_one() -> None:
     assert [pair for pair in combinations(("Zed Zulu", *OTHERS), 2) if len(set(map(account_of, pair))) == 1] == []
+
+
+@pytest.mark.parametrize(
+    ("setting", "kind", "flags", "known"),
+    [
+        ("online", "wiki", (), True),
+        ("online", "wiki", ("ongoing",), True),
+        ("online", "wiki", ("ongoing", "off_wiki"), False),
+        ("in_person", "wiki", (), False),
+        ("hybrid", "wiki", (), False),
+        *(("online", kind, (), False) for kind in ("affiliate", "event", "technical_space", "global", None)),
+    ],
+)
+def test_people_are_known_by_account_on_wikis_alone(
+    setting: str, kind: str | None, flags: tuple[str, ...], *, known: bool
+) -> None:
+    assert known_by_account(setting, kind, flags) is known
+
+
+def test_tokens_whose_names_mean_one_account_stand_for_one_person() -> None:
+    named = {"a": "Zed", "b": "User:Zed", "c": "Ann"}
+    assert [count_people(tokens, named) for tokens in ("ab", "abc", "abx", "xy", "")] == [1, 2, 2, 2, 0]
