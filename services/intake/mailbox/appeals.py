@@ -54,7 +54,7 @@ def way_to_appeal(
     next_body = next_body_of(status, policy)
     # Nothing is done any more on a merged case by itself, and nothing may tell of the merging.
     if status.before_merge is not None:
-        is_late = any(d.standing(now) == "late" for d in status.deadlines_there or ())
+        is_late = any(d.standing(now) == "late" for d in status.deadlines_now)
         if is_late or status.missed_there or status.outcome_there is not None:
             return AppealWay(barred="elsewhere", next_body=next_body)
         return AppealWay(barred="nothing")

@@ -252,15 +252,16 @@ class Status:
 
     @property
     def deadlines_now(self) -> tuple[Deadline, ...]:
-        """The deadlines that bind the handlers: of a merged case those there, and those that a step of its own kept."""
+        """The deadlines that bind the handlers: of a merged case those there, but where a step of its own says more."""
         if self.deadlines_there is None:
             return self.deadlines
         there = {deadline.name: deadline for deadline in self.deadlines_there}
-        return tuple(
-            own if own.met_at and (own.name not in there or own.due_at >= there[own.name].due_at) else there[own.name]
-            for own in self.deadlines
-            if own.met_at or own.name in there
-        )
+        return tuple(_later(own, there.get(own.name, own)) for own in self.deadlines if own.met_at or own.name in there)
+
+
+def _later(own: Deadline, there: Deadline) -> Deadline:
+    """What holds of the two: its own clock where a step of its own kept it, or began it anew since."""
+    return own if own.met_at or (own.due_at > there.due_at and not there.met_at) else there
 
 
 _copy = copier(Status)
@@ -383,7 +384,7 @@ def follow(status: Status, event: Event) -> Status | None:
             after = _copy(after, outcome_there=None, deadlines_there=None, missed_there=None)
         case ClocksFollowed():
             there = tuple(Deadline(**one.model_dump()) for one in fact.deadlines)
-            before = (d for d in status.deadlines_there or () if d.standing(event.time) == "late")
+            before = (d for d in status.deadlines_now if d.standing(event.time) == "late")
             after = _copy(after, deadlines_there=there, missed_there=_last_due(before, status.missed_there))
         case CaseOpened():
             after = _copy(after, respondents=len(fact.subjects), counted=fact.parties_apart)

@@ -1,4 +1,4 @@
-"""How the clocks of a survivor stand for the reporter of a case that is part of it. Pure."""
+"""How the clocks stand for the reporter of a case that is part of another one. Pure."""
 
 from collections.abc import Iterator
 from dataclasses import asdict
@@ -20,19 +20,14 @@ def absorption(survivor: Case, ref: str) -> Step | None:
 
 
 def clocks_there(case: Case, survivor: Case, merged_at: datetime) -> Iterator[ClockThere]:
-    """The clocks of the survivor that take the place of those which nothing had kept as the case was merged.
+    """The clocks that no step of the case itself has kept: due as promised, and kept where the survivor's are since.
 
-    `merged_at` is UTC-aware. What was due before that was promised to another reporter: the own day holds instead.
+    `merged_at` is UTC-aware. The days of the survivor and what it did before would tell of the other report.
     """
-    theirs = {deadline.name: deadline for deadline in survivor.deadlines}
+    kept = {one.name: one.met_at for one in survivor.deadlines if one.met_at and one.met_at > merged_at}
     for own in case.deadlines:
-        there = theirs.get(own.name)
-        if there is None or any(one.met_at and one.met_at < merged_at for one in (own, there)):
-            continue
-        if there.due_at < merged_at:
-            yield ClockThere(own.name, own.due_if_running(merged_at), there.met_at)
-        else:
-            yield ClockThere(own.name, there.due_at, there.met_at, there.breached_at, there.remaining_seconds)
+        if own.met_at is None:
+            yield ClockThere(own.name, own.due_if_running(merged_at), kept.get(own.name))
 
 
 def told_of(clock: ClockThere) -> events.ClockThere:

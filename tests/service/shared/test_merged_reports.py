@@ -1,6 +1,6 @@
 """The reporter of a merged case hears how the matter goes and was decided, and nothing of the other report."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from tests.service.shared.test_outside_tool import ADA, REPORT, Bodies, Tool
@@ -37,13 +37,16 @@ async def merged(services: FourServices, ada: Tool) -> tuple[tuple[str, str], tu
     return part, first
 
 
-async def test_the_reporter_of_a_merged_case_sees_the_clocks_of_its_survivor() -> None:
+async def test_the_reporter_of_a_merged_case_keeps_the_days_that_were_promised() -> None:
     async with four_services(Bodies()) as services:
         ada = Tool(services, ADA)
         (receipt, part), (other, survivor) = await merged(services, ada)
-        shown = standings(await status_of(services, receipt))
-        assert shown["decision"] == standings(await status_of(services, other))["decision"]
-        assert shown["acknowledgement"][0] == "met"
+        status = await status_of(services, receipt)
+        promised = {one.name: one.due_at for one in services.cases.stored[part].case.deadlines}
+        shown = {one["name"]: datetime.fromisoformat(one["due_at"]) for one in status["deadlines"]}
+        assert shown == {name: promised[name] for name in shown}
+        assert set(shown) == {one["name"] for one in (await status_of(services, other))["deadlines"]}
+        assert standings(status)["acknowledgement"][0] == "met"
         await services.pass_time(timedelta(days=10))
         ada.renew()
         await ada.give(survivor, "tell", message="We have heard a witness of yours.")

@@ -22,6 +22,8 @@ from shared.events import (
     CaseTriaged,
     CaseUnattended,
     CaseUnmerged,
+    ClocksFollowed,
+    ClockThere,
     DeadlineBreached,
     DeadlineMet,
     DeadlinePaused,
@@ -235,6 +237,18 @@ def test_a_reporter_sees_nothing_of_a_merger_and_the_report_counts_as_closed() -
     unmerged = CaseUnmerged(previous="merged", state="investigating", other_case="x")
     status = after(TRIAGED, InvestigationStarted(**STEP), merged, unmerged)
     assert (status.state, status.before_merge) == ("investigating", None)
+
+
+def test_a_clock_that_began_anew_after_the_merge_is_shown_as_it_is_now() -> None:
+    merged = CaseMerged(previous="investigating", state="merged", other_case="x")
+    told = {"previous": "merged", "state": "merged"}
+    there = ClocksFollowed(**told, deadlines=(ClockThere(name="decision", due_at=DUE),), told=1)
+    anew = DeadlineStarted(**told, deadline="decision", previous_due_at=DUE, due_at=DUE + 9 * DAY)
+    status = after(TRIAGED, merged, there, anew)
+    assert standing(status, DUE + DAY) == ("open", None)
+    assert way_to_appeal(status, POLICY, DUE + DAY, ()).barred == "nothing"
+    kept = ClocksFollowed(**told, deadlines=(ClockThere(name="decision", due_at=DUE, met_at=DUE),), told=1)
+    assert standing(after(TRIAGED, merged, kept), DUE + DAY) == ("met", True)
 
 
 def test_a_survivor_has_the_lane_and_the_person_that_triage_tells() -> None:

@@ -1,7 +1,7 @@
 """A case goes on as part of another one: both tell it, nothing is owed twice, and nobody sees more than before."""
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -10,15 +10,15 @@ from services.triage.case.case import Case
 from services.triage.case.commands.command import Command, Words
 from services.triage.case.commands.decision import Decide, ProposeDecision
 from services.triage.case.commands.handling import Assign, Start
-from services.triage.case.commands.inquiry import Ask, ReceiveAnswer
-from services.triage.case.commands.merging import Merge, Unmerge
+from services.triage.case.commands.inquiry import Ask, ReceiveAnswer, Tell
+from services.triage.case.commands.merging import Follow, Merge, Unmerge
 from services.triage.case.commands.recusal import Recuse
 from services.triage.case.commands.table import carry_out, decide
 from services.triage.case.commands.waiting import Pause
 from services.triage.case.lifecycle import FieldsRefused, NotPermitted
 from services.triage.case.parts import had_part, took_part
 from services.triage.case.timers.table import wakes_at
-from shared.events import CaseAbsorbed, CaseMerged, CaseState
+from shared.events import CaseAbsorbed, CaseMerged, CaseState, ClocksFollowed, ReporterTold
 from tests.unit.triage.test_case_linking import ALICE, AT, POLICY, call, do, facts_of, opened
 
 BEN, CARLA = "person:b0b0b0b000000000", "person:ca71aca71a000000"
@@ -236,3 +236,83 @@ def test_the_warning_of_a_clock_that_stood_still_comes_as_long_before_as_ever() 
     assert now.due_at > before.due_at
     for name in ("warn_at", "escalate_at"):
         assert getattr(now, name) - now.due_at == getattr(before, name) - before.due_at
+
+
+def followed(case: Case, survivor: Case, at: datetime) -> tuple[Case, list[str]]:
+    """The merged case after it followed its survivor, and what it told by that."""
+    told = {"actor": ALICE, "cause": f"{survivor.seq} {at}", "trace": None}
+    after, events = carry_out(case, Follow(survivor, call(case)), POLICY, NOBODY, at, case_id=case.id, **told)
+    assert after is not None
+    return after, [fact.name for fact in facts_of(events)]
+
+
+def told(case: Case, word: str, at: datetime) -> Case:
+    """The case after its reporter was told this."""
+    after, _ = carry_out(
+        case, Tell(Words(word)), POLICY, NOBODY, at, case_id=case.id, actor=ALICE, cause=f"{word} {at}", trace=None
+    )
+    assert after is not None
+    return after
+
+
+def shown(case: Case) -> dict[str, tuple[datetime, bool]]:
+    """What the reporter of a merged case reads of its clocks: when each is due, and whether it is kept."""
+    return {one.name: (one.due_at, one.met_at is not None) for one in case.clocks_there}
+
+
+@pytest.mark.parametrize("earlier", [timedelta(hours=77), timedelta(hours=-77)], ids=["earlier", "later"])
+def test_a_reporter_learns_no_day_of_the_other_report_from_a_merge(earlier: timedelta) -> None:
+    a, b = opened("amber-harbour"), opened("calm-river")
+    moved = tuple(replace(one, due_at=one.due_at - earlier) for one in b.deadlines)
+    b = told(replace(b, deadlines=moved), "before the merge", AT + HOUR)
+    a, b, _ = do(a, Merge(b), b, AT + 2 * HOUR)
+    promised = due(a)
+    a, _ = followed(a, b, AT + 2 * HOUR)
+    assert shown(a) == {name: (at, False) for name, at in promised.items()}
+    assert "first_response" in promised
+
+
+def test_a_merged_case_has_no_answer_until_its_survivor_gives_one_after_the_merge() -> None:
+    a, b = two()
+    a, b, _ = do(a, Merge(b), b, AT + 2 * HOUR)
+    a, _ = followed(a, b, AT + 2 * HOUR)
+    assert shown(a)["first_response"][1] is False
+    b = told(b, "after the merge", AT + 3 * HOUR)
+    promised = due(a)["first_response"]
+    a, facts = followed(a, b, AT + 3 * HOUR)
+    assert shown(a)["first_response"] == (promised, True)
+    assert facts[:2] == [ReporterTold.name, ClocksFollowed.name]
+
+
+def test_nobody_is_said_to_be_at_work_once_the_survivor_is_decided() -> None:
+    a, b = two()
+    a, b, _ = do(a, Merge(b), b, AT + 2 * HOUR)
+    a, _ = followed(a, b, AT + 2 * HOUR)
+    b = told(replace(b, outcome="advice"), "Thank you.", AT + 3 * HOUR)
+    a, facts = followed(a, b, AT + 3 * HOUR)
+    assert ReporterTold.name not in facts
+    assert followed(a, replace(b, outcome=None), AT + 4 * HOUR)[1].count(ReporterTold.name) == 0
+
+
+def test_what_was_told_before_a_case_followed_clocks_is_no_news() -> None:
+    a, b = two()
+    a, b, _ = do(a, Merge(b), b, AT + 2 * HOUR)
+    b = told(told(b, "long ago", AT + 3 * HOUR), "later", AT + 4 * HOUR)
+    a, facts = followed(a, b, AT + 90 * DAY)
+    assert facts == [ClocksFollowed.name]
+    b = told(b, "now", AT + 91 * DAY)
+    assert ReporterTold.name in followed(a, b, AT + 91 * DAY)[1]
+
+
+def test_each_wordless_message_has_an_id_of_its_own_also_after_a_second_merge() -> None:
+    a, b = two()
+    ids = []
+    for day in (1, 2):
+        a, b, _ = do(a, Merge(b), b, AT + day * DAY)
+        a, _ = followed(a, b, AT + day * DAY)
+        b = told(b, "hello", AT + day * DAY + HOUR)
+        facts = decide(a, Follow(b, call(a)), POLICY, AT + day * DAY + HOUR)
+        ids += [fact.message_id for fact in facts if isinstance(fact, ReporterTold)]
+        a, _ = followed(a, b, AT + day * DAY + HOUR)
+        a, b, _ = do(a, Unmerge(b), b, AT + day * DAY + 2 * HOUR)
+    assert len(ids) == len(set(ids)) == 2

@@ -70,7 +70,7 @@ class Merge(Command):
         elif case.open_recusal_asks:
             yield FieldError("/other", "recusal_waits", "A party of this case waits to hear who does not handle it.")
         elif any(measure.stands for measure in case.measures):
-            # On a merged case nothing comes due, and measures have to end.
+            # No measure of a merged case ends by itself, and each has to end.
             yield FieldError("/other", "measures_stand", "Measures of this case still hold.")
         elif other.state not in BEFORE_DECISION:
             yield FieldError("/other", "cannot_absorb", "That case is decided, closed, or part of another one.")
@@ -199,10 +199,12 @@ class Follow(Command):
             return
         there = tuple(clocks_there(case, self.survivor, absorbed.at))
         told = sum(step.fact in TELLING and step.seq > absorbed.seq for step in self.survivor.history)
-        if told > case.told_there and case.reachable:
-            message_id = derive("told there", case.id, str(told))
+        known = any(step.fact == ClocksFollowed.name and step.at >= absorbed.at for step in case.history)
+        # Beside the outcome it would be untrue, and what was told before this case followed at all is no news.
+        if told > case.told_there and case.reachable and known and self.survivor.outcome is None:
+            message_id = derive("told there", case.id, str(absorbed.seq), str(told))
             yield ReporterTold(previous=case.state, state=state, message_id=message_id, wordless=True)
-        if (there, told) != (case.clocks_there, case.told_there):
+        if not known or (there, told) != (case.clocks_there, case.told_there):
             deadlines = tuple(told_of(one) for one in there)
             yield ClocksFollowed(previous=case.state, state=state, deadlines=deadlines, told=told)
 
