@@ -82,7 +82,7 @@ class Sight:
 
 
 def _recused(case: Case) -> Iterable[str]:
-    """Who is recused from a case: a merged one has no timers, so what nobody confirmed there lapses here."""
+    """Who is recused from a case. No timer ends a recusal of a merged one, so what nobody confirmed lapses here."""
     lapsed = {one.person for one in case.recusals if one.confirm_by is not None and one.confirm_by <= now()}
     return (person for person in case.recused if person not in lapsed)
 

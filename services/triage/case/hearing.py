@@ -61,7 +61,8 @@ def need_of(case: Case, outcome: str, policy: Policy, now: datetime) -> Literal[
 def noted_alone_by(case: Case, outcome: str, policy: Policy, now: datetime) -> str | None:
     """The person (a reference) who does not decide on this outcome at `now` (UTC-aware).
 
-    That person alone says that the reporter has answered, who still has time to: another person reads it and decides.
+    That person alone says that the reporter has answered, while there is still time to answer: another person reads it
+    and decides.
     """
     hearing, asked = hearing_of(case, outcome, policy), put_to_reporter(case)
     waits = hearing and hearing.within and asked and asked.answer_by and now < asked.answer_by and not case.is_urgent

@@ -7,7 +7,7 @@ from shared.policy import Policy
 from shared.problems import FieldError
 
 _TOO_WIDE = FieldError("/scope", "out_of_reach", "No body that handles this orders what holds everywhere.")
-_NOT_THEIRS = FieldError("/project", "out_of_reach", "No body that handles this handles cases of that community.")
+_NOT_THEIRS = FieldError("/project", "out_of_reach", "No body of this case handles cases of that community.")
 
 
 def may_order(bodies: Collection[str], scope: str, community: str, policy: Policy) -> bool:

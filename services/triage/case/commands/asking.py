@@ -164,6 +164,6 @@ def asked_again(case: Case, survivor: Case, state: CaseState) -> list[RecusalAsk
 
 
 def _meant(case: Case, ask: RecusalAsk) -> list[Recusal]:
-    """The recusals for good that can be what the party asked for: since the request, or of who had a part before."""
+    """The lasting recusals that can be what the party asked for: those since the request, or of people with a part."""
     people = case.recused_since(ask) | had_part(case)
     return [one for one in case.recusals if one.confirm_by is None and one.person in people]

@@ -152,7 +152,7 @@ class Open(Command):
         return {**there, **{who: one for who, one in here.items() if who not in there or one.confirm_by is None}}
 
     def _recused_in(self, first: Case, now: datetime) -> dict[str, Recusal]:
-        """Those of whom this case of before says so.
+        """The people who are recused in this earlier case, or who are shut out by what they did in it.
 
         What one person alone has said holds for a day, unless another one confirms it here, too.
         """
