@@ -152,7 +152,18 @@ def _as_kept(document: Document) -> Document:
     """These fields of a report, without those of the aggregate, and without what a document lacks where it is empty."""
     for name in _OF_AGGREGATES:
         document.pop(name, None)
-    for name in ("receipt", "erased", "shut_out", "further", "remarks", "opened", "parts", "doors", "by_person"):
+    for name in (
+        "receipt",
+        "erased",
+        "shut_out",
+        "further",
+        "remarks",
+        "opened",
+        "parts",
+        "doors",
+        "by_person",
+        "sent_appeals",
+    ):
         # The index of receipts is sparse: without one, there is no such field.
         if name in document and not document[name]:
             del document[name]

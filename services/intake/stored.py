@@ -7,7 +7,7 @@ from os import urandom
 from typing import Any, Protocol
 
 from services.intake.report.sealed import SealedAnswer, SealedSections, SealedStatement
-from services.intake.report.status import Status
+from services.intake.report.status import Appeal, Status
 from services.intake.report.submission import Facts
 from services.intake.sources.arrival import Remark
 from shared.copies import copier
@@ -18,6 +18,8 @@ SOURCE = "hearth/intake"
 REPORTER = Actor("reporter", "reporter")
 RESPONDENT = Actor("respondent", "respondent")
 INTAKE = Actor("service:intake", "service")
+REPLY, APPEAL = "reply", "respondent_appeal"
+"""As what the words of a respondent stand among the statements of a report."""
 
 
 def make_salt() -> str:
@@ -89,6 +91,7 @@ class StoredReport(ReportOutline):
     the check-ins, by what the keys of their answers begin with, at which the reporter told so; each became a report of
     its own. `parts`: the words of handlers, by id, that became reports of their own. `doors`: for respondents.
     `by_person`: lines that mean one account have one party token; otherwise, and before, each line has its own.
+    `sent_appeals`: those of respondents of which an erasure took the words, or that came after it.
     `version`, `seq`, `outbox` and `told_at` (when it was told last who is named; UTC-aware) belong to the store; in a
     new report they are 0 or empty.
     """
@@ -117,6 +120,7 @@ class StoredReport(ReportOutline):
     parts: tuple[str, ...] = ()
     doors: tuple[RespondentDoor, ...] = ()
     by_person: bool = False
+    sent_appeals: tuple[Appeal, ...] = ()
 
     @property
     def named(self) -> tuple[str, ...]:

@@ -12,7 +12,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal, Protocol
 
+from services.intake.report.status import Appeal
 from services.intake.stored import (
+    APPEAL,
     INTAKE,
     SOURCE,
     Change,
@@ -133,6 +135,12 @@ def forgotten(report: StoredReport, shut_out: tuple[str, ...], at: datetime, cau
 
 def emptied(report: StoredReport, fact: ReportErased, at: datetime, shut_out: tuple[str, ...]) -> StoredReport:
     """What an erasure at `at` (UTC-aware) leaves of a report. `shut_out`: people on the roster in it."""
+    holds = report.status.binds(at)
+    sent = (
+        Appeal(key, kept.ground or "", kept.at, respondent=kept.party)
+        for key, kept in report.statements.items()
+        if kept.kind == APPEAL
+    )
     return replace(
         report,
         vault=None,
@@ -145,7 +153,8 @@ def emptied(report: StoredReport, fact: ReportErased, at: datetime, shut_out: tu
         source=None,
         shut_out=shut_out,
         follows=None,
-        doors=report.doors if report.status.binds(at) else (),
+        doors=report.doors if holds else (),
+        sent_appeals=(*report.sent_appeals, *sent) if holds else (),
         facts=replace(report.facts, occurred=None),
         erased=ErasureMark(at, fact.reason, fact.request_id),
     )

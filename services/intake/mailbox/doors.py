@@ -6,11 +6,8 @@ from itertools import count, takewhile
 
 from services.intake.report.sealed import SealedStatement
 from services.intake.report.status import Appeal
-from services.intake.stored import RespondentDoor, StoredReport
+from services.intake.stored import APPEAL, RespondentDoor, StoredReport
 from shared.ids import derive
-
-REPLY, APPEAL = "reply", "respondent_appeal"
-"""As what the words of a respondent stand among the statements of a report."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,10 +20,10 @@ class Found:
 
     @property
     def appeals(self) -> dict[str, SealedStatement | Appeal]:
-        """The respondent's own appeals by id, the oldest first: the words, or of erased ones what triage told."""
+        """The respondent's own appeals by id, the oldest first: the words, or of erased ones a mark."""
         if self.report.vault is not None:
             return dict(self.said(APPEAL))
-        told = {one.id: one for one in self.report.status.their_appeals}
+        told = {one.id: one for one in (*self.report.sent_appeals, *self.report.status.their_appeals)}
         # The ids follow from each other.
         return {one: told[one] for one in takewhile(told.__contains__, map(self.appeal_id, count()))}
 

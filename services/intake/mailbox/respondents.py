@@ -11,13 +11,15 @@ from datetime import datetime
 from services.intake.mailbox.appeals import next_body_of, way_to_appeal
 from services.intake.mailbox.asking import KEPT_AS as ASKED_AS
 from services.intake.mailbox.asking import may_ask, next_ask_id, sent_before, view_asks
-from services.intake.mailbox.doors import APPEAL, REPLY, Found, find_behind, opened
+from services.intake.mailbox.doors import Found, find_behind, opened
 from services.intake.mailbox.receipts import Receipts, receipt_unknown
 from services.intake.mailbox.views import AppealStanding, AppealView, AppealWay, ReplyView, RespondentView
 from services.intake.mailbox.words import StoredWords
 from services.intake.mentions import Mentions
 from services.intake.report.status import Appeal
 from services.intake.stored import (
+    APPEAL,
+    REPLY,
     RESPONDENT,
     SOURCE,
     Change,
@@ -206,6 +208,9 @@ class Respondents:
             )
             # The words shut nobody out: else the accused would choose who judges.
             after = replace(after, statements={**report.statements, statement_id: statement})
+        elif ground is not None:
+            wordless = Appeal(statement_id, ground, at, respondent=found.party)
+            after = replace(after, sent_appeals=(*report.sent_appeals, wordless))
         return Change(report, after, events, [statement_id])
 
     def _way(self, found: Found) -> AppealWay:

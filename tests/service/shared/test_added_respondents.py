@@ -155,8 +155,13 @@ async def test_two_people_with_names_that_are_alike_are_two_respondents(other: s
 HTML = {"Accept": "text/html", **SAME_ORIGIN}
 
 
-async def banned(services: FourServices, outcome: str = "permanent_ban", **more: str) -> tuple[Case, str]:
-    """A case with a ban, of which the report is erased, and the receipt of the respondent."""
+async def banned(
+    services: FourServices, outcome: str = "permanent_ban", appealed: str | None = None, **more: str
+) -> tuple[Case, str]:
+    """A case with a ban, of which the report is erased, and the receipt of the respondent.
+
+    `appealed`: the ground of an appeal of which triage has not heard yet, nor of the erasure.
+    """
     case, _ = await taken_up(services, "Zed Zulu")
     receipt = await disclosed(services, case, case.respondents[0])
     proposal = {"outcome": outcome, "scope": "community", "why": "They shouted.", **more}
@@ -164,9 +169,13 @@ async def banned(services: FourServices, outcome: str = "permanent_ban", **more:
     for who in (ANN, CAT):
         await order(services, case, who, "second")
     assert await order(services, case, BEN, "decide", {"outcome": outcome, "reason": "They shouted."}) == 200
+    if appealed:
+        appeal = {"receipt": receipt, "ground": appealed, "text": "I never shouted."}
+        assert (await services.reporter.post("/v1/respondent/appeals", json=appeal)).status_code == 202
     erasure = Erasure("requested", "r-1", Actor(BEN.ref, "operator"))
     assert await services.intake.erasing.erase([case.report_id], erasure) == {case.report_id: "erased"}
-    await services.deliver()
+    if not appealed:
+        await services.deliver()
     return case, receipt
 
 
@@ -191,6 +200,35 @@ async def test_a_person_who_is_banned_appeals_by_the_receipt_after_the_report_is
         assert await order(services, case, DOT, "decide_appeal", verdict) == 200
         (decided,) = (await read(services, receipt))["appeals"]
         assert decided["verdict"] == "overturned"
+
+
+async def test_a_second_appeal_of_an_erased_report_waits_for_the_answer_to_the_first() -> None:
+    async with four_services(Bodies()) as services:
+        _, receipt = await banned(services)
+
+        async def appeal(ground: str) -> tuple[int, Any]:
+            answer = await services.reporter.post("/v1/respondent/appeals", json={"receipt": receipt, "ground": ground})
+            return answer.status_code, answer.json().get("appeal_id")
+
+        sent = await appeal("facts")
+        assert (sent[0], (await appeal("conflict"))[0], await appeal("facts")) == (202, 409, sent)
+        view = await read(services, receipt)
+        assert [(one["ground"], one["standing"]) for one in view["appeals"]] == [("facts", "sent")]
+        assert view["appeal"]["barred"] == "pending"
+        await services.deliver()
+        (lodged,) = (await read(services, receipt))["appeals"]
+        assert (lodged["appeal_id"], lodged["ground"], lodged["standing"]) == (sent[1], "facts", "lodged")
+
+
+async def test_an_appeal_that_waits_when_the_report_is_erased_keeps_its_place() -> None:
+    async with four_services(Bodies()) as services:
+        case, receipt = await banned(services, appealed="facts")
+        again = await services.reporter.post("/v1/respondent/appeals", json={"receipt": receipt, "ground": "conflict"})
+        assert (again.status_code, (await read(services, receipt))["appeal"]["barred"]) == (409, "pending")
+        await services.deliver()
+        (lodged,) = (await read(services, receipt))["appeals"]
+        assert (lodged["ground"], lodged["standing"], lodged["text"]) == ("facts", "lodged", None)
+        assert services.cases.stored[case.id].case.state == "appealed"
 
 
 async def test_the_page_of_a_banned_person_takes_an_appeal_without_words_of_an_erased_report() -> None:
