@@ -1,11 +1,12 @@
 """What follows by itself from a change of a case: in the case, and in others that have to do with it."""
 
-import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from services.triage.case.attendance import NOBODY, People
-from services.triage.case.case import ENDED, Case
+from services.triage.case.case import Case
+from services.triage.case.clocks_there import absorptions
 from services.triage.case.commands.command import Command
 from services.triage.case.commands.following import KeepApart
 from services.triage.case.commands.handling import LetGo
@@ -17,8 +18,13 @@ from services.triage.stored import CaseChange, CaseStore, Staffing, StoredCase
 from shared.aggregates import change
 from shared.policy import Policy
 
-_Step = Callable[[Case, Case], Awaitable[tuple[Command, People] | None]]
-"""Gets a case and the one from which something follows for it. Gives the command that says it, and those it is for."""
+PORTION = 50
+"""Cases that are changed in one write. Of more, each portion waits for the one before, and other work goes between."""
+
+_Due = Mapping[str, tuple[Command, People]]
+"""The command that says what follows for a case, and those it is for, by the id of the case."""
+_Steps = Callable[[Sequence[tuple[Case, Case]]], Awaitable[_Due]]
+"""Gets cases, each with the one from which something follows for it."""
 
 
 class Consequences:
@@ -67,24 +73,9 @@ class Consequences:
         followed = await self._each(self._parts_of(there), self._follow)
         return len(followed) + await self._keep_apart(await self._sight.parties.followed({one.id for one in there}))
 
-    async def on_ended(self, at_once: int, rest: Callable[[float], Awaitable[None]]) -> int:
-        """As `on`, each closed or merged case that came of another one.
-
-        `rest`: behind a full batch, which took so many seconds.
-        """
-        changed, ids = 0, list[str]()
-        async for case_id in self._sight.parties.all_following():
-            ids.append(case_id)
-            if len(ids) == at_once:
-                began = time.monotonic()
-                changed, ids = changed + await self._on_those_ended(ids), []
-                await rest(time.monotonic() - began)
-        return changed + (await self._on_those_ended(ids) if ids else 0)
-
-    async def _on_those_ended(self, ids: Sequence[str]) -> int:
-        found = (one.case for one in (await self._cases.load(ids)).values())
-        ended = {case.id for case in found if case.state in ENDED}
-        return await self._keep_apart(await self._sight.parties.followed(ended))
+    async def on_ended(self, ids: Iterable[str]) -> int:
+        """As `on`, for those of these cases that are closed or merged and came of another one."""
+        return await self._keep_apart(await self._sight.parties.followed(await self._cases.ended(ids)))
 
     async def _keep_apart(self, firsts: Mapping[str, str]) -> int:
         """Keep these cases shut, each by the case it came of; then those that came of them."""
@@ -92,40 +83,48 @@ class Consequences:
         further = {i for one in changed for i in self._here(one)}
         return len(changed) + (await self._keep_apart(await self._sight.parties.following(further)) if changed else 0)
 
-    async def _each(self, sources: Mapping[str, str], step: _Step) -> list[Case]:
+    async def _each(self, sources: Mapping[str, str], steps: _Steps) -> list[Case]:
         """Let each of these cases (their ids) take the step that follows from another; returns those that changed."""
-        known: Mapping[str, StoredCase] = {}
-        asked = set[str]()
+        pairs, ids, changed = _Pairs(self._cases, sources, steps), list(sources), list[Case]()
 
         async def decide(case_id: str, stored: StoredCase | None) -> CaseChange | None:
-            nonlocal known
-            if not asked or case_id in asked:
-                # Loaded after those that follow, so again after a lost race: else one could follow an older one.
-                known = await self._cases.load(set(sources.values()))
-                asked.clear()
-            asked.add(case_id)
-            source = known.get(sources[case_id])
-            due = await step(stored.case, source.case) if stored and source else None
+            due = pairs.due.get(case_id)
             return own_step(stored, *due, self._policy, self._clock()) if stored and due else None
 
-        return [done.case for done in (await change(self._cases, sources, decide)).values()] if sources else []
+        for first in range(0, len(ids), PORTION):
+            written = await change(pairs, ids[first : first + PORTION], decide)
+            changed += [done.case for done in written.values()]
+        return changed
 
-    async def _follow(self, case: Case, survivor: Case) -> tuple[Command, People] | None:
-        # Nothing is to be done where it is a case for itself again.
-        is_part = case.merged_into is not None and self._tokens.case_meant(case.id, case.merged_into) == survivor.id
-        return (Follow(survivor, self._tokens.ref_of(survivor.id, case.id)), NOBODY) if is_part else None
+    async def _follow(self, pairs: Sequence[tuple[Case, Case]]) -> _Due:
+        survivors = {survivor.id: survivor for _, survivor in pairs}
+        absorbed = {case_id: absorptions(survivor) for case_id, survivor in survivors.items()}
+        return {
+            case.id: (Follow(survivor, absorbed[survivor.id].get(self._tokens.ref_of(survivor.id, case.id))), NOBODY)
+            for case, survivor in pairs
+            # Nothing is to be done where it is a case for itself again.
+            if case.merged_into is not None and self._tokens.case_meant(case.id, case.merged_into) == survivor.id
+        }
 
-    async def _shut_out(self, case: Case, first: Case) -> tuple[Command, People] | None:
-        names = (await self._sight.names_of_each([case])).get(case.id)
-        if names is None:
-            return None
-        survivors = await self._cases.load(self._meant(first, first.merged_into)) if first.merged_into else {}
-        known = (first, *(one.case for one in survivors.values()))
-        return KeepApart(known), self._tokens.people(case, People(await self._staffing.staff()), names)
+    async def _shut_out(self, pairs: Sequence[tuple[Case, Case]]) -> _Due:
+        names = await self._sight.names_of_each([case for case, _ in pairs])
+        meant = {first.id: self._meant(first, first.merged_into) for _, first in pairs if first.merged_into}
+        ids = {case_id for some in meant.values() for case_id in some}
+        survivors = await self._cases.load(ids) if ids else {}
+        everybody = People(await self._staffing.staff())
+        due = dict[str, tuple[Command, People]]()
+        for case, first in pairs:
+            if case.id in names:
+                known = (first, *(survivors[i].case for i in meant.get(first.id, ()) if i in survivors))
+                due[case.id] = KeepApart(known), self._tokens.people(case, everybody, names[case.id])
+        return due
 
-    async def _let_go(self, case: Case, _: Case) -> tuple[Command, People] | None:
-        people = self._tokens.people(case, People(await self._staffing.staff()), await self._sight.names_of(case))
-        return LetGo(frozenset({case.assignee or ""})), people
+    async def _let_go(self, pairs: Sequence[tuple[Case, Case]]) -> _Due:
+        everybody, due = People(await self._staffing.staff()), dict[str, tuple[Command, People]]()
+        for case, _ in pairs:
+            people = self._tokens.people(case, everybody, await self._sight.names_of(case))
+            due[case.id] = LetGo(frozenset({case.assignee or ""})), people
+        return due
 
     def _parts_of(self, cases: Iterable[Case]) -> dict[str, str]:
         """The cases that are part of these, each with the one of these."""
@@ -137,6 +136,27 @@ class Consequences:
 
     def _meant(self, case: Case, *refs: str) -> list[str]:
         return [meant for ref in refs if (meant := self._tokens.case_meant(case.id, ref))]
+
+
+@dataclass(slots=True)
+class _Pairs:
+    """The cases, and what follows for those that were loaded last, each from its source."""
+
+    cases: CaseStore
+    sources: Mapping[str, str]
+    steps: _Steps
+    due: _Due = field(default_factory=dict)
+
+    async def load(self, ids: Iterable[str]) -> Mapping[str, StoredCase]:
+        stored = await self.cases.load(ids)
+        # Loaded after those that follow, so again after a lost race: else one could follow an older one.
+        known = await self.cases.load({self.sources[case_id] for case_id in stored}) if stored else {}
+        both = [(one.case, known.get(self.sources[case_id])) for case_id, one in stored.items()]
+        self.due = await self.steps([(case, source.case) for case, source in both if source])
+        return stored
+
+    async def save(self, changes: Sequence[CaseChange]) -> set[str]:
+        return await self.cases.save(changes)
 
 
 def _is_to_follow(done: CaseChange) -> bool:

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mappi
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from services.triage.case.case import ASLEEP, BEHIND, NEVER, URGENT_LANES, Case, urgency
+from services.triage.case.case import ASLEEP, BEHIND, ENDED, NEVER, URGENT_LANES, Case, urgency
 from services.triage.case.facets import OPEN, OPEN_STATES, queues, queues_of
 from services.triage.case.in_force import fields_of
 from services.triage.case.standing import Whereabouts
@@ -79,6 +79,12 @@ class MongoCases:
         """Those of the cases that keep a digest of a command, or do not know that their report is erased."""
         kept: list[Document] = [{"requests": {"$ne": {}}}, {"reachable": {"$ne": False}}]
         wanted: Document = {"_id": {"$in": list(case_ids)}, "$or": kept}
+        with reaching():
+            return {document["_id"] async for document in self._aggregates.collection.find(wanted, {"_id": 1})}
+
+    async def ended(self, case_ids: Iterable[str]) -> set[str]:
+        """Those of the cases that have ended."""
+        wanted: Document = {"_id": {"$in": list(case_ids)}, "state": {"$in": sorted(state.value for state in ENDED)}}
         with reaching():
             return {document["_id"] async for document in self._aggregates.collection.find(wanted, {"_id": 1})}
 

@@ -142,6 +142,10 @@ class CaseStore(Protocol):
         """Those of the cases that keep a digest of a command, or do not know that their report is erased."""
         ...
 
+    async def ended(self, ids: Iterable[str], /) -> set[str]:
+        """Those of the cases that have ended: they are closed, or part of another one."""
+        ...
+
     async def save(self, changes: Sequence[CaseChange], /) -> set[str]:
         """Write what is still based on the newest version; returns the ids of the others.
 

@@ -6,7 +6,7 @@ Everything that it does follows from what the store holds. So it goes on after a
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Protocol
@@ -128,6 +128,8 @@ class CaseWatch:
         """The communities in which a deadline was missed since they were last judged."""
         self._after: str | None = ""
         """The last case of those that were judged since the start; None once all were."""
+        self._following: list[str] | None = None
+        """The cases that came of another one and wait for the look behind that; None while they are not known."""
 
     async def run(self) -> None:
         """Judge who is there for each open case until cancelled; an outage only makes it wait."""
@@ -174,17 +176,33 @@ class CaseWatch:
         Returns how many changes there were. Raises Unavailable.
         """
         changed, followed = await self._follow(), self._clock()
-        while self._after is not None:
-            batch = await self._cases.open_after(self._after, LOOKED_AT_ONCE)
-            changed += await self._judge(batch)
-            if is_last := len(batch) < LOOKED_AT_ONCE:
-                changed += await self._consequences.on_ended(LOOKED_AT_ONCE, lambda took: self._sleep(RESTS * took))
-            self._after = None if is_last else batch[-1].id
+        async for done in self._at_start():
+            changed += done
             if self._clock() - followed >= timedelta(seconds=self._every):
                 changed, followed = changed + await self._follow(), self._clock()
                 await self._measure()
         await self._measure()
         return changed
+
+    async def _at_start(self) -> AsyncIterator[int]:
+        """Judge each open case, and what follows for each ended one, once; an outage only interrupts it.
+
+        Gives how many changes there were, behind each portion.
+        """
+        while self._after is not None:
+            batch = await self._cases.open_after(self._after, LOOKED_AT_ONCE)
+            changed = await self._judge(batch)
+            self._after = batch[-1].id if len(batch) == LOOKED_AT_ONCE else None
+            yield changed
+        if self._following is None:
+            self._following = [case_id async for case_id in self._parties.all_following()]
+        while ids := self._following[:LOOKED_AT_ONCE]:
+            began = time.monotonic()
+            changed = await self._consequences.on_ended(ids)
+            del self._following[:LOOKED_AT_ONCE]
+            if len(ids) == LOOKED_AT_ONCE:
+                await self._sleep(RESTS * (time.monotonic() - began))
+            yield changed
 
     async def _follow(self) -> int:
         """Judge the cases that lie where people have changed, and those of which names were told."""

@@ -606,3 +606,11 @@ async def test_a_store_tells_versions_and_who_made_them(cases: CaseStore) -> Non
     assert told[first.case.id] == (first.case.seq + 1, ALICE.ref, "responder")
     assert told[second.case.id].seq == second.case.seq
     assert "none" not in told
+
+
+async def test_a_store_tells_which_cases_have_ended(cases: CaseStore) -> None:
+    ended, waiting = opening(reported()), opening(reported())
+    ended = replace(ended, case=replace(ended.case, state=CaseState.CLOSED))
+    await cases.save([ended, waiting])
+    assert await cases.ended([ended.case.id, waiting.case.id, "none"]) == {ended.case.id}
+    assert await cases.ended([]) == set()

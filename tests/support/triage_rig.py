@@ -115,6 +115,10 @@ class MemoryCases:
         self._reach()
         return {i for i in case_ids if (s := self.stored.get(i)) and (s.requests or s.case.reachable)}
 
+    async def ended(self, case_ids: Iterable[str]) -> set[str]:
+        self._reach()
+        return {i for i in case_ids if (s := self.stored.get(i)) and s.case.state in ENDED}
+
     async def save_together(self, changes: Sequence[CaseChange]) -> bool:
         self._reach()
         known = [(change, self.stored.get(change.case.id)) for change in changes]

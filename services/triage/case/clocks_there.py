@@ -19,6 +19,16 @@ def absorption(survivor: Case, ref: str) -> Step | None:
     return next((step for step in steps if step.other_case == ref), None)
 
 
+def absorptions(survivor: Case) -> dict[str, tuple[Step, int]]:
+    """By what the survivor calls each case that it took in: that step (see `absorption`), and what it told since."""
+    found, told = dict[str, tuple[Step, int]](), 0
+    for step in reversed(survivor.history):
+        told += step.fact in TELLING
+        if step.fact == CaseAbsorbed.name and step.other_case:
+            found.setdefault(step.other_case, (step, told))
+    return found
+
+
 def clocks_there(case: Case, survivor: Case, merged_at: datetime) -> Iterator[ClockThere]:
     """The clocks that no step of the case itself has kept: due as promised, and kept where the survivor's are since.
 

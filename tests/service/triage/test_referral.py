@@ -6,8 +6,11 @@ from typing import Any
 
 import pytest
 
+from services.triage import consequences as consequences_module
 from services.triage.case.case import Case
+from services.triage.case.clocks_there import absorptions
 from services.triage.case.evolve.fold import fold
+from services.triage.case.values import Step
 from services.triage.consequences import Consequences
 from services.triage.sight import Sight
 from services.triage.stored import CaseChange
@@ -280,3 +283,30 @@ async def test_the_parts_of_a_case_ask_for_it_once_and_again_after_a_lost_race(
         assert await consequences.on([rig.cases.stored[survivor.id].case]) == 2
         assert rig.cases.looked_at.count(survivor.id) == asked
         assert {rig.cases.stored[one].case.body for one in behind} == {"stewards"}
+
+
+async def test_the_parts_of_a_case_follow_in_portions_and_its_history_is_read_once_for_each(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    part, survivor = await merged(rig)
+    parts = [part, *[await rig.open() for _ in range(3)]]
+    for other in parts[1:]:
+        assert (await rig.order(other, "merge", {"other": survivor.code_name}, ANN)).status_code == 200
+    monkeypatch.setattr(consequences_module, "PORTION", 2)
+    read, written, save = list[str](), list[set[str]](), rig.cases.save
+
+    def counted(case: Case) -> dict[str, tuple[Step, int]]:
+        read.append(case.id)
+        return absorptions(case)
+
+    async def note(changes: Sequence[CaseChange]) -> set[str]:
+        written.append({one.case.id for one in changes})
+        return await save(changes)
+
+    monkeypatch.setattr(consequences_module, "absorptions", counted)
+    monkeypatch.setattr(rig.cases, "save", note)
+    assert (await rig.order(survivor, "tell", {"message": "We look into it."}, ANN)).status_code == 200
+    assert [len(some) for some in written] == [1, 2, 2]
+    assert set().union(*written[1:]) == {one.id for one in parts}
+    assert read == [survivor.id] * 2
+    assert {rig.cases.stored[one.id].case.told_there for one in parts} == {1}

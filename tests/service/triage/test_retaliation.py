@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 
+from services.triage import watch as watch_module
 from services.triage.case.case import Case
 from services.triage.watch import CaseWatch
 from shared.access.principal import Principal
@@ -142,6 +143,40 @@ async def test_a_process_that_ends_before_the_new_case_hears_of_it_leaves_it_to_
     watch = CaseWatch(rig.cases, parties, Body([ALICE, *OTHERS]), POLICY, TOKENS, every=1)
     assert (await watch.look(), await watch.look()) == (1, 0)
     assert OTHERS[0].ref in rig.cases.stored[case.id].case.recused
+
+
+async def test_the_look_at_a_start_reads_ended_cases_in_portions_and_goes_on_with_the_others(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watch_module, "LOOKED_AT_ONCE", 2)
+    first = await decided(rig)
+    cases = [await opened(rig, first) for _ in range(4)]
+    for case in cases[1:]:
+        stored = rig.cases.stored[case.id]
+        rig.cases.stored[case.id] = replace(stored, case=replace(stored.case, state=CaseState.CLOSED))
+    asked, load, at, body = list[set[str]](), rig.parties.load, [now()], Body([ALICE, *OTHERS])
+    bodies = list[str | None]()
+
+    async def names(ids: Iterable[str]) -> dict[str, frozenset[str]]:
+        asked.append(set(ids))
+        return await load(asked[-1])
+
+    async def rest(_: float) -> None:
+        at[0] += timedelta(seconds=61)
+        bodies.append(rig.cases.stored[cases[0].id].case.body)
+        # Behind the open cases, all go who may have the new case.
+        body.people = [ALICE] if len(bodies) == 2 else body.people
+
+    parties = Parties(rig.parties, patience=0.0)
+    watch = CaseWatch(rig.cases, parties, body, POLICY, TOKENS, every=60, clock=lambda: at[0], sleep=rest)
+    rig.parties.load = names  # type: ignore[method-assign]  # counts
+    rig.cases.looked_at.clear()
+    assert await watch.look() > 0
+    assert bodies[:2] == [first.body] * 2
+    assert bodies[2] != first.body
+    assert all(rig.cases.looked_at.count(case.id) == 1 for case in cases[1:])
+    ended = [ids for ids in asked if not ids.isdisjoint({case.id for case in cases[1:]})]
+    assert len(ended) == 2
 
 
 async def test_a_repeated_request_makes_up_for_a_new_case_that_was_away(rig: Rig) -> None:

@@ -7,6 +7,7 @@ import pytest
 
 from services.triage.case.attendance import NOBODY
 from services.triage.case.case import Case
+from services.triage.case.clocks_there import absorption, absorptions
 from services.triage.case.commands.command import Command, Words
 from services.triage.case.commands.decision import Decide, ProposeDecision
 from services.triage.case.commands.handling import Assign, Start
@@ -18,7 +19,7 @@ from services.triage.case.commands.waiting import Pause
 from services.triage.case.lifecycle import FieldsRefused, NotPermitted
 from services.triage.case.parts import had_part, took_part
 from services.triage.case.timers.table import wakes_at
-from shared.events import CaseAbsorbed, CaseMerged, CaseState, ClocksFollowed, ReporterTold
+from shared.events import CaseAbsorbed, CaseMerged, CaseState, ClocksFollowed, InformationRequested, ReporterTold
 from tests.unit.triage.test_case_linking import ALICE, AT, POLICY, call, do, facts_of, opened
 
 BEN, CARLA = "person:b0b0b0b000000000", "person:ca71aca71a000000"
@@ -241,7 +242,9 @@ def test_the_warning_of_a_clock_that_stood_still_comes_as_long_before_as_ever() 
 def followed(case: Case, survivor: Case, at: datetime) -> tuple[Case, list[str]]:
     """The merged case after it followed its survivor, and what it told by that."""
     told = {"actor": ALICE, "cause": f"{survivor.seq} {at}", "trace": None}
-    after, events = carry_out(case, Follow(survivor, call(case)), POLICY, NOBODY, at, case_id=case.id, **told)
+    after, events = carry_out(
+        case, Follow(survivor, absorptions(survivor).get(call(case))), POLICY, NOBODY, at, case_id=case.id, **told
+    )
     assert after is not None
     return after, [fact.name for fact in facts_of(events)]
 
@@ -311,8 +314,20 @@ def test_each_wordless_message_has_an_id_of_its_own_also_after_a_second_merge() 
         a, b, _ = do(a, Merge(b), b, AT + day * DAY)
         a, _ = followed(a, b, AT + day * DAY)
         b = told(b, "hello", AT + day * DAY + HOUR)
-        facts = decide(a, Follow(b, call(a)), POLICY, AT + day * DAY + HOUR)
+        facts = decide(a, Follow(b, absorptions(b).get(call(a))), POLICY, AT + day * DAY + HOUR)
         ids += [fact.message_id for fact in facts if isinstance(fact, ReporterTold)]
         a, _ = followed(a, b, AT + day * DAY + HOUR)
         a, b, _ = do(a, Unmerge(b), b, AT + day * DAY + 2 * HOUR)
     assert len(ids) == len(set(ids)) == 2
+
+
+def test_what_a_survivor_told_counts_from_the_last_time_that_it_took_a_case_in() -> None:
+    case = opened("calm-river")
+    took, wrote, asked = (
+        replace(case.history[0], fact=one.name) for one in (CaseAbsorbed, ReporterTold, InformationRequested)
+    )
+    steps = [replace(took, other_case="a"), wrote, *(replace(took, other_case=one) for one in "ba"), asked, took, wrote]
+    history = tuple(replace(step, seq=number) for number, step in enumerate(steps, start=1))
+    survivor = replace(case, history=history)
+    assert absorptions(survivor) == {"a": (history[3], 2), "b": (history[2], 2)}
+    assert all(step == absorption(survivor, ref) for ref, (step, _) in absorptions(survivor).items())

@@ -8,7 +8,7 @@ from typing import Annotated
 from services.triage.case.attendance import NOBODY, People, but_for_waiting
 from services.triage.case.case import Case, urgency
 from services.triage.case.check_ins import NO_ANSWER, kept
-from services.triage.case.clocks_there import TELLING, absorption, clocks_there, told_of
+from services.triage.case.clocks_there import absorption, clocks_there, told_of
 from services.triage.case.commands.asking import asked_again
 from services.triage.case.commands.command import CaseField, Command, Words, WordsField
 from services.triage.case.commands.follow_up import YES, begun
@@ -16,7 +16,7 @@ from services.triage.case.commands.linking import LINK
 from services.triage.case.commands.recusal import carried, taken_over
 from services.triage.case.lifecycle import BEFORE_DECISION
 from services.triage.case.parts import had_part, took_part
-from services.triage.case.values import Deadline, Recusal
+from services.triage.case.values import Deadline, Recusal, Step
 from services.triage.case.voting import may_object
 from services.triage.case.waiting import resumed
 from shared.events import (
@@ -169,14 +169,15 @@ class Follow(Command):
     """A merged case goes to the handling body of the case of which it is a part, and tells its outcome and its clocks.
 
     So the people of that body can part both, and the reporter hears what becomes of the matter: no words, for these may
-    tell of the other report. `own_ref`: what the survivor calls this case.
+    tell of the other report. `absorbed`: the step with which the survivor took this case in, and how often its reporter
+    was told since (services.triage.case.clocks_there.absorptions).
     """
 
     name = "follow"
     by_people = False
 
     survivor: Case
-    own_ref: str = ""
+    absorbed: tuple[Step, int] | None = None
 
     def decide(self, case: Case, state: CaseState, policy: Policy, now: datetime) -> list[CaseFact]:
         """What is not the same of both yet."""
@@ -194,11 +195,10 @@ class Follow(Command):
 
     def _clocks(self, case: Case, state: CaseState) -> Iterator[CaseFact]:
         """How the clocks stand there; and that people are at work, where they wrote to the reporter of the survivor."""
-        absorbed = absorption(self.survivor, self.own_ref)
-        if absorbed is None:
+        if self.absorbed is None:
             return
+        absorbed, told = self.absorbed
         there = tuple(clocks_there(case, self.survivor, absorbed.at))
-        told = sum(step.fact in TELLING and step.seq > absorbed.seq for step in self.survivor.history)
         known = any(step.fact == ClocksFollowed.name and step.at >= absorbed.at for step in case.history)
         # Beside the outcome it would be untrue, and what was told before this case followed at all is no news.
         if told > case.told_there and case.reachable and known and self.survivor.outcome is None:
