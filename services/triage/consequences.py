@@ -11,6 +11,7 @@ from services.triage.case.commands.command import Command
 from services.triage.case.commands.following import KeepApart
 from services.triage.case.commands.handling import LetGo
 from services.triage.case.commands.merging import Follow
+from services.triage.case.parts import had_part, took_part
 from services.triage.case.tokens import Tokens
 from services.triage.own_steps import own_step
 from services.triage.sight import Sight
@@ -60,7 +61,7 @@ class Consequences:
         # A case that is new has nobody yet, and nothing has come of it.
         changes, again = [one for one in written if one.stored], list(repeated)
         urgent = [*again, *(one.case for one in changes if one.stored and not one.stored.case.is_urgent)]
-        there = [*again, *(one.case for one in changes)]
+        there = [*again, *(one.case for one in changes if _has_others_shut_out(one))]
         return (
             len(await self._each(self._parts_of(one.case for one in changes if _is_to_follow(one)), self._follow))
             + len(await self._each({one.id: one.id for one in urgent if one.is_urgent and one.assignee}, self._let_go))
@@ -167,3 +168,13 @@ def _is_to_follow(done: CaseChange) -> bool:
 def _followed(case: Case) -> tuple[object, ...]:
     clocks = [(d.name, d.due_at, d.met_at, d.breached_at, d.remaining_seconds) for d in case.deadlines]
     return case.body, case.outcome, case.absorbed, clocks, case.messages, case.questions, case.recusals
+
+
+def _has_others_shut_out(done: CaseChange) -> bool:
+    """Whether the case differs in what those that came of it take over."""
+    return done.stored is None or _shuts_out(done.case) != _shuts_out(done.stored.case)
+
+
+def _shuts_out(case: Case) -> tuple[object, ...]:
+    """What a case that came of this one takes over (KeepApart), and which others it may have come of."""
+    return case.recused, case.recusals, case.absorbed, case.merged_into, took_part(case), had_part(case)

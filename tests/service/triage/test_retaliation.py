@@ -179,6 +179,21 @@ async def test_the_look_at_a_start_reads_ended_cases_in_portions_and_goes_on_wit
     assert len(ended) == 2
 
 
+async def test_only_a_change_of_who_has_to_do_with_a_case_asks_what_came_of_it(rig: Rig) -> None:
+    first, asked, following = await decided(rig), list[set[str]](), rig.parties.following
+
+    async def count(ids: Iterable[str]) -> dict[str, str]:
+        asked.append(set(ids))
+        return await following(asked[-1])
+
+    rig.parties.following = count  # type: ignore[method-assign]
+    assert (await rig.order(first, "note", {"note": "Done.", "visibility": "body"})).status_code == 200
+    assert asked == []
+    said = {"person": OTHERS[1].ref, "ground": "related"}
+    assert (await rig.order(first, "recuse", said, OTHERS[2])).status_code == 200
+    assert asked == [{first.id}]
+
+
 async def test_a_repeated_request_makes_up_for_a_new_case_that_was_away(rig: Rig) -> None:
     first = await decided(rig)
     case = await opened(rig, first)
