@@ -357,7 +357,9 @@ def follow(status: Status, event: Event) -> Status | None:
             pass
         case EmergencyMeasureReviewed() | MeasureEnded() | MeasureLapsed() | MeasureExpired():
             after = _copy(after, imposed=tuple(one for one in status.imposed if one != fact.measure_id))
-            if status.outcome is None and fact.measure_id == status.reopened:
+            # Of a case reopened before its decision was kept, the measure of it is the last one that stands.
+            is_its_own = fact.measure_id == status.reopened or (status.reopened is None and not after.imposed)
+            if status.outcome is None and is_its_own:
                 after = _copy(after, decided_at=None, appeal_until=None)
         case AppealLodged() if fact.kept_back:
             pass

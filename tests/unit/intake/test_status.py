@@ -1,5 +1,6 @@
 """What became of a report follows its case's facts: by their state, and of deadlines what triage tells."""
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import ClassVar
 
@@ -190,6 +191,21 @@ def test_only_the_end_of_its_measure_ends_appeals_against_what_was_reopened(
         assert ("facts" in way_to_appeal(status, POLICY, START, ()).grounds) is stands
         assert (status.decided_at is not None, status.appeal_until is not None) == (stands, stands)
     assert after(decided, ended).appeal_until == DUE
+
+
+@pytest.mark.parametrize(("imposed", "stands"), [((), False), (("d1",), False), (("d1", "m1"), True)])
+def test_what_was_reopened_before_ids_were_kept_ends_with_the_last_measure(
+    imposed: tuple[str, ...], *, stands: bool
+) -> None:
+    decided = CaseDecided(
+        previous="investigating", state="decided", outcome="suspension", reason_id="d1", scope="wiki", appeal_until=DUE
+    )
+    reopened = CaseReopened(previous="closed", state="reopened", reason_id="r1", still_imposed=True)
+    before = replace(after(decided, reopened), reopened=None, imposed=imposed)
+    ended = MeasureExpired(previous="reopened", state="reopened", measure_id="d1", outcome="suspension")
+    status = follow(before, case_event("r-1", before.seq + 1, ended))
+    assert status is not None
+    assert (status.decided_at is not None, status.appeal_until is not None) == (stands, stands)
 
 
 @pytest.mark.parametrize("party", ["reporter", "respondent"])
