@@ -1,6 +1,6 @@
 """The time by which a service tells that something is over: that of its machine, but no later one than MongoDB has.
 
-What is told stays for ever, so a machine whose clock has jumped ahead must tell nothing that is still to come.
+What is told stays for ever, so a machine with a clock that has jumped ahead must tell nothing that is still to come.
 """
 
 import asyncio

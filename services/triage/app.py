@@ -131,7 +131,7 @@ def build_app(
     marks = marks or kept_marks
     known, parties_part = follow_parties(runtime, parties, marks)
     tokens = Tokens(settings.identity_key)
-    sight = Sight(known, tokens, cases)
+    sight = Sight(known, tokens, cases, clock.or_own)
     hints = SystemicHints(breaches or MongoBreaches(aggregates.collection), intake, policy)
     consumer.consume(
         runtime,
@@ -143,8 +143,8 @@ def build_app(
     read = partial(runtime.read_to_end, "erasures")
     replay = ErasureReplay(read, name_of=case_named_by, standing=eraser.remembering, erase=eraser.forget)
     watch = CaseWatch(cases, known, staffing, policy, tokens, every=settings.watch_seconds, hints=hints, clock=clock)
-    queue = Queue(cases, sight, policy, settings.form_key)
-    patterns = Patterns(marks, cases, sight, policy)
+    queue = Queue(cases, sight, policy, settings.form_key, clock.or_own)
+    patterns = Patterns(marks, cases, sight, policy, clock.or_own)
     desk = Desk(
         cases,
         intake,
@@ -186,7 +186,7 @@ def build_app(
             {ROSTER: ROSTER_CHANGES, BASELINE: BASELINE_CHANGES},
         ),
         build_measures(
-            MeasureRegister(in_force, sight, intake, policy, settings.form_key),
+            MeasureRegister(in_force, sight, intake, policy, settings.form_key, clock.or_own),
             MeasureImport(cases, in_force, intake, policy, clock.or_own),
             gate,
             pages,

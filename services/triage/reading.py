@@ -80,7 +80,7 @@ class Reading:
         self._tokens = tokens
         self._patterns = patterns
         self._others = Others(cases, sight, policy, tokens, clock)
-        self._clock = clock
+        self.clock = clock
         self.policy = policy
 
     async def find(self, principal: Principal, case_id: str) -> Case:
@@ -100,14 +100,14 @@ class Reading:
         `also`: further sections, which only a caller who asks for them gets. The vault notes who read what before it
         answers. Raises Problem 403 for a role that may not, Unavailable while the vault is away.
         """
-        permit = demand(principal, "case.read_content", resource_of(case, self.policy), self._clock())
+        permit = demand(principal, "case.read_content", resource_of(case, self.policy), self.clock())
         actor = principal.actor(permit.role)
         sections = (*SECTIONS, *also)
         found = await self._vault.read([case.report_id], sections=sections, purpose="review", behalf=actor)
         contents = found.get(case.report_id) or Contents(case.report_id, {})
         beside = await self.beside(principal, case)
         contents = beside.contents(case, contents)
-        contents = without_hidden_notes(case, contents, principal, self._clock())
+        contents = without_hidden_notes(case, contents, principal, self.clock())
         contents = without_statements(contents, RECUSAL_ASK, asks_for(case, principal.ref, beside.survivor(case)))
         if not contents.sections or not self.tells_reporter(case, principal):
             return contents
@@ -122,7 +122,7 @@ class Reading:
         while the vault is away.
         """
         resource = resource_of(case, self.policy, asked=True)
-        actor = principal.actor(demand(principal, "case.read_reason", resource, self._clock()).role)
+        actor = principal.actor(demand(principal, "case.read_reason", resource, self.clock()).role)
         found = await self._vault.read([case.report_id], sections=("referral",), purpose="refer", behalf=actor)
         told = found[case.report_id].sections.get("referral", {}) if case.report_id in found else {}
         asked = case.asked
@@ -132,8 +132,8 @@ class Reading:
 
     def notes(self, principal: Principal, case: Case) -> list[Note]:
         """The notes on the case that this person may read."""
-        may_read = is_permitted(principal, "case.read_content", resource_of(case, self.policy), self._clock())
-        return notes_for(case, principal, self._clock()) if may_read else []
+        may_read = is_permitted(principal, "case.read_content", resource_of(case, self.policy), self.clock())
+        return notes_for(case, principal, self.clock()) if may_read else []
 
     def tells_reporter(self, case: Case, principal: Principal) -> bool:
         """Whether the policy gives the name of the reporter to this person: to the responder who has the case."""
@@ -147,7 +147,7 @@ class Reading:
         """What the proposal of a case has and needs; None where nothing is proposed. Raises Unavailable."""
         if case.proposal is None:
             return None
-        return count_votes(case, case.proposal, await self.people_of(case), self.policy, self._clock())
+        return count_votes(case, case.proposal, await self.people_of(case), self.policy, self.clock())
 
     async def people_of(self, case: Case) -> People:
         """Who could handle the case. Raises Unavailable."""
@@ -155,7 +155,7 @@ class Reading:
 
     async def able(self, case: Case) -> list[str]:
         """The people (references) who can get the case, each once. Raises Unavailable."""
-        return [person.ref for person in able(case, await self.people_of(case), self.policy, self._clock())]
+        return [person.ref for person in able(case, await self.people_of(case), self.policy, self.clock())]
 
     async def staff_of(self, bodies: Collection[str]) -> list[Principal]:
         """Those who have, had or will have a role in these handling bodies. Raises Unavailable."""
@@ -185,7 +185,7 @@ class Reading:
         """
         if stored is None:
             raise NotFound
-        shut_out, at = await self._sight.shut_out_of(stored.case, principal.ref), self._clock()
+        shut_out, at = await self._sight.shut_out_of(stored.case, principal.ref), self.clock()
         asked = resource_of(stored.case, self.policy, shut_out, asked=True)
         if not is_permitted(principal, "case.read_referral", asked, at):
             demand(principal, "case.read", resource_of(stored.case, self.policy, shut_out), at)
@@ -193,5 +193,5 @@ class Reading:
 
     def _as_seen(self, principal: Principal, case: Case) -> Case:
         """All of a case that the principal sees, or the outline of one that others have."""
-        may_read = is_permitted(principal, "case.read", resource_of(case, self.policy), self._clock())
+        may_read = is_permitted(principal, "case.read", resource_of(case, self.policy), self.clock())
         return case if may_read else outline_of(case)

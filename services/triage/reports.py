@@ -107,7 +107,7 @@ class ReportFollower:
         self._parties = parties
         self._staffing = staffing
         self._tokens = tokens
-        self._sight = Sight(parties, tokens, cases)
+        self._sight = Sight(parties, tokens, cases, clock)
         self._consequences = Consequences(cases, self._sight, staffing, tokens, policy, clock)
         self._arrivals = arrivals
         self._counting = counting

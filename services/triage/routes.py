@@ -1,5 +1,6 @@
 """The API of cases, for programs: a bearer token of a person, JSON in and out."""
 
+from datetime import datetime
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query, Request, Response
@@ -43,7 +44,7 @@ from shared.events import CaseState
 from shared.policy import Triage
 from shared.policy.model import Lane
 from shared.problems import NotFound
-from shared.times import now, rfc3339
+from shared.times import rfc3339
 from shared.web.bodies import gives, json_response, read_object
 from shared.web.gate import Callers, Gate, does, principal_of
 from shared.web.idempotency import IDEMPOTENCY_KEY, IF_MATCH, cause_of, read_idempotency_key, seen_of
@@ -95,7 +96,8 @@ def make_router(desk: Desk, queue: Queue, gate: Gate, people: PeopleNames) -> AP
         )
         who = principal_of(request)
         cases, after = await queue.page(who, wanted)
-        items = [_summary(case) for case in cases]
+        at = desk.clock()
+        items = [_summary(case, at) for case in cases]
         answer: CaseList = {"items": items, "people": people.in_answer(items), "next": after}
         if counts:
             answer["counts"] = _counts(await queue.counts(who, wanted))
@@ -113,11 +115,11 @@ def make_router(desk: Desk, queue: Queue, gate: Gate, people: PeopleNames) -> AP
         principal = principal_of(request)
         case = await desk.find(principal, case_id)
         meant, beside = await desk.named_in(case), await desk.beside(principal, case)
-        at = now()
+        at = desk.clock()
         forms = permitted(case, principal, desk.policy, at)
         able = await desk.able(case) if any(form.gives_case for form in forms) else ()
         body: CaseShown = {
-            **_summary(case),
+            **_summary(case, at),
             "report_id": case.report_id,
             "rule": case.rule,
             "setting": case.setting,
@@ -269,9 +271,8 @@ def _named(case: Case | None) -> CaseNamed | None:
     return {"id": case.id, "code_name": case.code_name} if case else None
 
 
-def _summary(case: Case) -> CaseSummary:
+def _summary(case: Case, at: datetime) -> CaseSummary:
     """A case in a list. A paused deadline has `remaining_seconds`, and is due as if its clock ran again now."""
-    at = now()
     return {
         "id": case.id,
         "code_name": case.code_name,

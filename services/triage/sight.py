@@ -3,7 +3,8 @@
 Also those that handlers named: their tokens stand in the case. Of two merged cases each shuts out the people of both.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import Protocol
 
 from services.triage.case.case import Case
@@ -23,10 +24,11 @@ class Cases(Protocol):
 class Sight:
     """What the desk and the queue need to know of a case before they show it."""
 
-    def __init__(self, parties: Parties, tokens: Tokens, cases: Cases) -> None:
+    def __init__(self, parties: Parties, tokens: Tokens, cases: Cases, clock: Callable[[], datetime] = now) -> None:
         self.parties = parties
         self._tokens = tokens
         self._cases = cases
+        self._clock = clock
 
     async def names_of(self, case: Case) -> frozenset[str]:
         """The pseudonyms and references of the people shut out of a case, as they stand beside it.
@@ -46,11 +48,14 @@ class Sight:
     async def shut_out_of_each(self, cases: Sequence[NamedIn], person: str) -> dict[str, frozenset[str]]:
         """The same of each case, by its id; without those of which it is not known."""
         known, merged = await self._beside(cases)
-        names = self._names(cases, known, merged)
+        names, at = self._names(cases, known, merged), self._clock()
         return {
             case.id: names[case.id].union(
                 self._tokens.shut_out(case, [person]),
-                *(self._tokens.shut_out(other, [person]).union(_recused(other)) for other in merged.get(case.id, ())),
+                *(
+                    self._tokens.shut_out(other, [person]).union(_recused(other, at))
+                    for other in merged.get(case.id, ())
+                ),
             )
             for case in cases
             if case.id in names
@@ -81,9 +86,9 @@ class Sight:
         return found
 
 
-def _recused(case: Case) -> Iterable[str]:
+def _recused(case: Case, now: datetime) -> Iterable[str]:
     """Who is recused from a case. No timer ends a recusal of a merged one, so what nobody confirmed lapses here."""
-    lapsed = {one.person for one in case.recusals if one.confirm_by is not None and one.confirm_by <= now()}
+    lapsed = {one.person for one in case.recusals if one.confirm_by is not None and one.confirm_by <= now}
     return (person for person in case.recused if person not in lapsed)
 
 

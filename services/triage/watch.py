@@ -117,7 +117,7 @@ class CaseWatch:
         self._staffing = staffing
         self._policy = policy
         self._tokens = tokens
-        self._sight = Sight(parties, tokens, cases)
+        self._sight = Sight(parties, tokens, cases, clock)
         self._consequences = Consequences(cases, self._sight, staffing, tokens, policy, clock)
         self._every = every
         self._clock = clock

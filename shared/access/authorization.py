@@ -11,6 +11,8 @@ from shared.problems import NOTHING_HERE, Problem
 
 FRESH = timedelta(minutes=10)
 """How old a sign-in may be, for what cannot be taken back."""
+SKEW = timedelta(minutes=1)
+"""How far the clock of another replica, which noted the sign-in, may be ahead."""
 _BY_ACTION: Mapping[str, tuple[Row, ...]] = {
     name: tuple(row for row in TABLE if row.action == name) for name in ACTIONS
 }
@@ -83,8 +85,8 @@ def is_shut_out(actor: Principal, resource: Resource) -> bool:
 
 
 def is_fresh(actor: Principal, now: datetime) -> bool:
-    """Whether the actor signed in less than FRESH ago."""
-    return actor.authenticated_at is not None and now - actor.authenticated_at <= FRESH
+    """Whether the actor signed in less than FRESH ago; `now` is the time of the machine, as sign-ins note it."""
+    return actor.authenticated_at is not None and -SKEW <= now - actor.authenticated_at <= FRESH
 
 
 def fresh_until(actor: Principal, now: datetime) -> datetime | None:

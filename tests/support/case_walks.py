@@ -130,7 +130,7 @@ class Walk:
         self.tokens = tokens
         self.intake = ReportFollower(self.cases, POLICY, named, roster, tokens, now)
         patterns = Patterns(MemoryMarks(), self.cases, sight, POLICY, now)
-        self.desk = Desk(self.cases, self.vault, POLICY, b"k" * 32, roster, sight, roster, tokens, patterns, now)
+        self.desk = Desk(self.cases, self.vault, POLICY, b"k" * 32, roster, sight, roster, tokens, patterns, now, now)
         self.watch = CaseWatch(self.cases, named, roster, POLICY, tokens, every=1, clock=now)
 
     @property

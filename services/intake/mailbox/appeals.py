@@ -48,8 +48,9 @@ def way_to_appeal(
 ) -> AppealWay:
     """What a party can appeal against at `now` (UTC-aware), as far as triage has told.
 
-    `party`: the token of a respondent, of whose appeals alone the status has to tell; None: the reporter. `sent`: the
-    ids of the party's own appeals. What handlers took down is none of these, and bars no own appeal once it is decided.
+    `party`: the token of a respondent: the status has to tell of the appeals of that one alone; None: the reporter.
+    `sent`: the ids of the party's own appeals. What handlers took down is none of these, and bars no own appeal once it
+    is decided.
     """
     next_body = next_body_of(status, policy)
     # Nothing is done any more on a merged case by itself, and nothing may tell of the merging.

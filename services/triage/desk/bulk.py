@@ -23,7 +23,6 @@ from shared.access.conditions import HIDING
 from shared.access.principal import Principal, Role, serves
 from shared.ids import new_id
 from shared.problems import FieldError, FieldsWrong, Problem, Unavailable
-from shared.times import now
 from shared.web.gate import NOT_FOUND, Gate
 from shared.web.idempotency import cause_of, checked_key, version_in
 from shared.web.pages import Pages
@@ -79,7 +78,7 @@ class Bulk:
 
         With it what was `sent` and cannot be carried out, and what is wrong, by the field.
         """
-        at, own = now(), self._queue.bodies(principal)
+        at, own = self._desk.clock(), self._queue.bodies(principal)
         people = await self._desk.staff_of(own)
         serving = {one.ref: one for one in people if any(serves(one, body, at) for body in own)}
         loads = await self._queue.loads(principal, serving)

@@ -15,7 +15,6 @@ from services.triage.desk.names import CaseNames
 from services.triage.paths import HOME
 from shared.access.authorization import is_permitted
 from shared.access.principal import Principal
-from shared.times import now
 from shared.web.gate import Callers, Gate, does, principal_of
 from shared.web.queries import Whole
 
@@ -47,7 +46,7 @@ def make_live_router(desk: Desk, live: Live, gate: Gate, names: CaseNames) -> AP
 
     def _news(request: Request, principal: Principal, case: Case, steps: Sequence[Step], page: OpenPage) -> list[bytes]:
         """`steps`: the new ones that the person may see; of others, which tell of hidden cases, nothing is said."""
-        reads = is_permitted(principal, "case.read", resource_of(case, desk.policy), now())
+        reads = is_permitted(principal, "case.read", resource_of(case, desk.policy), desk.clock())
         news = []
         if steps:
             changed = steps[-1]

@@ -15,7 +15,6 @@ from services.triage.paths import HOME
 from services.triage.rooms import rooms_of
 from shared.access.principal import Principal, serves
 from shared.i18n.messages import write_day
-from shared.times import now
 from shared.web.pages import Pages
 
 
@@ -30,7 +29,7 @@ class LoadView:
 
     async def show(self, request: Request, principal: Principal) -> Response:
         """The people of the reader's handling bodies, who has the most open cases first."""
-        at, own = now(), self._queue.bodies(principal)
+        at, own = self._desk.clock(), self._queue.bodies(principal)
         people = await self._desk.staff_of(own)
         loads = await self._queue.loads(principal, [person.ref for person in people])
         rows = [self._row(request, person, loads[person.ref], own, at) for person in people]

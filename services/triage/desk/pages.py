@@ -26,7 +26,6 @@ from shared.access.principal import Principal
 from shared.ids import derive
 from shared.problems import FieldError, FieldsWrong, NotFound, Problem, Unavailable
 from shared.sign_in.drafts import FormDrafts
-from shared.times import now
 from shared.web.forms import read_form
 from shared.web.gate import GIVEN_BACK, Callers, Gate, does, principal_of
 from shared.web.idempotency import cause_of, checked_key, version_in
@@ -61,7 +60,7 @@ def make_page_router(
 
     @router.post(f"{HOME}/cases/{{code_name}}/checks", **does("case.tick"))
     async def tick(request: Request, code_name: str) -> Response:
-        principal, at = principal_of(request), now()
+        principal, at = principal_of(request), desk.clock()
         case = await desk.find_by_code_name(principal, code_name)
         demand(principal, "case.tick", resource_of(case, desk.policy), at)
         form, known = await read_form(request), checks_of(case, desk.policy)

@@ -23,6 +23,7 @@ def parties_of(names: CaseNames, request: Request, case: Case, contents: Content
         shown = {
             "name": name,
             "role": names.code(request, "party-role", role),
+            "waits": told is None and role == RESPONDENT,
             "disclosure": names.code(request, "disclosure", told.disclosure) if told else None,
             "at": told.at if told else None,
             "ground": names.code(request, "withheld-for", ground) if ground else None,
@@ -35,9 +36,9 @@ def parties_of(names: CaseNames, request: Request, case: Case, contents: Content
     return parties
 
 
-def needs_reading(party: Mapping[str, Any]) -> bool:
-    """Whether handlers have something to do with it: the party has written, or has not got the receipt yet."""
-    return bool(party["replies"] or party["receipt"])
+def needs_attention(party: Mapping[str, Any]) -> bool:
+    """Whether handlers have something to do with it: the party has written, or waits to be told, or for the receipt."""
+    return bool(party["waits"] or party["replies"] or party["receipt"])
 
 
 def _receipts_in(contents: Contents | None) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""Long lists on the page of a case: the newest entries of each, and the way to all of them."""
+"""Long lists on the page of a case: the last entries of each, and the way to all of them."""
 
 from collections.abc import Callable, Sequence
 from typing import NamedTuple, TypeVar
@@ -23,10 +23,13 @@ class Rest(NamedTuple):
 
 
 class Portions:
-    """What one page shows of its lists. `left`: those of which it does not show everything, by their names."""
+    """What one page shows of its lists. `left`: those of which it does not show everything, by their names.
 
-    def __init__(self, request: Request) -> None:
-        asked = request.query_params.getlist(_ALL)
+    `whole`: it shows everything, because a link to more would lose what stands in a form of the page.
+    """
+
+    def __init__(self, request: Request, *, whole: bool) -> None:
+        asked = LISTS if whole else request.query_params.getlist(_ALL)
         self._whole = [name for name in LISTS if name in asked]
         self.left: dict[str, Rest] = {}
 

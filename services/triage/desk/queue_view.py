@@ -29,7 +29,7 @@ from shared.ids import PERSON
 from shared.policy import Policy
 from shared.policy.model import Lane
 from shared.problems import FieldsWrong
-from shared.times import now, rfc3339
+from shared.times import rfc3339
 from shared.web.pages import Pages
 
 CASES_A_PAGE = 25
@@ -128,7 +128,7 @@ class QueueView:
 
         `sent`: a view that could not be saved. `bulk`: a form for several cases that cannot be carried out.
         """
-        at, own = now(), self._queue.bodies(principal)
+        at, own = self._desk.clock(), self._queue.bodies(principal)
         wanted = filter_of(given, own, self._policy)
         cursor = given.get("cursor") or None
         cases, after = await self._queue.page(principal, listed(wanted, cursor))
@@ -227,7 +227,7 @@ class QueueView:
     ) -> list[dict[str, Any]]:
         """Each filter with its choices: what the policy has for the reader's bodies, whether there are cases or not."""
         names, lanes = self._names, get_args(Lane)
-        places = communities_for(self._policy, reaches(principal, "case.list", now()))
+        places = communities_for(self._policy, reaches(principal, "case.list", self._desk.clock()))
         choices: list[tuple[str, str, Sequence[str], Callable[[str], str]]] = [
             ("state", "states", FILTERS if wanted.tab == "all" else (), lambda c: names.state(request, CaseState(c))),
             ("body", "bodies", own if len(own) > 1 else (), partial(names.body, request)),

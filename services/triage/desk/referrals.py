@@ -15,12 +15,11 @@ from shared.access.authorization import is_permitted
 from shared.access.principal import Principal
 from shared.clients.vault import Contents
 from shared.problems import Problem, Unavailable
-from shared.times import now
 
 
 async def asked_of(desk: Desk, reader: Principal, case: Case) -> tuple[bool, str | None]:
     """Whether the reader’s body is only asked for an answer, and why it is asked, if that is at hand."""
-    if is_permitted(reader, "case.read", resource_of(case, desk.policy), now()):
+    if is_permitted(reader, "case.read", resource_of(case, desk.policy), desk.clock()):
         return False, None
     try:
         return True, await desk.read_reason(reader, case)

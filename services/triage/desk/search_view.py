@@ -18,7 +18,6 @@ from services.triage.paths import HOME
 from services.triage.rooms import rooms_of
 from shared.access.principal import Principal
 from shared.input.texts import trim_line
-from shared.times import now
 from shared.web.pages import Pages
 
 LONGEST = 200
@@ -71,7 +70,7 @@ class SearchView:
         return {
             "code_name": case.code_name,
             "href": f"{HOME}/cases/{case.code_name}",
-            "next": next_step_of(self._names, request, reader, case, now(), tally)["text"],
+            "next": next_step_of(self._names, request, reader, case, self._desk.clock(), tally)["text"],
             "category": case.category,
             "why": None,
             "community": self._names.community(case.community),

@@ -30,7 +30,7 @@ from services.triage.desk.kept import EntryForms, entries_of, kept_of
 from services.triage.desk.likely import goes_on, most_likely
 from services.triage.desk.names import CaseNames, done_in
 from services.triage.desk.next_step import next_step_of
-from services.triage.desk.parties import needs_reading, parties_of, respondents_of
+from services.triage.desk.parties import needs_attention, parties_of, respondents_of
 from services.triage.desk.people import PeopleNames
 from services.triage.desk.picker import picks_of
 from services.triage.desk.playbooks import checks_of, playbook_of, replies_of
@@ -99,7 +99,7 @@ class CaseView:
         """
         contents, away = await self._contents(principal, case)
         asked, reason = await asked_of(self._desk, principal, case)
-        at = now()
+        at = self._desk.clock()
         mentions = mentions_of(self._names, request, case, contents)
         respondents = respondents_of(case, contents)
         forms = [
@@ -129,7 +129,7 @@ class CaseView:
         steps = problem.steps if isinstance(problem, VersionConflict) else ()
         picks = await picks_of(self._desk, self._queue, names, request, principal, case, forms, at)
         meant, beside = await self._desk.named_in(case), await self._desk.beside(principal, case)
-        portions = Portions(request)
+        portions = Portions(request, whole=sent is not None)
         notes = portions.of("notes", self._desk.notes(principal, case))
         context = {
             "case": case,
@@ -162,7 +162,7 @@ class CaseView:
             "mentions": mentions,
             "picks": picks,
             "respondents": respondents,
-            "parties_known": portions.of("parties", parties_of(names, request, case, contents), needs_reading),
+            "parties_known": portions.of("parties", parties_of(names, request, case, contents), needs_attention),
             "left": portions.left,
             "next": step,
             "playbook": playbook_of(names, request, principal, checks, await self._ticks.of(case.id, checks)),
@@ -200,7 +200,7 @@ class CaseView:
                 await self._desk.similar(principal, case),
                 may_link=Link.name in may_give,
             ),
-            "fresh_until": fresh_until(principal, at),
+            "fresh_until": fresh_until(principal, now()),
             "again": f"{HOME}/sign-in?{urlencode({'fresh': 1, 'next': f'{HOME}/cases/{case.code_name}'})}",
             "key": new_id(),
             "principal": principal,
@@ -225,7 +225,7 @@ class CaseView:
         return response
 
     async def _contents(self, principal: Principal, case: Case) -> tuple[Contents | None, bool]:
-        if self._may(principal, case, "case.read_content", now()) is None:
+        if self._may(principal, case, "case.read_content", self._desk.clock()) is None:
             return None, False
         try:
             return await self._desk.read(principal, case), False

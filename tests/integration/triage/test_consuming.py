@@ -101,7 +101,7 @@ async def test_the_events_fold_to_the_stored_case(settings: TriageSettings) -> N
     assert {case_id: fold(log) for case_id, log in by_case.items()} == stored
 
 
-async def test_a_replica_whose_clock_is_a_month_ahead_tells_only_what_is_over(settings: TriageSettings) -> None:
+async def test_a_replica_with_a_clock_a_month_ahead_tells_only_what_is_over(settings: TriageSettings) -> None:
     new, late = (received(new_id(), received_at=now() - timedelta(days=days)) for days in (0, 8))
     with travelling() as travel:
         travel.ahead = timedelta(days=31)

@@ -45,7 +45,7 @@ async def parted(services: FourServices, case: Case) -> Case:
 
 
 async def disclosed(services: FourServices, case: Case, party: str) -> str:
-    """The receipt of a respondent to whom Ben tells what was reported."""
+    """The receipt of a respondent who learns from Ben what was reported."""
     words = {"respondent": party, "disclosure": "given", "for_respondent": "You are said to have shouted."}
     assert await order(services, case, BEN, "disclose", words) == 200
     content = (await services.desk.get(f"/v1/cases/{case.id}/content", headers=bearer(BEN))).json()

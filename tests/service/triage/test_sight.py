@@ -136,3 +136,6 @@ async def test_what_nobody_confirmed_in_a_merged_case_hides_the_survivor_no_long
     whole = replace(survivor, absorbed=(TOKENS.ref_of(survivor.id, part.id),))
     names = await Sight(nobody_named(), TOKENS, rig.cases).shut_out_of(whole, ALICE.ref)
     assert (COLLEAGUE.ref in names) is shut_out
+    # A replica with a clock that is ahead of that of the database lets nobody in earlier.
+    behind = Sight(nobody_named(), TOKENS, rig.cases, lambda: now() - timedelta(days=31))
+    assert COLLEAGUE.ref in await behind.shut_out_of(whole, ALICE.ref)

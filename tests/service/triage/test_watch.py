@@ -488,7 +488,7 @@ async def test_the_first_look_goes_on_behind_an_outage_where_it_was(
     assert rig.cases.looked_at == [case.id for case in cases]
 
 
-async def test_a_replica_whose_clock_has_jumped_ahead_tells_nothing_that_is_still_to_come(rig: Rig) -> None:
+async def test_a_replica_with_a_clock_ahead_tells_nothing_that_is_still_to_come(rig: Rig) -> None:
     await rig.open()
     jumped = BoundedClock(lambda: now() + timedelta(days=31))
     jumped.compare(now(), jumped.uptime())

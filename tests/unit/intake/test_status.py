@@ -100,7 +100,7 @@ def test_a_paused_deadline_is_not_late_and_runs_again_to_a_new_date() -> None:
     assert standing(after(TRIAGED, PAUSED, met(DUE))) == ("met", True)
 
 
-def test_a_breach_is_told_even_to_a_reader_whose_clock_is_behind() -> None:
+def test_a_breach_is_told_even_to_a_reader_with_a_clock_behind() -> None:
     breached = DeadlineBreached(**STEP, deadline="decision", due_at=DUE)
     assert standing(after(TRIAGED, breached)) == ("late", False)
     assert standing(after(TRIAGED, breached, met(DUE + DAY))) == ("late", False)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from infra.commands.documents.access_page import access_page
 from shared.access.actions import ACTIONS
-from shared.access.authorization import FRESH, Refused, allow, demand, reaches
+from shared.access.authorization import FRESH, Refused, allow, demand, fresh_until, reaches
 from shared.access.conditions import HIDING, Permit, Reason, Refusal
 from shared.access.principal import NOBODY, PEOPLE, SCOPES, Grant, Leave, Principal, Resource, Role, Training
 from shared.access.table import TABLE
@@ -280,6 +280,16 @@ def test_a_change_of_the_roster_needs_a_fresh_sign_in_and_nothing_is_told_before
     for action in ("roster.change", "roster.leave"):
         assert allow(old, action, within, NOW) == Refusal(Reason.SIGN_IN_AGAIN)
     assert allow(old, "session.end", within, NOW) == Permit(Role.COORDINATOR)
+
+
+@pytest.mark.parametrize(("seconds", "fresh"), [(30, True), (90, False), (31 * 24 * 3600, False)])
+def test_a_sign_in_that_is_still_to_come_is_fresh_only_where_clocks_may_differ_so(seconds: int, fresh: bool) -> None:
+    ahead = replace(CORA, authenticated_at=NOW + timedelta(seconds=seconds))
+    answer = allow(
+        ahead, "roster.leave", replace(ABOUT, grants=(Grant(Role.RESPONDER, ("arbcom",), ("enwiki",)),)), NOW
+    )
+    assert answer == (Permit(Role.COORDINATOR) if fresh else Refusal(Reason.SIGN_IN_AGAIN))
+    assert (fresh_until(ahead, NOW) is None) is not fresh
 
 
 def test_only_a_coordinator_of_the_whole_roster_changes_an_entry_without_a_role() -> None:

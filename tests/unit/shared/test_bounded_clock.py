@@ -40,7 +40,7 @@ def test_nothing_is_told_before_the_clock_was_compared() -> None:
 
 
 @pytest.mark.parametrize("jumps", ["before", "after"])
-def test_a_machine_whose_clock_has_jumped_goes_by_that_of_the_database(jumps: str) -> None:
+def test_a_machine_with_a_clock_that_has_jumped_goes_by_that_of_the_database(jumps: str) -> None:
     machine = Machine()
     if jumps == "before":
         machine.ahead = MONTH

@@ -273,7 +273,7 @@ def _is_party(case: Case, party: str, policy: Policy) -> bool:
     """Whether the case has this direct party: a reporter always, and a respondent where it accuses a person.
 
     It does so where the report names one, or a handler has added one as a party. One handler alone corrects a category,
-    so that takes no appeal from a person on whom something was imposed.
+    so that takes no appeal from a person who has something imposed on them.
     """
     category = policy.categories.get(case.category)
     accuses = category is None or category.accuses or bool(case.measures)

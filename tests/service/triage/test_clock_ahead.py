@@ -1,0 +1,66 @@
+"""The desk on a machine with a clock that is a month ahead of that of the database."""
+
+from collections.abc import AsyncIterator
+from datetime import datetime, timedelta
+
+import pytest
+
+from services.triage.case.case import Case
+from shared.access.authorization import FRESH
+from shared.bounded_clock import BoundedClock
+from shared.times import now
+from tests.support.forms import hidden_fields
+from tests.support.people import sign_in
+from tests.support.triage_rig import ALICE, Rig, bearer, make_rig, reported
+
+BROWSER = {"accept": "text/html", "sec-fetch-site": "same-origin"}
+AHEAD = timedelta(days=31)
+
+
+def of_the_database(_: BoundedClock) -> datetime:
+    return now() - AHEAD
+
+
+@pytest.fixture
+async def rig(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Rig]:
+    monkeypatch.setattr(BoundedClock, "or_own", of_the_database)
+    async with make_rig() as rig:
+        rig.http.headers.update(BROWSER)
+        yield rig
+
+
+async def started(rig: Rig) -> Case:
+    case = await rig.open()
+    await sign_in(rig.http, rig.sessions, "/desk", ALICE)
+    for command in ("assign", "start"):
+        assert await send(rig, case, command) == 303
+    return case
+
+
+async def send(rig: Rig, case: Case, command: str, **values: str) -> int:
+    address = f"/desk/cases/{case.code_name}"
+    page = await rig.http.get(address)
+    answer = await rig.http.post(f"{address}/{command}", data={**hidden_fields(page.text), **values})
+    return answer.status_code
+
+
+@pytest.mark.parametrize("age", [timedelta(), FRESH - timedelta(minutes=1), FRESH + timedelta(minutes=1)])
+async def test_a_sign_in_is_fresh_by_the_clock_that_it_was_noted_by(rig: Rig, age: timedelta) -> None:
+    case = await started(rig)
+    await sign_in(rig.http, rig.sessions, "/desk", ALICE, age=age)
+    page = (await rig.http.get(f"/desk/cases/{case.code_name}")).text
+    assert ("and yours is older" in page) is (age > FRESH)
+    await send(rig, case, "decide", outcome="warning", reason="The edits show it.")
+    assert (rig.cases.stored[case.id].case.state == "decided") is (age <= FRESH)
+
+
+async def test_pages_and_answers_call_nothing_overdue_that_the_desk_holds_in_time(rig: Rig) -> None:
+    case = await rig.open(reported(received_at=now() - AHEAD))
+    await sign_in(rig.http, rig.sessions, "/desk", ALICE)
+    for address in (f"/desk/cases/{case.code_name}", "/desk"):
+        page = (await rig.http.get(address)).text
+        assert case.code_name in page
+        assert ">Overdue<" not in page.replace("\n", "")
+    assert case.code_name not in (await rig.http.get("/desk?tab=overdue")).text
+    shown = [await rig.shown(case), *(await rig.http.get("/v1/cases", headers=bearer(ALICE))).json()["items"]]
+    assert [deadline for one in shown for deadline in one["deadlines"] if deadline["overdue"]] == []
