@@ -357,7 +357,7 @@ def follow(status: Status, event: Event) -> Status | None:
             pass
         case EmergencyMeasureReviewed() | MeasureEnded() | MeasureLapsed() | MeasureExpired():
             after = _copy(after, imposed=tuple(one for one in status.imposed if one != fact.measure_id))
-            # Of a case reopened before its decision was kept, the measure of it is the last one that stands.
+            # Of a case reopened before its id was kept, only the end of the last measure says that none stands.
             is_its_own = fact.measure_id == status.reopened or (status.reopened is None and not after.imposed)
             if status.outcome is None and is_its_own:
                 after = _copy(after, decided_at=None, appeal_until=None)
