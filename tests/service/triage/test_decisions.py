@@ -289,5 +289,8 @@ async def test_the_desk_leads_through_the_hearing_of_the_reporter(rig: Rig) -> N
     assert [e["code"] for e in waits.json()["errors"]] == ["needs_answer"]
     assert (await rig.shown(case))["proposal"]["needs"] == ["answer"]
     await given(rig, case, "take_answer", {"question": question["question_id"], "answer_given": "Yes, I would."})
-    assert "Decide on the proposal" in await page_of(rig, case)
-    await given(rig, case, "decide", {"outcome": "mediation", "reason": "So."})
+    assert "Another person reads the answer that you noted, and decides" in await page_of(rig, case)
+    own = await rig.order(case, "decide", {"outcome": "mediation", "reason": "So."})
+    assert [e["code"] for e in own.json()["errors"]] == ["own_note"]
+    assert "Decide on the proposal" in await page_of(rig, case, COLLEAGUE)
+    await given(rig, case, "decide", {"outcome": "mediation", "reason": "So."}, COLLEAGUE)
