@@ -12,7 +12,7 @@ from functools import wraps
 
 from shared import metrics
 from shared.problems import Unavailable
-from shared.times import now
+from shared.times import cut, now
 
 log = logging.getLogger(__name__)
 
@@ -68,4 +68,4 @@ class BoundedClock:
         return begin
 
     def _bound(self, told: datetime, asked_at: float) -> datetime:
-        return told + timedelta(seconds=self.uptime() - asked_at)
+        return cut(told + timedelta(seconds=self.uptime() - asked_at))

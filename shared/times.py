@@ -31,8 +31,12 @@ _NOT_A_TIME = "a time is RFC 3339 with an offset, such as 2026-11-28T12:00:00Z"
 
 
 def now() -> datetime:
-    """The current time, UTC-aware, cut to milliseconds because MongoDB stores no finer."""
-    at = datetime.now(UTC)
+    """The current time, UTC-aware, cut to milliseconds."""
+    return cut(datetime.now(UTC))
+
+
+def cut(at: datetime) -> datetime:
+    """The time, cut to milliseconds because MongoDB stores no finer."""
     return at - timedelta(microseconds=at.microsecond % 1000)  # in a third of the time that `replace` takes
 
 

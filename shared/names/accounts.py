@@ -1,4 +1,4 @@
-"""The one account that a line means, where it can be read in one way only. Pure.
+"""The account of a line: the one that it means, where it can be read in one way only. Pure.
 
 Two lines with one account mean one person. To take one person for two does less harm than to take two for one: so the
 signs must be exactly the same, capitals as well, and a line that could mean something else stands for itself.

@@ -627,7 +627,7 @@ async def test_a_merged_report_takes_no_appeal_and_says_no_more(rig: Rig, accept
     merged = CaseMerged(previous="triaged", state="merged", other_case="c2")
     refused = AppealRefused(previous="merged", state="merged", appeal_ground="inaction", refusal="not_possible", **told)
     await tell(rig, report_id, merged, refused)
-    assert await appeal(rig, receipt, "inaction", "Other words") == (409, [("/ground", "nothing")])
+    assert await appeal(rig, receipt, "inaction", "Other words") == (409, [("/ground", "elsewhere")])
     view = await follow(rig, receipt)
     assert (view["state"], view["appeals"][0]["refusal"], view["appeal"]["grounds"]) == ("triaged", "not_possible", [])
 

@@ -38,4 +38,4 @@ async def test_a_keyring_that_cannot_be_confirmed_is_told_with_the_reason(caplog
     running.cancel()
     await asyncio.wait([running])
     warned = {getattr(line, "reason", None) for line in caplog.records if line.levelname == "WARNING"}
-    assert warned == {"mongodb: OperationFailure"}
+    assert warned == {"mongodb: OperationFailure 14031"}

@@ -53,6 +53,14 @@ def test_a_machine_with_a_clock_that_has_jumped_goes_by_that_of_the_database(jum
     assert machine.clock() == machine.true
 
 
+def test_a_time_is_as_fine_as_the_database_stores_it() -> None:
+    machine = Machine()
+    machine.ahead = MONTH
+    machine.compare()
+    machine.seconds = 1.2345678
+    assert machine.clock() == AT + timedelta(seconds=1.234)
+
+
 @pytest.mark.parametrize("machine_ahead", [timedelta(), -MONTH])
 def test_the_clock_of_a_database_that_is_ahead_counts_for_nothing(machine_ahead: timedelta) -> None:
     machine = Machine()
