@@ -24,7 +24,9 @@ def environment(service: str) -> dict[str, str]:
     files = {f"HEARTH_{name.upper()}": str(file) for name, file in files_of(service).items()}
     sign_in = {"HEARTH_SIGN_IN_ISSUER": "https://id.example", "HEARTH_SIGN_IN_CLIENT_ID": "hearth"}
     others = {name: value for name, value in os.environ.items() if not name.startswith("HEARTH_")}
-    return others | {f"HEARTH_{name}": KEY for name in SECRETS} | files | sign_in | {"HEARTH_PORT": "0"}
+    # A MongoDB that another test has started at the usual port may keep an earlier policy.
+    alone = {"HEARTH_PORT": "0", "HEARTH_MONGO": "mongodb://127.0.0.1:1/?replicaSet=rs0"}
+    return others | {f"HEARTH_{name}": KEY for name in SECRETS} | files | sign_in | alone
 
 
 async def start(service: str, given: dict[str, str]) -> tuple[int | None, str]:
