@@ -249,12 +249,18 @@ async def _transact(collection: Collection, writes: Sequence[InsertOne[Document]
     return True
 
 
+async def say_hello(client: Client) -> Document:
+    """What the server says of itself; its `localTime` is UTC-aware. Goes inside `reaching`, or raises PyMongoError."""
+    told: Document = await client.admin.command("hello")
+    # The answers to commands are not read by the options of the client.
+    return {**told, "localTime": told["localTime"].replace(tzinfo=UTC)}
+
+
 async def ask_time(client: Client) -> datetime:
     """The time (UTC-aware) of the primary, when it answers. Raises Unavailable otherwise."""
     with reaching():
-        told: datetime = (await client.admin.command("hello"))["localTime"]
-    # The answers to commands are not read by the options of the client.
-    return told.replace(tzinfo=UTC)
+        told: datetime = (await say_hello(client))["localTime"]
+    return told
 
 
 __all__ = [
@@ -280,6 +286,7 @@ __all__ = [
     "connect",
     "is_outage",
     "reaching",
+    "say_hello",
     "trace_commands",
     "write_together",
     "write_unordered",

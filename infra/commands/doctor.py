@@ -8,7 +8,7 @@ import time
 from collections import Counter
 from collections.abc import Awaitable, Mapping
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from http import HTTPStatus
 from pathlib import Path
 from typing import Annotated
@@ -43,7 +43,7 @@ from shared.connections import MongoAccess
 from shared.http import AsyncClient, HTTPError, InvalidURL, make_http
 from shared.input.host_names import bracketed
 from shared.kafka.topics import INBOX, NO_TOKEN, TOPICS, is_inbox, writer_of
-from shared.mongo import PyMongoError, connect
+from shared.mongo import PyMongoError, connect, say_hello
 from shared.policy import PolicyError
 from shared.setting_kinds import check_address, check_server
 from shared.settings import faults_in
@@ -156,7 +156,7 @@ async def _check_kafka(bootstrap: str, prefix: str) -> list[Finding]:
 async def _check_mongo(uri: str, access: MongoAccess) -> list[Finding]:
     client = connect(uri, service="cli", access=access)
     try:
-        hello = await client.admin.command("hello")
+        hello = await say_hello(client)
         build = await client.admin.command("buildInfo")
     except (PyMongoError, ValueError) as error:
         # The URI may hold a password, so it is not repeated.
@@ -167,8 +167,7 @@ async def _check_mongo(uri: str, access: MongoAccess) -> list[Finding]:
         return [Finding("mongodb", False, "The server answers but is not the primary.")]
     if "setName" not in hello:
         return [Finding("mongodb", False, "The server is not in a replica set: see `hearth replica-set initiate`.")]
-    # The answers to commands are not read by the options of the client.
-    told: datetime = hello["localTime"].replace(tzinfo=UTC)
+    told: datetime = hello["localTime"]
     skew = abs((now() - told).total_seconds())
     return [
         Finding("mongodb", True, f"The primary of {hello['setName']} answers, version {build['version']}."),

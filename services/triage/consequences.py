@@ -109,7 +109,9 @@ class Consequences:
 
     async def _shut_out(self, pairs: Sequence[tuple[Case, Case]]) -> _Due:
         names = await self._sight.names_of_each([case for case, _ in pairs])
-        meant = {first.id: self._meant(first, first.merged_into) for _, first in pairs if first.merged_into}
+        meant = {
+            first.id: self._tokens.cases_meant(first.id, [first.merged_into]) for _, first in pairs if first.merged_into
+        }
         ids = {case_id for some in meant.values() for case_id in some}
         survivors = await self._cases.load(ids) if ids else {}
         everybody = People(await self._staffing.staff())
@@ -129,14 +131,11 @@ class Consequences:
 
     def _parts_of(self, cases: Iterable[Case]) -> dict[str, str]:
         """The cases that are part of these, each with the one of these."""
-        return {part: case.id for case in cases for part in self._meant(case, *case.absorbed)}
+        return {part: case.id for case in cases for part in self._tokens.cases_meant(case.id, case.absorbed)}
 
     def _here(self, case: Case) -> list[str]:
         """The case, and those that are part of it."""
-        return [case.id, *self._meant(case, *case.absorbed)]
-
-    def _meant(self, case: Case, *refs: str) -> list[str]:
-        return [meant for ref in refs if (meant := self._tokens.case_meant(case.id, ref))]
+        return [case.id, *self._tokens.cases_meant(case.id, case.absorbed)]
 
 
 @dataclass(slots=True)
@@ -166,8 +165,8 @@ def _is_to_follow(done: CaseChange) -> bool:
 
 
 def _followed(case: Case) -> tuple[object, ...]:
-    clocks = [(d.name, d.due_at, d.met_at, d.breached_at, d.remaining_seconds) for d in case.deadlines]
-    return case.body, case.outcome, case.absorbed, clocks, case.messages, case.questions, case.recusals
+    kept = [(deadline.name, deadline.met_at) for deadline in case.deadlines]
+    return case.body, case.outcome, case.absorbed, kept, case.messages, case.questions, case.recusals
 
 
 def _has_others_shut_out(done: CaseChange) -> bool:

@@ -133,7 +133,7 @@ class Others:
         seen = {case.id}
         while new:
             ids, parties = {one.id for one in new}, self._sight.parties
-            merged = (i for one in new for ref in _merged_with(one) if (i := self._tokens.case_meant(one.id, ref)))
+            merged = (i for one in new for i in self._tokens.cases_meant(one.id, _merged_with(one)))
             found = {*(await parties.followed(ids)).values(), *await parties.following(ids), *merged} - seen
             seen |= found
             new = [stored.case for stored in (await self._cases.load(found)).values()] if found else []

@@ -67,7 +67,7 @@ class Sight:
         for case in cases:
             refs = (*case.absorbed, *([case.merged_into] if case.merged_into else []))
             if refs:
-                wanted[case.id] = [i for ref in refs if (i := self._tokens.case_meant(case.id, ref))]
+                wanted[case.id] = self._tokens.cases_meant(case.id, refs)
         others = await self._cases.load({i for ids in wanted.values() for i in ids}) if wanted else {}
         known = await self.parties.load({*(case.id for case in cases), *others})
         return known, {one: [others[i].case for i in ids if i in others] for one, ids in wanted.items()}

@@ -13,7 +13,6 @@ from services.triage.case.values import (
     Appeal,
     CheckIn,
     ClearedAlone,
-    ClockThere,
     Deadline,
     Disclosure,
     Grouped,
@@ -155,7 +154,7 @@ class Case:
     took_part_there: tuple[str, ...] = ()
     had_there: tuple[str, ...] = ()
     outcome_there: str | None = None
-    clocks_there: tuple[ClockThere, ...] = ()
+    clocks_there: tuple[Deadline, ...] = ()
     told_there: int = 0
     measures: tuple[Measure, ...] = ()
     pause: Pause | None = None

@@ -1,26 +1,18 @@
 """How the clocks stand for the reporter of a case that is part of another one. Pure."""
 
 from collections.abc import Iterator
-from dataclasses import asdict
 from datetime import datetime
 
 from services.triage.case.case import Case
-from services.triage.case.values import ClockThere, Step
-from shared import events
-from shared.events import CaseAbsorbed, InformationRequested, ReporterTold
+from services.triage.case.values import Deadline, Step
+from shared.events import CaseAbsorbed, ClockThere, InformationRequested, ReporterTold
 
 TELLING = frozenset({ReporterTold.name, InformationRequested.name})
 """The facts by which a reporter is told that people work on the case, or asked."""
 
 
-def absorption(survivor: Case, ref: str) -> Step | None:
-    """The step with which the survivor took in, last, the case that it calls so."""
-    steps = (step for step in reversed(survivor.history) if step.fact == CaseAbsorbed.name)
-    return next((step for step in steps if step.other_case == ref), None)
-
-
 def absorptions(survivor: Case) -> dict[str, tuple[Step, int]]:
-    """By what the survivor calls each case that it took in: that step (see `absorption`), and what it told since."""
+    """By what the survivor calls each case that it took in: the last step that did, and how often it told since."""
     found, told = dict[str, tuple[Step, int]](), 0
     for step in reversed(survivor.history):
         told += step.fact in TELLING
@@ -29,7 +21,7 @@ def absorptions(survivor: Case) -> dict[str, tuple[Step, int]]:
     return found
 
 
-def clocks_there(case: Case, survivor: Case, merged_at: datetime) -> Iterator[ClockThere]:
+def clocks_there(case: Case, survivor: Case, merged_at: datetime) -> Iterator[Deadline]:
     """The clocks that no step of the case itself has kept: due as promised, and kept where the survivor's are since.
 
     `merged_at` is UTC-aware. The days of the survivor and what it did before would tell of the other report.
@@ -37,9 +29,9 @@ def clocks_there(case: Case, survivor: Case, merged_at: datetime) -> Iterator[Cl
     kept = {one.name: one.met_at for one in survivor.deadlines if one.met_at and one.met_at > merged_at}
     for own in case.deadlines:
         if own.met_at is None:
-            yield ClockThere(own.name, own.due_if_running(merged_at), kept.get(own.name))
+            yield Deadline(own.name, own.due_if_running(merged_at), kept.get(own.name))
 
 
-def told_of(clock: ClockThere) -> events.ClockThere:
+def told_of(clock: Deadline) -> ClockThere:
     """The clock as a fact tells it."""
-    return events.ClockThere(**asdict(clock))
+    return ClockThere(name=clock.name, due_at=clock.due_at, met_at=clock.met_at)

@@ -59,6 +59,10 @@ class Tokens:
         except (InvalidTag, ValueError):
             return None
 
+    def cases_meant(self, case_id: str, refs: Iterable[str]) -> list[str]:
+        """As `case_meant`, of several references, without those that are none."""
+        return [meant for ref in refs if (meant := self.case_meant(case_id, ref))]
+
     @property
     def _cases(self) -> AESSIV:
         return AESSIV(hmac.digest(self.key, b"hearth other cases", sha256))

@@ -86,18 +86,6 @@ class Deadline:
         return now + timedelta(seconds=self.remaining_seconds)
 
 
-@quick
-@dataclass(frozen=True, slots=True)
-class ClockThere:
-    """How a clock of the survivor stands for the reporter of a merged case; see Deadline."""
-
-    name: str
-    due_at: datetime
-    met_at: datetime | None = None
-    breached_at: datetime | None = None
-    remaining_seconds: int | None = None
-
-
 @dataclass(frozen=True, slots=True)
 class Flood:
     """That a report is one of many from few sources, by a rule of the policy. `behind_in`: lanes in which its source

@@ -8,7 +8,7 @@ from typing import Annotated
 from services.triage.case.attendance import NOBODY, People, but_for_waiting
 from services.triage.case.case import Case, urgency
 from services.triage.case.check_ins import NO_ANSWER, kept
-from services.triage.case.clocks_there import absorption, clocks_there, told_of
+from services.triage.case.clocks_there import absorptions, clocks_there, told_of
 from services.triage.case.commands.asking import asked_again
 from services.triage.case.commands.command import CaseField, Command, Words, WordsField
 from services.triage.case.commands.follow_up import YES, begun
@@ -153,8 +153,8 @@ class Unmerge(Command):
         other = self.other
         if other is None:
             return
-        absorbed = absorption(other, self.own_ref)
-        since = absorbed.seq if absorbed else 0
+        absorbed = absorptions(other).get(self.own_ref)
+        since = absorbed[0].seq if absorbed else 0
         for there, here in carried(other, case, self.people, now):
             if here and (there.seq > since or not there.seq) and not (here.confirm_by and case.recusal_of(here.person)):
                 yield here

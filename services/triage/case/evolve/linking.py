@@ -7,7 +7,7 @@ from services.triage.case.case import Case
 from services.triage.case.evolve.changes import Fields
 from services.triage.case.evolve.handling import deadline_of
 from services.triage.case.evolve.referral import without
-from services.triage.case.values import MERGED, ClockThere, Deadline, Link, Move
+from services.triage.case.values import MERGED, Deadline, Link, Move
 from shared.events import (
     CaseAbsorbed,
     CaseDetached,
@@ -62,7 +62,7 @@ def _decided_there(_case: Case, fact: OutcomeFollowed, _event: Event) -> Fields:
 
 
 def _clocks_there(_case: Case, fact: ClocksFollowed, _event: Event) -> Fields:
-    return {"clocks_there": tuple(ClockThere(**one.model_dump()) for one in fact.deadlines), "told_there": fact.told}
+    return {"clocks_there": tuple(Deadline(**one.model_dump()) for one in fact.deadlines), "told_there": fact.told}
 
 
 def _absorbed(case: Case, fact: CaseAbsorbed, event: Event) -> Fields:

@@ -1,5 +1,6 @@
 """What the facts of recusals change. Pure."""
 
+from collections.abc import Collection
 from dataclasses import replace
 
 from services.triage.case.case import Case
@@ -54,11 +55,7 @@ def _ended(case: Case, fact: RecusalWithdrawn | RecusalLapsed, _event: Event) ->
 
 def _withdrawn(case: Case, fact: RecusalWithdrawn, event: Event) -> Fields:
     again = case.granted_by(fact.person)
-    asks = (
-        replace(ask, answer=None, answered_at=None, since=event.time) if ask in again else ask
-        for ask in case.recusal_asks
-    )
-    return {**_ended(case, fact, event), **({"recusal_asks": tuple(asks)} if again else {})}
+    return {**_ended(case, fact, event), **(_wait_again(case, {ask.id for ask in again}, event) if again else {})}
 
 
 def _asked(case: Case, fact: RecusalAsked, event: Event) -> Fields:
@@ -66,8 +63,13 @@ def _asked(case: Case, fact: RecusalAsked, event: Event) -> Fields:
 
 
 def _asked_again(case: Case, fact: RecusalAskedAgain, event: Event) -> Fields:
+    return _wait_again(case, {fact.ask_id}, event)
+
+
+def _wait_again(case: Case, ids: Collection[str], event: Event) -> Fields:
+    """What parties asked for under these ids has no answer any more."""
     asks = (
-        replace(ask, answer=None, answered_at=None, since=event.time) if ask.id == fact.ask_id else ask
+        replace(ask, answer=None, answered_at=None, since=event.time) if ask.id in ids else ask
         for ask in case.recusal_asks
     )
     return {"recusal_asks": tuple(asks)}
