@@ -94,11 +94,12 @@ class CaseAbsorbed(CaseFact):
 class CaseUnmerged(CaseFact):
     """The case goes on for itself, in the state that it had before; its clocks have run on. See `case.detached`.
 
-    `took_part` and `had_it`: people (references) of the case of which it was a part, as in `case.absorbed`.
+    `took_part` and `had_it`: people (references) of the case of which it was a part, as in `case.absorbed`, as far as
+    they had to do with both while these were one.
     """
 
     name: ClassVar[str] = "case.unmerged"
-    version: ClassVar[str] = "1.1"
+    version: ClassVar[str] = "1.2"
 
     other_case: str
     took_part: tuple[str, ...] = ()
@@ -106,12 +107,18 @@ class CaseUnmerged(CaseFact):
 
 
 class CaseDetached(CaseFact):
-    """`other_case` is no part of this case any more; the state, the lane and the deadlines stay."""
+    """`other_case` is no part of this case any more; the state, the lane and the deadlines stay.
+
+    `stayed`: those people (references) of it who did something in either case while they were one; the others had no
+    part in this one. None in events from before this was told: all of them count here for good.
+    """
 
     name: ClassVar[str] = "case.detached"
     unseen: ClassVar[bool] = True
+    version: ClassVar[str] = "1.1"
 
     other_case: str
+    stayed: tuple[str, ...] | None = None
 
 
 class CaseFollowed(CaseFact):

@@ -11,6 +11,7 @@ from services.triage.case.messages import Message
 from services.triage.case.values import (
     Agreement,
     Appeal,
+    Brought,
     CheckIn,
     ClearedAlone,
     Deadline,
@@ -92,7 +93,8 @@ class Case:
     `clocks_there` and `told_there`: what ClocksFollowed told;
     `absorbed`: the cases that are part of this one; `refused_there`: the refusers of those that are or were, and
     `took_part_there` and `had_there`: who took part in those, or in the case of which this one was a part, and who had
-    them. The case has names of its own for other cases (see services.triage.case.tokens).
+    them; `brought`: who of these counts only while that one is part of this one. The case has names of its own for
+    other cases (see services.triage.case.tokens).
     `referrals`: also invitations to join, the oldest first. `subjects`: tokens of the people reported, and
     `further_parties`: those that handlers added; `disclosures`: what respondents were told, and `replies`:
     what they wrote. `grouped`: it is one of many from few sources. `reachable`: the reporter
@@ -153,6 +155,7 @@ class Case:
     refused_there: tuple[str, ...] = ()
     took_part_there: tuple[str, ...] = ()
     had_there: tuple[str, ...] = ()
+    brought: tuple[Brought, ...] = ()
     outcome_there: str | None = None
     clocks_there: tuple[Deadline, ...] = ()
     told_there: int = 0

@@ -1,7 +1,18 @@
 """Who has had a part in a case: they neither judge what was done in it nor read who has a conflict. Pure."""
 
 from services.triage.case.case import Case
-from shared.events import TAKES_PART, CaseAssigned
+from shared.events import (
+    TAKES_PART,
+    CaseAbsorbed,
+    CaseAssigned,
+    CaseDecided,
+    CaseDetached,
+    CaseMerged,
+    CaseUnmerged,
+    DeadlineBreached,
+)
+
+_PARTING = frozenset(fact.name for fact in (CaseMerged, CaseUnmerged, CaseAbsorbed, CaseDetached))
 
 
 def took_part(case: Case) -> frozenset[str]:
@@ -16,6 +27,29 @@ def had_part(case: Case) -> frozenset[str]:
     """The people (references) who had this case at any time, and those who `took_part`."""
     given = {step.detail for step in case.history if step.fact == CaseAssigned.name and step.detail}
     return took_part(case) | given.union(case.had_there)
+
+
+def worked_on(case: Case, since: int) -> frozenset[str]:
+    """The actors of the steps of a case after the one of this number. To merge cases, or to part them, is no work."""
+    parting = {step.cause for step in case.history if step.fact in _PARTING}
+    return frozenset(step.actor for step in case.history if step.seq > since and step.cause not in parting)
+
+
+def parts_since(survivor: Case, since: int, worked: frozenset[str]) -> tuple[frozenset[str], frozenset[str]]:
+    """The people (references) who took part in a case, and who had it, for one that was part of it after this step.
+
+    `worked`: who did something in either of both then. What was decided then, all have decided who voted on it. Who was
+    given the case then, had both; who had it before, only where a clock was missed meanwhile.
+    """
+    steps = [step for step in survivor.history if step.seq > since]
+    before = max((s.seq for s in survivor.history if s.fact == CaseDecided.name and s.seq <= since), default=0)
+    facts = {step.fact for step in steps}
+    decided = survivor.history if CaseDecided.name in facts else ()
+    voted = {step.actor for step in decided if step.seq > before and step.fact in TAKES_PART}
+    given = {step.detail for step in steps if step.fact == CaseAssigned.name and step.detail}
+    late = {survivor.assignee or ""} if DeadlineBreached.name in facts else set[str]()
+    part = took_part(survivor) & (worked | voted)
+    return part, (had_part(survivor) & worked.union(given, late)) - part
 
 
 def asks_for(case: Case, person: str, survivor: Case | None = None) -> frozenset[str]:

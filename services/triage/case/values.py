@@ -356,6 +356,19 @@ class RecusalAsk:
 
 
 @dataclass(frozen=True, slots=True)
+class Brought:
+    """The people (references) who count in the case because `other` is part of it, and for no reason that stays.
+
+    `other`: what this case calls that one. `took_part`, `had_it` and `refusers`: as that one had them.
+    """
+
+    other: str
+    took_part: tuple[str, ...] = ()
+    had_it: tuple[str, ...] = ()
+    refusers: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Link:
     """That the case has to do with another one, by a relation. `note_id`: the vault has the reasons.
 

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
+from services.triage.author import TRIAGE
 from services.triage.case.attendance import NOBODY
 from services.triage.case.case import Case
 from services.triage.case.clocks_there import absorptions
@@ -16,10 +17,20 @@ from services.triage.case.commands.merging import Follow, Merge, Unmerge
 from services.triage.case.commands.recusal import Recuse
 from services.triage.case.commands.table import carry_out, decide
 from services.triage.case.commands.waiting import Pause
+from services.triage.case.commands.waking import Wake
+from services.triage.case.evolve.fold import evolve
 from services.triage.case.lifecycle import FieldsRefused, NotPermitted
 from services.triage.case.parts import had_part, took_part
 from services.triage.case.timers.table import wakes_at
-from shared.events import CaseAbsorbed, CaseMerged, CaseState, ClocksFollowed, InformationRequested, ReporterTold
+from shared.events import (
+    CaseAbsorbed,
+    CaseDetached,
+    CaseMerged,
+    CaseState,
+    ClocksFollowed,
+    InformationRequested,
+    ReporterTold,
+)
 from tests.unit.triage.test_case_linking import ALICE, AT, POLICY, call, do, facts_of, opened
 
 BEN, CARLA = "person:b0b0b0b000000000", "person:ca71aca71a000000"
@@ -227,6 +238,87 @@ def test_who_had_a_part_in_the_survivor_has_had_it_in_the_case_that_leaves_it() 
     a, b, _ = do(a, Unmerge(b), b)
     assert took_part(a) == took_part(b) == {ALICE.ref}
     assert had_part(a) == {ALICE.ref, CARLA}
+
+
+DORA = "person:d04ad04ad04a0000"
+
+
+def by(person: str, case: Case, *commands: Command) -> Case:
+    """The case after a person gave these commands."""
+    for command in commands:
+        told = {"actor": replace(ALICE, ref=person), "cause": f"{case.id} {case.seq} {person}", "trace": None}
+        after, _ = carry_out(case, command, POLICY, NOBODY, AT + case.seq * HOUR, case_id=case.id, **told)
+        assert after is not None
+        case = after
+    return case
+
+
+def voted(case: Case, person: str = BEN, holder: str = CARLA) -> Case:
+    """The case, which `holder` has, with a proposal of this person."""
+    proposal = ProposeDecision("no_violation", None, "", why=Words("p"), by=replace(ALICE, ref=person))
+    return by(person, by(holder, case, Assign(holder), Start()), proposal)
+
+
+@pytest.mark.parametrize("before", [False, True], ids=["once", "after another one"])
+def test_a_merge_for_a_moment_changes_for_nobody_who_decides_an_appeal(*, before: bool) -> None:
+    a, b, c = voted(opened("amber-harbour"), DORA, DORA), voted(opened("calm-river")), opened("quiet-meadow")
+    own, other = (took_part(a), had_part(a)), (took_part(b), had_part(b), b.apart)
+    a = replace(a, refused_there=(DORA,))
+    for case in (c, a) if before else (a,):
+        merged, b, _ = do(case, Merge(b), b)
+        assert took_part(case) <= took_part(b)
+        assert case.refusers <= b.refusers
+        back, b, _ = do(merged, Unmerge(b), b, AT + HOUR + timedelta(seconds=3))
+    assert (took_part(back), had_part(back)) == own
+    assert (took_part(b), had_part(b), b.apart) == other
+
+
+def test_who_did_something_while_cases_were_one_had_a_part_in_both() -> None:
+    a, b = voted(opened("amber-harbour"), DORA, DORA), voted(opened("calm-river"))
+    a, b, _ = do(a, Merge(b), b)
+    b = by(DORA, by(BEN, b, Tell(Words("m1"))), Tell(Words("m2")))
+    a, b, _ = do(a, Unmerge(b), b, AT + 9 * HOUR)
+    assert (took_part(a), had_part(a)) == ({DORA, BEN}, {DORA, BEN})
+    assert (took_part(b), had_part(b)) == ({BEN, DORA}, {BEN, DORA, CARLA})
+
+
+def test_who_voted_on_what_was_decided_while_cases_were_one_took_part_in_both() -> None:
+    a, b = opened("amber-harbour"), voted(opened("calm-river"))
+    a, b, _ = do(a, Merge(b), b)
+    b = by(ALICE.ref, b, Decide("no_violation", Words("r"), ALICE))
+    a, b, _ = do(a, Unmerge(b), b, AT + 9 * HOUR)
+    assert (took_part(a), had_part(a)) == ({BEN, ALICE.ref}, {BEN, ALICE.ref})
+
+
+def test_who_had_the_survivor_when_a_clock_was_missed_has_had_its_part() -> None:
+    a, b = opened("amber-harbour"), by(CARLA, opened("calm-river"), Assign(CARLA), Start())
+    a, b, _ = do(a, Merge(b), b)
+    late, _ = carry_out(b, Wake(), POLICY, NOBODY, AT + 90 * DAY, case_id=b.id, actor=TRIAGE, cause="late", trace=None)
+    assert late is not None
+    a, b, _ = do(a, Unmerge(late), late, AT + 91 * DAY)
+    assert (took_part(a), had_part(a)) == (frozenset(), {CARLA})
+
+
+def test_one_of_two_parts_leaves_with_its_own_people_alone() -> None:
+    a, c = (voted(opened(name), DORA, person) for name, person in (("amber-harbour", DORA), ("quiet-meadow", CARLA)))
+    b = opened("calm-river")
+    a, b, _ = do(a, Merge(b), b)
+    c, b, _ = do(c, Merge(b), b)
+    a, b, _ = do(a, Unmerge(b), b, AT + 9 * HOUR)
+    assert (took_part(b), had_part(b)) == ({DORA}, {DORA, CARLA})
+    c, b, _ = do(c, Unmerge(b), b, AT + 10 * HOUR)
+    assert (took_part(b), had_part(b), b.brought) == (frozenset(), frozenset(), ())
+
+
+def test_all_people_count_on_in_a_survivor_of_which_older_events_tell() -> None:
+    a, b = voted(opened("amber-harbour"), DORA, CARLA), opened("calm-river")
+    a, b, _ = do(a, Merge(b), b)
+    old = replace(b, brought=())
+    _, after, events = do(a, Unmerge(old), old, AT + 9 * HOUR)
+    told = next(event for event in events if isinstance(event.fact, CaseDetached))
+    before = replace(told, fact=told.fact.model_copy(update={"stayed": None}))
+    for one in (after, evolve(b, before)):
+        assert (took_part(one), had_part(one), one.brought) == ({DORA}, {DORA, CARLA}, ())
 
 
 def test_the_warning_of_a_clock_that_stood_still_comes_as_long_before_as_ever() -> None:

@@ -15,7 +15,7 @@ from services.triage.case.commands.follow_up import YES, begun
 from services.triage.case.commands.linking import LINK
 from services.triage.case.commands.recusal import carried, taken_over
 from services.triage.case.lifecycle import BEFORE_DECISION
-from services.triage.case.parts import had_part, took_part
+from services.triage.case.parts import had_part, parts_since, took_part, worked_on
 from services.triage.case.values import Deadline, Recusal, Step
 from services.triage.case.voting import may_object
 from services.triage.case.waiting import resumed
@@ -118,7 +118,9 @@ class Merge(Command):
 class Unmerge(Command):
     """Let a merged case be a case for itself again, in the state that it had before. Its clocks have run on.
 
-    It could recuse nobody meanwhile, so it takes over what the survivor has declared since.
+    It could recuse nobody meanwhile, so it takes over what the survivor has declared since. Of the people of the one,
+    only those count in the other who had to do with both while these were one: else one person alone would choose, by
+    merging for a moment, who decides no appeal.
     """
 
     name = "unmerge"
@@ -145,23 +147,45 @@ class Unmerge(Command):
 
     def decide(self, case: Case, state: CaseState, policy: Policy, now: datetime) -> list[CaseFact]:
         """It goes on, and the people that the survivor has recused since have nothing to do with it."""
-        there = _people_of(self.other) if self.other else {}
-        unmerged = CaseUnmerged(previous=case.state, state=state, other_case=self.other_ref, **there)
+        part, had = self._parts(case, self.other) if self.other else ((), ())
+        unmerged = CaseUnmerged(
+            previous=case.state,
+            state=state,
+            other_case=self.other_ref,
+            took_part=tuple(sorted(part)),
+            had_it=tuple(sorted(had)),
+        )
         return [unmerged, *taken_over(self._meanwhile(case, now), state, case.assignee)]
 
     def _meanwhile(self, case: Case, now: datetime) -> Iterator[Recusal]:
         other = self.other
         if other is None:
             return
-        absorbed = absorptions(other).get(self.own_ref)
-        since = absorbed[0].seq if absorbed else 0
+        since = self._since(other)
         for there, here in carried(other, case, self.people, now):
             if here and (there.seq > since or not there.seq) and not (here.confirm_by and case.recusal_of(here.person)):
                 yield here
 
+    def _parts(self, case: Case, other: Case) -> tuple[frozenset[str], frozenset[str]]:
+        return parts_since(other, self._since(other), self._worked(case, other))
+
+    def _since(self, other: Case) -> int:
+        """The number of the step with which the survivor took the case in; 0 where no step of it says so."""
+        absorbed = absorptions(other).get(self.own_ref)
+        return absorbed[0].seq if absorbed else 0
+
+    def _worked(self, case: Case, other: Case) -> frozenset[str]:
+        """The people who did something in either case while they were one."""
+        merged = max((step.seq for step in case.history if step.fact == CaseMerged.name), default=0)
+        return worked_on(case, merged) | worked_on(other, self._since(other))
+
     def decide_other(self, other: Case, case: Case, policy: Policy, now: datetime) -> list[CaseFact]:
         """The survivor goes on without it, and keeps its lane, its deadlines and its recusals."""
-        return [CaseDetached(previous=other.state, state=other.state, other_case=self.own_ref)]
+        stayed = self._worked(case, other) & (had_part(case) | case.refusers)
+        detached = CaseDetached(
+            previous=other.state, state=other.state, other_case=self.own_ref, stayed=tuple(sorted(stayed))
+        )
+        return [detached]
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,6 @@
 """What the facts of other cases change. Pure."""
 
+from collections.abc import Iterable, Mapping, Set
 from dataclasses import replace
 from datetime import datetime
 
@@ -7,7 +8,7 @@ from services.triage.case.case import Case
 from services.triage.case.evolve.changes import Fields
 from services.triage.case.evolve.handling import deadline_of
 from services.triage.case.evolve.referral import without
-from services.triage.case.values import MERGED, Deadline, Link, Move
+from services.triage.case.values import MERGED, Brought, Deadline, Link, Move
 from shared.events import (
     CaseAbsorbed,
     CaseDetached,
@@ -20,6 +21,9 @@ from shared.events import (
     Event,
     OutcomeFollowed,
 )
+
+_THERE = {"took_part": "took_part_there", "had_it": "had_there", "refusers": "refused_there"}
+"""By a list of those that another case brings along, the list of the case that they are in."""
 
 
 def _linked(case: Case, fact: CaseLinked, _event: Event) -> Fields:
@@ -68,8 +72,11 @@ def _clocks_there(_case: Case, fact: ClocksFollowed, _event: Event) -> Fields:
 def _absorbed(case: Case, fact: CaseAbsorbed, event: Event) -> Fields:
     told = {d.name: deadline_of(d) for d in fact.deadlines}
     known = {d.name for d in case.deadlines}
+    others = (one for one in case.brought if one.other != fact.other_case)
+    lasting = {name: set(getattr(case, there)) - _in(case.brought, name) for name, there in _THERE.items()}
     return {
         "absorbed": (*case.absorbed, fact.other_case),
+        "brought": (*others, _brought(fact.other_case, fact, lasting)),
         "lane": fact.lane,
         "assignee": fact.assignee,
         "refused_there": tuple(dict.fromkeys((*case.refused_there, *fact.refusers))),
@@ -94,8 +101,27 @@ def _earlier(deadline: Deadline, told: Deadline | None, at: datetime) -> Deadlin
     )
 
 
+def _brought(other: str, told: CaseAbsorbed | Brought, lasting: Mapping[str, Set[str]]) -> Brought:
+    """The people that a case brings along, but for those who count for a reason that stays when it leaves."""
+    alone = {name: tuple(one for one in getattr(told, name) if one not in lasting[name]) for name in _THERE}
+    return Brought(other, **alone)
+
+
+def _in(brought: Iterable[Brought], name: str) -> frozenset[str]:
+    return frozenset(person for one in brought for person in getattr(one, name))
+
+
 def _detached(case: Case, fact: CaseDetached, _event: Event) -> Fields:
-    return {"absorbed": tuple(other for other in case.absorbed if other != fact.other_case)}
+    left = [one for one in case.brought if one.other == fact.other_case]
+    others = [one for one in case.brought if one.other != fact.other_case]
+    came = {name: _in(left, name) for name in _THERE}
+    stay = {name: came[name] if fact.stayed is None else came[name].intersection(fact.stayed) for name in _THERE}
+    going = {name: came[name] - stay[name] - _in(others, name) for name in _THERE}
+    counting = {
+        there: tuple(one for one in getattr(case, there) if one not in going[name]) for name, there in _THERE.items()
+    }
+    absorbed = tuple(other for other in case.absorbed if other != fact.other_case)
+    return {"absorbed": absorbed, "brought": tuple(_brought(one.other, one, stay) for one in others), **counting}
 
 
 CHANGES = {
