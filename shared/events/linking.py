@@ -18,9 +18,13 @@ class CaseLinked(CaseFact):
 
     It takes the place of `previous_relation`. The vault has the handler's words under `note_id`, with the report of the
     case that the handler linked; the other case has no such id.
+
+    `categories` and `flags`: those that `other_case` has or had and this case has not, where this case is one matter of
+    its report. One handler alone said what this one is, so its reporter is heard by these as well.
     """
 
     name: ClassVar[str] = "case.linked"
+    version: ClassVar[str] = "1.1"
     unseen: ClassVar[bool] = True
     shows: ClassVar[str | None] = "relation"
 
@@ -28,6 +32,8 @@ class CaseLinked(CaseFact):
     relation: str
     previous_relation: str | None = None
     note_id: str | None = None
+    categories: tuple[str, ...] = ()
+    flags: tuple[str, ...] = ()
 
 
 class CaseUnlinked(CaseFact):

@@ -22,6 +22,7 @@ from shared.events import (
     CaseDisclosed,
     CaseFact,
     CaseFollowed,
+    CaseLinked,
     CaseOpened,
     CasePassedOn,
     CaseReleased,
@@ -199,7 +200,7 @@ class Status:
     `missed_at`: when the last deadline was due (UTC-aware) that was missed before its clock began its next line.
     `their_appeals`: those of respondents. `recusal_answers`: to what parties asked for, and `recusal_asks`: what they
     asked for since that is kept. `silent`: the reporter is asked no more how it goes, because no answer came.
-    `later_flags`: those that people ever gave the case.
+    `later_flags`: those that people ever gave the case, or the one of which it is one matter.
     """
 
     updated_at: datetime
@@ -321,8 +322,8 @@ def follow(status: Status, event: Event) -> Status | None:
             after = _copy(after, assignee=None)
         case CategoryConfirmed():
             after = _copy(after, category=fact.category)
-        case FlagsSet():
-            # What a person took away once may have been right, so it stays.
+        case FlagsSet() | CaseLinked():
+            # What a person took away once may have been right, so it stays, as does what the first case was of a part.
             after = _copy(after, later_flags=tuple(dict.fromkeys((*status.later_flags, *fact.flags))))
         case LaneLowered():
             after = _copy(after, lane=fact.lane)

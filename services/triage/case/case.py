@@ -100,7 +100,8 @@ class Case:
     what they wrote. `grouped`: it is one of many from few sources. `reachable`: the reporter
     left an address, or has a receipt; `messages`: what the reporter was told. `recusal_asks`: that a party asked that a
     person does not handle the case. `cleared_alone`: what waits for a second person who says that it means nobody.
-    `earlier_categories` and `earlier_flags`: those that people took from it since it was opened.
+    `earlier_categories` and `earlier_flags`: those that people took from it since it was opened, and those of the case
+    of which it was one matter.
     """
 
     id: str

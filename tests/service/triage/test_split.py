@@ -8,10 +8,13 @@ from typing import Any
 import pytest
 
 from services.triage.case.case import Case
+from services.triage.case.evolve.fold import fold
+from services.triage.case.hearing import hearing_of, hears_reporter
 from shared.access.principal import Principal
 from shared.events import CaseSplit, ReportParties
+from shared.policy import Hearing
 from shared.times import now
-from tests.support.triage_rig import ALICE, COLLEAGUE, CORA, Rig, from_intake, make_rig, reported
+from tests.support.triage_rig import ALICE, COLLEAGUE, CORA, POLICY, Rig, from_intake, make_rig, reported
 
 MATTER = {"matter": "They published an address.", "category": "harassment.doxing", "flags": ["cross_wiki"]}
 
@@ -60,6 +63,25 @@ async def test_the_new_case_goes_where_the_policy_sends_its_matter_and_both_are_
     assert theirs.isdisjoint(own)
     # Nothing says that the people of the first case have a conflict.
     assert part.recused == ()
+
+
+async def test_a_matter_that_a_handler_splits_off_wants_the_reporter_heard_as_the_first(rig: Rig) -> None:
+    first = await rig.open(category="harassment.hounding", flags=("ongoing",))
+    assert (
+        await rig.order(first, "confirm_category", {"category": "harassment.insults", "why": "Milder."})
+    ).status_code == 200
+    same = {"category": "harassment.other", "flags": []}
+    part = await part_of(rig, first, await split(rig, first, **same))
+    again = await part_of(rig, part, await split(rig, part, matter="More.", **same))
+    assert part.earlier_categories == ("harassment.hounding", "harassment.insults")
+    assert again.earlier_categories == part.earlier_categories
+    row = Hearing(frozenset({"mediation"}), flags=frozenset({"ongoing"}))
+    for one in (part, again):
+        assert hears_reporter(one, "mediation", POLICY)
+        assert hearing_of(one, "mediation", replace(POLICY, hearings=(row,))) is row
+        assert fold(event for event in rig.cases.events if event.case_id == one.id) == rig.cases.stored[one.id].case
+    # The first one takes nothing over.
+    assert rig.cases.stored[first.id].case.earlier_categories == ("harassment.hounding",)
 
 
 async def test_a_person_who_is_recused_from_the_first_is_recused_from_the_new_case(rig: Rig) -> None:

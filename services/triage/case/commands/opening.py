@@ -100,7 +100,7 @@ class Open(Command):
             own_body=own,
         )
         recused = [declared_anew(recusal, CaseState.RECEIVED, None) for recusal in recusals.values()]
-        linked = [self._linked(state, self.other_ref)] if self.first else []
+        linked = [self._linked(state, self.other_ref, *self._was_there())] if self.first else []
         return [opened, *recused, triaged, *linked, *self._grouped(state, way.lane), *self._patterns(state, now)]
 
     def _patterns(self, state: CaseState, now: datetime) -> list[CaseFact]:
@@ -142,8 +142,21 @@ class Open(Command):
         """The first case has to do with the new one. Triage asks for this of a split alone."""
         return [self._linked(other.state, self.own_ref)]
 
-    def _linked(self, state: CaseState, ref: str) -> CaseLinked:
-        return CaseLinked(previous=state, state=state, other_case=ref, relation=self.relation)
+    def _linked(
+        self, state: CaseState, ref: str, categories: tuple[str, ...] = (), flags: tuple[str, ...] = ()
+    ) -> CaseLinked:
+        return CaseLinked(
+            previous=state, state=state, other_case=ref, relation=self.relation, categories=categories, flags=flags
+        )
+
+    def _was_there(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """The categories and flags of the first case, now and before: of a matter of it a handler chose them alone."""
+        first, report = self.first, self.report
+        if first is None or self.relation != SPLIT:
+            return (), ()
+        categories = dict.fromkeys((*first.earlier_categories, first.category))
+        flags = dict.fromkeys((*first.earlier_flags, *first.flags))
+        return tuple(c for c in categories if c != report.category), tuple(f for f in flags if f not in report.flags)
 
     def _recusals(self, now: datetime) -> dict[str, Recusal]:
         """The people (references) who have nothing to do with the case, each as recused."""

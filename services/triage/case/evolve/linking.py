@@ -27,7 +27,11 @@ _THERE = {"took_part": "took_part_there", "had_it": "had_there", "refusers": "re
 
 
 def _linked(case: Case, fact: CaseLinked, _event: Event) -> Fields:
-    return {"links": (*_others(case, fact.other_case), Link(fact.other_case, fact.relation, fact.note_id))}
+    return {
+        "links": (*_others(case, fact.other_case), Link(fact.other_case, fact.relation, fact.note_id)),
+        "earlier_categories": tuple(dict.fromkeys((*case.earlier_categories, *fact.categories))),
+        "earlier_flags": tuple(dict.fromkeys((*case.earlier_flags, *fact.flags))),
+    }
 
 
 def _unlinked(case: Case, fact: CaseUnlinked, _event: Event) -> Fields:
