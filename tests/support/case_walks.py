@@ -291,6 +291,7 @@ PLANS: Mapping[str, Sequence[Step]] = {
     "unmerge": [Step("merge"), Step("unmerge")],
     "unwatch": [Step("watch"), Step("unwatch")],
     "resume": [Step("pause"), Step("resume")],
+    "unsnooze": [Step("snooze"), Step("unsnooze")],
     "take_answer": [Step("ask"), Step("take_answer")],
     "accept_invitation": [_INVITE, Step("accept_invitation"), _DECIDE],
     "decline_invitation": [_INVITE, Step("decline_invitation")],

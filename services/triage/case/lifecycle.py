@@ -130,6 +130,7 @@ TRANSITIONS: Mapping[str, Ways] = {
         CaseState.APPEALED,
         CaseState.REOPENED,
     ),
+    "unsnooze": _OPEN,
     "watch": _ANY,
     "unwatch": _ANY,
     "merge": dict.fromkeys(BEFORE_DECISION, CaseState.MERGED),

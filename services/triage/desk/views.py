@@ -61,7 +61,7 @@ from shared.times import now
 from shared.web.pages import Pages, make_pages
 
 HERE = Path(__file__).parents[1]
-OWN_ANYWHERE = ("confirm_category", "set_flags", "pause", "snooze", "resume", "watch", "unwatch")
+OWN_ANYWHERE = ("confirm_category", "set_flags", "pause", "resume", "snooze", "unsnooze", "watch", "unwatch")
 """The commands with a place of their own that are about the whole case."""
 _OF_ASKED = {form.action for form in FORMS.values() if form.kind.by_asked}
 """What people of a body do that is asked to take a case over, or to join it."""

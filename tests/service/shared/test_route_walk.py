@@ -67,6 +67,7 @@ MAY: dict[str, dict[str, str]] = {
     "case.pause": {"responder": f"{HANDLING} training"},
     "case.resume": {"responder": f"{HANDLING} training", "coordinator": HANDLING},
     "case.snooze": {"responder": f"{HANDLING} training"},
+    "case.unsnooze": {"responder": f"{HANDLING} training"},
     "case.watch": {"responder": f"{HANDLING} training", "coordinator": HANDLING},
     "case.unwatch": {"responder": f"{HANDLING} training", "coordinator": HANDLING},
     "case.add_party": {"responder": f"{HANDLING} training"},

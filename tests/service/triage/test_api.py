@@ -504,7 +504,7 @@ async def test_a_snoozed_case_stands_last_for_the_person_who_has_it_only(rig: Ri
     assert await queue_of(COLLEAGUE) == [first.id, second.id]
     page = (await rig.http.get("/v1/cases?limit=1", headers=bearer(ALICE))).json()
     assert await queue_of(ALICE, f"?limit=1&cursor={page['next']}") == [first.id]
-    assert (await rig.order(first, "resume")).status_code == 200
+    assert (await rig.order(first, "unsnooze")).status_code == 200
     assert await queue_of(ALICE) == [first.id, second.id]
 
 

@@ -629,10 +629,14 @@ async def test_the_page_pauses_a_case_and_puts_it_off(rig: Rig) -> None:
     assert "Paused: Evidence was asked of others" in page
     assert "You see this case behind your others until:" in page
     assert "put off" in unescape((await rig.http.get("/desk")).text)
-    assert (await send(rig, case, "resume", page)).status_code == 303
+    assert "End the pause now" in page
+    assert (await send(rig, case, "unsnooze", page)).status_code == 303
     page = await page_of(rig, case)
-    assert "Go on now" not in page
     assert "You see this case behind your others" not in page
+    assert "See it in its place again" not in page
+    assert "End the pause now" in page
+    assert (await send(rig, case, "resume", page)).status_code == 303
+    assert "End the pause now" not in await page_of(rig, case)
 
 
 async def test_pages_call_people_by_their_code_names_and_show_no_reference(rig: Rig) -> None:

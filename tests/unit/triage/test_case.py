@@ -29,7 +29,7 @@ from services.triage.case.commands.opening import Open
 from services.triage.case.commands.recusal import BY_TWO, Confirm, Recuse, Withdraw
 from services.triage.case.commands.sorting import way_of
 from services.triage.case.commands.table import COMMANDS, _commands, decide
-from services.triage.case.commands.waiting import Resume
+from services.triage.case.commands.waiting import Resume, Unsnooze
 from services.triage.case.commands.waking import Wake
 from services.triage.case.evolve.fold import evolve, fold
 from services.triage.case.forms import FORMS, resource_of
@@ -711,7 +711,7 @@ def test_the_table_reaches_exactly_the_documented_states() -> None:
     assert reached - {None} | {CaseState.RECEIVED} == ENTERED
     # What shuts people out is possible in states that nothing leads to yet, because older records may hold them.
     recusals = (Recuse.name, Confirm.name, Withdraw.name, Wake.name)
-    people = (Link.name, Unlink.name, WriteNote.name, Resume.name, Watch.name, Unwatch.name)
+    people = (Link.name, Unlink.name, WriteNote.name, Resume.name, Unsnooze.name, Watch.name, Unwatch.name)
     measures = (ActInEmergency.name, ReviewEmergency.name, EndMeasure.name)
     everywhere = (*recusals, *measures, *people, Clear.name, ReceiveAnswer.name, ReceiveCheckIn.name, Attend.name)
     assert {state for name, ways in TRANSITIONS.items() for state in ways if name not in everywhere} <= reached

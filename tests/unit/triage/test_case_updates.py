@@ -138,9 +138,9 @@ def test_a_line_that_was_missed_stays_missed_for_ever() -> None:
 def test_a_paused_case_nags_nobody_and_goes_on_with_what_was_left() -> None:
     paused = case_of(*BEGUN, Pause("evidence", (AT + 20 * DAY).date()))
     assert (line(paused) or Deadline("", AT)).remaining_seconds == 11 * 86_400
-    again = case_of(*BEGUN, Pause("evidence", (AT + 20 * DAY).date()), Resume(ALICE))
+    again = case_of(*BEGUN, Pause("evidence", (AT + 20 * DAY).date()), Resume())
     assert lines(again) == [(15, False)]
-    spoken = case_of(*BEGUN, Pause("evidence", (AT + 20 * DAY).date()), Tell(Words("m-1")), Resume(ALICE))
+    spoken = case_of(*BEGUN, Pause("evidence", (AT + 20 * DAY).date()), Tell(Words("m-1")), Resume())
     assert lines(spoken) == [(15, True), (19, False)]
 
 

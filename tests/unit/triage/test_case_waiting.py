@@ -14,7 +14,7 @@ from services.triage.case.commands.inquiry import Ask, LoseReporter, ReceiveAnsw
 from services.triage.case.commands.parties import ReceiveReply
 from services.triage.case.commands.sorting import SetFlags
 from services.triage.case.commands.table import decide
-from services.triage.case.commands.waiting import Pause, Resume, Snooze
+from services.triage.case.commands.waiting import Pause, Resume, Snooze, Unsnooze
 from services.triage.case.commands.waking import Wake
 from services.triage.case.lifecycle import FieldsRefused, Taken
 from services.triage.case.timers.table import wakes_at
@@ -87,7 +87,7 @@ def test_a_day_that_cannot_be_is_told(command: Command, pointer: str, code: str)
     assert [(fault.pointer, fault.code) for fault in refused.value.faults] == [(pointer, code)]
 
 
-@pytest.mark.parametrize("between", [(), (Resume(ALICE),), (Pause("reporter_asked", date(2026, 12, 6)),)])
+@pytest.mark.parametrize("between", [(), (Resume(),), (Pause("reporter_asked", date(2026, 12, 6)),)])
 def test_no_clock_stands_still_longer_by_pausing_again_and_again(between: tuple[Command, ...]) -> None:
     case, then = after(*MINE, Pause("evidence", date(2026, 12, 14))), AT + 10 * DAY
     if between:
@@ -114,7 +114,7 @@ def test_an_outage_at_the_end_of_a_pause_gives_the_clocks_no_more_time() -> None
     late = BEGIN + 10 * DAY
     assert decision(after(Wake(), case=case, at=late)).due_at == BEGIN + 28 * DAY
     # A person may be quicker than the watch.
-    by_person = after(Resume(BEN), case=case, at=late)
+    by_person = after(Resume(), case=case, at=late)
     assert decision(by_person).due_at == BEGIN + 28 * DAY
     met = decision(after(Decide("advice", Words("r-1")), case=case, at=BEGIN + 29 * DAY))
     assert met.due_at == BEGIN + 28 * DAY < met.met_at
@@ -130,9 +130,9 @@ def test_a_pause_that_ended_keeps_no_clock_from_an_answer_that_came_later() -> N
 def test_people_go_on_before_that() -> None:
     case = after(*MINE, AUTHORITY)
     assert Resume.applies(case)
-    (fact, _) = decide(case, Resume(BEN), POLICY, AT + DAY)
+    (fact, _) = decide(case, Resume(), POLICY, AT + DAY)
     assert fact == CaseResumed(previous="investigating", state="investigating", pause="other_authority", until=BEGIN)
-    assert told(after(*MINE), Resume(ALICE)) == []
+    assert told(after(*MINE), Resume()) == []
 
 
 def test_a_clock_stands_still_as_long_as_anything_keeps_it() -> None:
@@ -228,7 +228,7 @@ def test_clocks_that_start_anew_in_a_paused_case_stand_still_at_once() -> None:
     case = after(ReceiveAppeal("a-1", "inaction"), case=case, at=AT + 8 * DAY)
     case = after(DecideAppeal("overturned", Words("v-1"), BEN), case=case, at=AT + 9 * DAY)
     assert (case.state, case.pause is not None, decision(case).remaining_seconds) == ("reopened", True, 28 * 86_400)
-    resumed = after(Resume(ALICE), case=case, at=AT + 19 * DAY)
+    resumed = after(Resume(), case=case, at=AT + 19 * DAY)
     assert decision(resumed).due_at == AT + (19 + 28) * DAY
 
 
@@ -273,10 +273,20 @@ def test_only_the_person_who_has_a_case_puts_it_off() -> None:
     )
     snoozed = after(Snooze(THURSDAY, ALICE), case=case)
     assert told(snoozed, Snooze(THURSDAY, ALICE)) == []
-    assert told(snoozed, Resume(BEN)) == []
-    assert told(snoozed, Resume(ALICE)) == ["case.woken"]
+    assert told(snoozed, Unsnooze(BEN)) == []
+    assert told(snoozed, Unsnooze(ALICE)) == ["case.woken"]
+    assert [Unsnooze.suits(snoozed, who.ref, None) for who in (ALICE, BEN)] == [True, False]
     # Who takes it over sees it in its place.
     assert after(Assign(BEN.ref), case=snoozed).asleep_for is None
+
+
+def test_a_pause_and_a_snooze_end_each_by_a_command_of_its_own() -> None:
+    case = after(*MINE, AUTHORITY, Snooze(date(2026, 12, 20), ALICE))
+    resumed, woken = after(Resume(), case=case), after(Unsnooze(ALICE), case=case)
+    assert (resumed.pause, resumed.asleep_for, decision(resumed).is_running) == (None, ALICE.ref, True)
+    assert (woken.pause, woken.asleep_for, decision(woken).is_running) == (case.pause, None, False)
+    assert [Resume.applies(one) for one in (case, resumed, woken)] == [True, False, True]
+    assert [Unsnooze.applies(one) for one in (case, resumed, woken)] == [True, True, False]
 
 
 @pytest.mark.parametrize(
@@ -291,7 +301,7 @@ def test_only_the_person_who_has_a_case_puts_it_off() -> None:
 )
 def test_a_snooze_does_not_come_back_with_the_case(away: tuple[Command, ...]) -> None:
     case = after(*MINE, Snooze(date(2026, 12, 20), ALICE), *away)
-    assert (case.snooze, Resume.applies(case)) == (None, False)
+    assert (case.snooze, Unsnooze.applies(case)) == (None, False)
     back = after(Assign(ALICE.ref), case=case)
     assert (back.assignee, back.asleep_for) == (ALICE.ref, None)
 

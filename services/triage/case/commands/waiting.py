@@ -55,26 +55,19 @@ class Pause(Command):
 
 @dataclass(frozen=True, slots=True)
 class Resume(Command):
-    """Go on with the case now: it is paused and snoozed no longer."""
+    """End the pause now: the clocks of the case go on. Who has put the case off sees it later all the same."""
 
     name = "resume"
     own_place = True
 
-    by: Actor
-
     @classmethod
     def applies(cls, case: Case) -> bool:
-        """Where the case is paused or snoozed."""
-        return case.pause is not None or case.snooze is not None
+        """Where the case is paused."""
+        return case.pause is not None
 
     def decide(self, case: Case, state: CaseState, policy: Policy, now: datetime) -> list[CaseFact]:
-        """The end of the pause, and of one's own snooze."""
-        facts: list[CaseFact] = []
-        if case.pause:
-            facts.append(resumed(case))
-        if case.snooze and case.snooze.person == self.by.ref:
-            facts.append(woken(case))
-        return facts
+        """The end of the pause, once."""
+        return [resumed(case)] if case.pause else []
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +115,30 @@ class Snooze(Command):
                 until=until,
             )
         ]
+
+
+@dataclass(frozen=True, slots=True)
+class Unsnooze(Command):
+    """See the case in its place in the queue again. Its clocks stand as they do: a pause goes on."""
+
+    name = "unsnooze"
+    own_place = True
+
+    by: Actor
+
+    @classmethod
+    def applies(cls, case: Case) -> bool:
+        """Where the case is put off."""
+        return case.snooze is not None
+
+    @classmethod
+    def suits(cls, case: Case, person: str, role: Role | None) -> bool:
+        """For the person who has put it off."""
+        return case.snooze is not None and case.snooze.person == person
+
+    def decide(self, case: Case, state: CaseState, policy: Policy, now: datetime) -> list[CaseFact]:
+        """The end of one's own snooze, once."""
+        return [woken(case)] if case.snooze and case.snooze.person == self.by.ref else []
 
 
 def _begin(day: date) -> datetime:
