@@ -80,12 +80,13 @@ class RecusalAsked(CaseFact):
 
 
 class RecusalAskedAgain(CaseFact):
-    """What a party of a merged case asked for was granted, and waits again: in the survivor the recusal was taken back.
+    """What a party asked for was granted, and waits again: the recusal was taken back, here or in the survivor.
 
-    In a case for itself `case.recusal_withdrawn` says so. The fields are those of `case.recusal_asked`.
+    In events from before 1.1, only a merged case tells it. The fields are those of `case.recusal_asked`.
     """
 
     name: ClassVar[str] = "case.recusal_asked_again"
+    version: ClassVar[str] = "1.1"
     unseen: ClassVar[bool] = True
 
     ask_id: str

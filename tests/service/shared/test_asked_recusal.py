@@ -70,6 +70,28 @@ async def test_two_others_grant_it_and_the_person_sees_the_case_no_more() -> Non
         assert "Sekret" not in f"{services.events} {services.mails} {services.cases.stored}"
 
 
+async def test_a_party_reads_that_it_waits_again_where_what_granted_it_is_taken_back() -> None:
+    async with four_services(Bodies()) as services:
+        case, receipt = await asked(services)
+        recusal = {"person": BEN.ref, "ground": "asked_by_party"}
+        for told, (first, second) in enumerate([(ANN, CAT), (CAT, ANN)], start=2):
+            assert await order(services, case, first, "recuse", recusal) == 200
+            assert await order(services, case, second, "confirm", {"person": BEN.ref}) == 200
+            assert [one["answer"] for one in (await heard(services, receipt))["recusal_asks"]] == ["granted"]
+            taken_back = {"person": BEN.ref, "withdrawal": "mistaken"}
+            assert await order(services, case, CORA, "withdraw", taken_back) == 200
+            assert [one["answer"] for one in (await heard(services, receipt))["recusal_asks"]] == [None]
+            assert [mail.notice for mail in services.mails].count("recusal_asked") == told
+        facts = [event for event in services.cases.events if event.case_id == case.id]
+        assert fold(facts) == services.cases.stored[case.id].case
+        # Nobody answers in time, so the party appeals against that silence.
+        await services.pass_time(timedelta(days=6))
+        appeal = {"receipt": receipt, "ground": "inaction", "text": "Nobody answers."}
+        assert (await services.reporter.post("/v1/follow-up/appeals", json=appeal)).status_code == 202
+        await services.deliver()
+        assert services.cases.stored[case.id].case.appeal is not None
+
+
 async def test_a_person_without_a_part_in_the_case_refuses_it_and_the_reporter_reads_why() -> None:
     async with four_services(Bodies()) as services:
         case, receipt = await asked(services)

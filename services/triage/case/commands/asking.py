@@ -157,10 +157,12 @@ def asked_again(case: Case, survivor: Case, state: CaseState) -> list[RecusalAsk
         if ask.answer == GRANTED
         and not any(ASKED not in ended or one.ground == ASKED for both in (case, survivor) for one in _meant(both, ask))
     )
-    return [
-        RecusalAskedAgain(previous=case.state, state=state, ask_id=ask.id, party=ask.party, respondent=ask.respondent)
-        for ask in waiting
-    ]
+    return [waits_again(ask, state) for ask in waiting]
+
+
+def waits_again(ask: RecusalAsk, state: CaseState) -> RecusalAskedAgain:
+    """That a party waits for an answer again, because what granted this was taken back; the state stays."""
+    return RecusalAskedAgain(previous=state, state=state, ask_id=ask.id, party=ask.party, respondent=ask.respondent)
 
 
 def _meant(case: Case, ask: RecusalAsk) -> list[Recusal]:

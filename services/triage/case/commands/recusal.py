@@ -17,7 +17,7 @@ from typing import Annotated
 from services.triage.author import TRIAGE
 from services.triage.case.attendance import NOBODY, People
 from services.triage.case.case import Case
-from services.triage.case.commands.asking import ASKED, granted
+from services.triage.case.commands.asking import ASKED, granted, waits_again
 from services.triage.case.commands.command import TOKEN, ChoiceField, Command, ReferenceField
 from services.triage.case.values import Recusal
 from shared.access.principal import PEOPLE, Role
@@ -191,8 +191,11 @@ class Withdraw(Command):
             yield FieldError("/person", "not_to_withdraw", "You cannot take back a recusal of this person.")
 
     def decide(self, case: Case, state: CaseState, policy: Policy, now: datetime) -> list[CaseFact]:
-        """The withdrawal."""
-        return [RecusalWithdrawn(previous=case.state, state=state, person=self.person, withdrawal=self.withdrawal)]
+        """The withdrawal, and that what it granted to a party waits again."""
+        return [
+            RecusalWithdrawn(previous=case.state, state=state, person=self.person, withdrawal=self.withdrawal),
+            *(waits_again(ask, state) for ask in case.granted_by(self.person)),
+        ]
 
 
 def _confirmed(case: Case, state: CaseState, recusal: Recusal) -> list[CaseFact]:
