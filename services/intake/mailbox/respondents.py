@@ -242,7 +242,7 @@ class Respondents:
             replies=tuple(
                 ReplyView(s.at, self._words.statement(report, i) or "") for i, s in found.said(REPLY).items()
             ),
-            decided_at=status.decided_at if status.outcome else None,
+            decided_at=status.decided_at if status.outcome else status.decided_there_at,
             # Where there are several, or nobody knows how many, the outcome may be that of another one.
             outcome=status.outcome if self._is_told(found) else None,
             appeals=tuple(self._appeals(found)),

@@ -183,8 +183,8 @@ class Status:
     that. `deadlines_told`: triage tells when a deadline is met. Cases from before that do not have it, and MET_BY_STEP
     says which step met a deadline.
     `before_merge`: the state that the reporter sees of a merged case, because the merging would tell of another report.
-    `outcome_there`: how the case was decided of which a merged one is a part. Respondents do not hear of it: that case
-    may have others.
+    `outcome_there` and `decided_there_at` (UTC-aware): how the case was decided of which a merged one is a part, and
+    when that was told. Respondents hear only that it was decided: that case may have others.
     `deadlines_there`: how the clocks of that case stand for this reporter, who has those of `deadlines_now`; None where
     nothing told it. `missed_there`: as `missed_at`, of these.
     `decided_at` and `appeal_until` (UTC-aware): when the decision was made that stands, or of which a measure stands,
@@ -242,6 +242,7 @@ class Status:
     has_imposed: bool = False
     recusal_asks: tuple[RecusalAsk, ...] = ()
     later_flags: tuple[str, ...] = ()
+    decided_there_at: datetime | None = None
 
     def binds(self, at: datetime) -> bool:
         """Whether a measure stands at `at` (UTC-aware), the decision can be appealed, or it goes on after an appeal.
@@ -382,9 +383,10 @@ def follow(status: Status, event: Event) -> Status | None:
             # It is kept for as long as what Hearth itself decided so.
             after = _copy(after, lane=fact.lane, body=fact.body, outcome=fact.outcome, respondents=len(fact.subjects))
         case OutcomeFollowed():
-            after = _copy(after, outcome_there=fact.outcome)
+            at = event.time if fact.outcome else None
+            after = _copy(after, outcome_there=fact.outcome, decided_there_at=at)
         case CaseUnmerged():
-            after = _copy(after, outcome_there=None, deadlines_there=None, missed_there=None)
+            after = _copy(after, outcome_there=None, decided_there_at=None, deadlines_there=None, missed_there=None)
         case ClocksFollowed():
             there = tuple(Deadline(**one.model_dump()) for one in fact.deadlines)
             before = (d for d in status.deadlines_now if d.standing(event.time) == "late")

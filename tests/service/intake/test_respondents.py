@@ -15,10 +15,14 @@ from shared.events import (
     AppealLodged,
     CaseDecided,
     CaseDisclosed,
+    CaseFact,
+    CaseMerged,
     CaseOpened,
     CaseReopened,
+    CaseUnmerged,
     CategoryConfirmed,
     MeasureExpired,
+    OutcomeFollowed,
     PartyAdded,
     ReportAppealed,
     ReportReceived,
@@ -294,6 +298,25 @@ async def test_of_several_respondents_none_reads_the_outcome_of_another(rig: Rig
     await rig.progress.project([case_event(report_id, 3, decided)])
     view = (await ask(rig, receipt))[1]
     assert (view["outcome"], view["decided_at"] is not None) == (None, True)
+
+
+async def test_a_respondent_of_a_merged_case_reads_that_it_was_decided_and_not_how(rig: Rig) -> None:
+    report_id, receipt = await told(rig)
+    merged: dict[str, Any] = {"previous": "merged", "state": "merged"}
+    facts: list[CaseFact] = [
+        CaseMerged(previous="investigating", state="merged", other_case="x"),
+        OutcomeFollowed(**merged, outcome="warning"),
+        OutcomeFollowed(**merged, outcome=None),
+        OutcomeFollowed(**merged, outcome="permanent_ban"),
+        CaseUnmerged(previous="merged", state="investigating", other_case="x"),
+    ]
+    seen = []
+    for seq, fact in enumerate(facts, start=3):
+        await rig.progress.project([case_event(report_id, seq, fact)])
+        seen.append((await ask(rig, receipt))[1])
+    assert [view["decided_at"] is not None for view in seen] == [False, True, False, True, False]
+    assert {view["outcome"] for view in seen} == {None}
+    assert [view["appeal"]["barred"] for view in seen] == ["nothing", "elsewhere", "nothing", "elsewhere", "nothing"]
 
 
 @pytest.mark.parametrize("more", [0, 1], ids=["stored before", "one more since"])
