@@ -162,7 +162,7 @@ def build_app(
     recent = recent or MongoRecentCases(aggregates.collection)
     saved = SavedViews(views or MongoViews(runtime.database["views"]))
     ticks = ticks or MongoTicks(runtime.database["ticks"])
-    previews = Previews(recent, cases, sight, policy, settings.policy_dir)
+    previews = Previews(recent, cases, sight, policy, settings.policy_dir, clock.or_own)
     gate = access_control.gate
     parts = [
         Part(
@@ -174,7 +174,7 @@ def build_app(
         build_desk(
             desk,
             queue,
-            Search(cases, queue, intake, policy, marks),
+            Search(cases, queue, intake, policy, marks, clock.or_own),
             gate,
             pages,
             people,
@@ -227,4 +227,4 @@ def build_app(
         parties_part,
         Part(stops=[http.aclose, *([audit.aclose] if audit else [])]),
     ]
-    return assemble(runtime, gate, parts, partial(make_error_page, flow))
+    return assemble(runtime, gate, parts, partial(make_error_page, flow, clock.or_own))

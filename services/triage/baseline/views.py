@@ -65,7 +65,7 @@ class BaselineView:
             "first": BASELINE if start else None,
             "next": f"{BASELINE}?{urlencode({'cursor': more})}" if len(rows) > more else None,
             "scorecards": self._audit,
-            "rooms": rooms_of(who),
+            "rooms": rooms_of(who, at),
         }
         return self._pages.render(request, "baseline.html", context)
 
@@ -124,7 +124,7 @@ class BaselineView:
             "sent": sent,
             "problem": problem,
             "done": _done(request, sent, by_id),
-            "rooms": rooms_of(who),
+            "rooms": rooms_of(who, at),
         }
         return self._pages.render(request, "baseline_community.html", context, problem.status if problem else 200)
 

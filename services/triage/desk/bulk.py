@@ -146,7 +146,7 @@ class Bulk:
             "dropped": len(sent.ticked) - len(ticked),
             "most": MOST,
             "back": back,
-            "rooms": rooms_of(principal),
+            "rooms": rooms_of(principal, self._desk.clock()),
         }
         return self._pages.render(request, "bulk.html", context)
 

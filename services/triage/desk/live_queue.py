@@ -17,7 +17,7 @@ from services.triage.desk.queue import Queue
 from services.triage.desk.queue_view import count_told, filter_of, listed
 from services.triage.paths import HOME
 from shared.access.principal import Principal
-from shared.times import now, parse_rfc3339
+from shared.times import parse_rfc3339
 from shared.web.gate import Callers, Gate, does, principal_of
 
 PAUSE = 2.0
@@ -33,7 +33,7 @@ def make_live_queue_router(desk: Desk, queue: Queue, live: Live, gate: Gate, nam
         """What happens from `since` on to the cases of this part of the queue, which the address says as the page's."""
         principal = principal_of(request)
         shown = listed(filter_of(request.query_params, queue.bodies(principal), desk.policy), cursor or None)
-        began = _time_in(since)
+        began = _time_in(since) or desk.clock()
         cases, _ = await queue.page(principal, shown)
         changed: set[str] = set()
         looked_at: float | None = None
@@ -77,8 +77,8 @@ def make_live_queue_router(desk: Desk, queue: Queue, live: Live, gate: Gate, nam
     return router
 
 
-def _time_in(since: str) -> datetime:
+def _time_in(since: str) -> datetime | None:
     try:
         return parse_rfc3339(since)
     except ValueError:
-        return now()
+        return None

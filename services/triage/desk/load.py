@@ -37,7 +37,7 @@ class LoadView:
         context = {
             "rows": sorted(shown, key=lambda row: (-row["open"].number, row["name"])),
             "principal": principal,
-            "rooms": rooms_of(principal),
+            "rooms": rooms_of(principal, at),
         }
         return self._pages.render(request, "load.html", context)
 

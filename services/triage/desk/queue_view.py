@@ -161,7 +161,7 @@ class QueueView:
             "next": f"{HOME}?{urlencode(address_of(wanted, cursor=after))}" if after else None,
             "principal": principal,
             "read": self._names.languages(principal.languages),
-            "rooms": rooms_of(principal),
+            "rooms": rooms_of(principal, at),
         }
         return self._pages.render(request, "queue.html", context, 422 if sent or bulk else 200)
 

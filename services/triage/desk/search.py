@@ -4,8 +4,9 @@ words that the person may read anyway.
 There is no index of what was reported. What a person looks for stands in no address, log or span, and is kept nowhere.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Literal
 
 from services.triage.case.case import Case
@@ -57,12 +58,21 @@ class Found:
 class Search:
     """Finds cases, as far as each principal may see them."""
 
-    def __init__(self, cases: CaseStore, queue: Queue, vault: Vault, policy: Policy, marks: MarkStore) -> None:
+    def __init__(
+        self,
+        cases: CaseStore,
+        queue: Queue,
+        vault: Vault,
+        policy: Policy,
+        marks: MarkStore,
+        clock: Callable[[], datetime] = now,
+    ) -> None:
         self._cases = cases
         self._queue = queue
         self._vault = vault
         self._policy = policy
         self._marks = marks
+        self._clock = clock
 
     async def find(
         self, principal: Principal, text: str, categories: Sequence[tuple[str, str]], *, words: bool
@@ -103,7 +113,7 @@ class Search:
 
     async def _reporting(self, principal: Principal, name: str) -> tuple[list[Case], Unread | None]:
         """The cases that report a person of this name and tell the reader words; and why nobody was sought."""
-        permit = allow(principal, "case.read_content", None, now())
+        permit = allow(principal, "case.read_content", None, self._clock())
         if not isinstance(permit, Permit):
             return [], None
         try:
@@ -141,7 +151,7 @@ class Search:
         return found, None
 
     def _permit(self, principal: Principal, case: Case) -> Permit | None:
-        answer = allow(principal, "case.read_content", resource_of(case, self._policy), now())
+        answer = allow(principal, "case.read_content", resource_of(case, self._policy), self._clock())
         return answer if isinstance(answer, Permit) else None
 
 

@@ -61,7 +61,7 @@ class SearchView:
             "places": [(f"{HOME}?{urlencode(query)}", name) for query, name in links],
             "read": found.read,
             "unread": found.unread,
-            "rooms": rooms_of(principal),
+            "rooms": rooms_of(principal, self._desk.clock()),
         }
         return self._pages.render(request, "search.html", context)
 

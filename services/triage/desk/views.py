@@ -204,7 +204,7 @@ class CaseView:
             "again": f"{HOME}/sign-in?{urlencode({'fresh': 1, 'next': f'{HOME}/cases/{case.code_name}'})}",
             "key": new_id(),
             "principal": principal,
-            "rooms": rooms_of(principal),
+            "rooms": rooms_of(principal, at),
             "mine": case.assignee == principal.ref,
             "steps": [
                 names.step(request, principal, step)

@@ -78,6 +78,7 @@ class _View:
 
     def __init__(self, imports: MeasureImport, pages: Pages, names: CaseNames) -> None:
         self._policy = imports.policy
+        self._clock = imports.clock
         self._pages = pages
         self._names = names
 
@@ -119,7 +120,7 @@ class _View:
             "measures": MEASURES,
             "action": IMPORT,
             "principal": who,
-            "rooms": rooms_of(who),
+            "rooms": rooms_of(who, self._clock()),
         }
         status = 503 if away else 422 if problem or refused else 200
         return self._pages.render(request, "measures_import.html", context, status)

@@ -58,7 +58,7 @@ class MeasureImport:
         self._cases = cases
         self._in_force = in_force
         self._vault = vault
-        self._clock = clock
+        self.clock = clock
         self.policy = policy
 
     async def take(self, who: Principal, table: Table) -> list[RowResult]:
@@ -66,7 +66,7 @@ class MeasureImport:
 
         Raises Unavailable.
         """
-        at, seen = self._clock(), set[tuple[str, str]]()
+        at, seen = self.clock(), set[tuple[str, str]]()
         results: dict[int, RowResult] = {}
         good: list[tuple[int, Told]] = []
         for place, row in enumerate(table.rows):
@@ -143,7 +143,7 @@ class MeasureImport:
             )
             cause = derive("imported", case_id)
             case, events = carry_out(
-                None, command, self.policy, NOBODY, self._clock(),
+                None, command, self.policy, NOBODY, self.clock(),
                 case_id=case_id, actor=actor, cause=cause, trace=current_traceparent(),
             )  # fmt: skip
             return CaseChange(case, None, events, [cause]) if case else None

@@ -14,7 +14,6 @@ from services.triage.rooms import rooms_of
 from shared.access.authorization import is_permitted
 from shared.access.principal import Principal
 from shared.problems import Unavailable
-from shared.times import now
 from shared.web.gate import Callers, Gate, does, principal_of
 from shared.web.pages import Pages
 
@@ -58,12 +57,13 @@ class _View:
         kept = {name: value for name, value in given.items() if value}
         wanted = RegisterFilter(_one(given["community"]), _one(given["kind"]), cursor or None, CASES_A_PAGE)
         entries, after = await self._register.page(who, wanted)
-        may_import = is_permitted(who, "measure.import", None, now())
-        may_export = is_permitted(who, "measure.export", None, now())
+        at = self._register.clock()
+        may_import = is_permitted(who, "measure.import", None, at)
+        may_export = is_permitted(who, "measure.export", None, at)
         place = {name: value for name, value in kept.items() if name == "community"}
         context = {
             "rows": [self._row(request, entry) for entry in entries],
-            "may_read": is_permitted(who, "measure.read", None, now()),
+            "may_read": is_permitted(who, "measure.read", None, at),
             "kinds": self._names.options(request, "outcome", kinds),
             "communities": [(name, self._names.community(name)) for name in own],
             **given,
@@ -87,7 +87,7 @@ class _View:
         return self._pages.render(request, "measure.html", context, 200 if about else 503)
 
     def _frame(self, who: Principal) -> dict[str, Any]:
-        return {"principal": who, "rooms": rooms_of(who)}
+        return {"principal": who, "rooms": rooms_of(who, self._register.clock())}
 
     def _row(self, request: Request, entry: Entry) -> dict[str, Any]:
         measure, names = entry.measure, self._names

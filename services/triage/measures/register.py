@@ -94,7 +94,7 @@ class MeasureRegister:
         self._sight = sight
         self._vault = vault
         self._cursors = Cursors(InForcePlace, key)
-        self._clock = clock
+        self.clock = clock
         self.policy = policy
 
     async def page(
@@ -105,7 +105,7 @@ class MeasureRegister:
         Also the cursor of the next page, if there is one; shared.web.paging says when a page is short. Raises Problem
         422 for a foreign cursor.
         """
-        keys = self._keys(reaches(who, action, self._clock()))
+        keys = self._keys(reaches(who, action, self.clock()))
 
         async def read(after: InForcePlace | None, most: int) -> list[Case]:
             return await self._cases.in_force(InForceQuery(keys, after, most))
@@ -134,7 +134,7 @@ class MeasureRegister:
         if case is None or measure is None or not measure.stands:
             raise NotFound
         shut_out = await self._sight.shut_out_of(case, who.ref)
-        demand(who, action, self._resource(case, measure, shut_out), self._clock())
+        demand(who, action, self._resource(case, measure, shut_out), self.clock())
         return Entry(measure, case, measure.scope in self.policy.boundless)
 
     async def about(
@@ -146,7 +146,7 @@ class MeasureRegister:
         """
         if not entries:
             return {}
-        at = self._clock()
+        at = self.clock()
         permits = [demand(who, action, self._resource(e.case, e.measure, frozenset()), at) for e in entries]
         reports = list(dict.fromkeys(entry.case.report_id for entry in entries))
         found = await self._vault.read(
@@ -191,17 +191,17 @@ class MeasureRegister:
                 return
             if again:
                 who = await again()
-                demand(who, "measure.export", None, self._clock())
+                demand(who, "measure.export", None, self.clock())
 
     def communities(self, who: Principal) -> tuple[str, ...]:
         """The communities of which `who` may list the measures, by their ids."""
-        reached = reaches(who, "measure.list", self._clock())
+        reached = reaches(who, "measure.list", self.clock())
         return tuple(name for name in self.policy.communities if any(self._reaches(reach, name) for reach in reached))
 
     def _entries(
         self, who: Principal, case: Case, shut_out: frozenset[str], action: str, wanted: RegisterFilter
     ) -> list[Entry]:
-        at = self._clock()
+        at = self.clock()
         standing = sorted(
             (measure for measure in case.measures if measure.stands),
             key=lambda measure: (measure.until is None, measure.until or at, measure.id),

@@ -90,14 +90,14 @@ class RosterDesk:
         self._editor = editor
         self._people = people
         self._sessions = sessions
-        self._clock = clock
+        self.clock = clock
         self.policy = policy
 
     async def page(
         self, who: Principal, after: EntryPlace | None, limit: int, wanted: RosterFilter = EVERYBODY
     ) -> list[StoredEntry]:
         """Entries, sorted by what ends next: a role, a training or the agreement. Raises Problem 403."""
-        at = self._clock()
+        at = self.clock()
         demand(who, "roster.read", Resource(), at)
         shown = [kept for kept in await self._people.everybody() if wanted.shows(kept.entry, self.policy, at)]
         found = sorted(shown, key=lambda kept: self.place(kept, at))
@@ -109,7 +109,7 @@ class RosterDesk:
 
     async def alarming(self, who: Principal) -> list[StoredEntry]:
         """The entries with names that a coordinator should look at. Raises Problem 403."""
-        at = self._clock()
+        at = self.clock()
         demand(who, "roster.read", Resource(), at)
         everybody = await self._people.everybody()
         found = [kept for kept in everybody if look_at(kept.names, at, has_role=has_role(kept, at))]
@@ -117,16 +117,16 @@ class RosterDesk:
 
     def place(self, kept: StoredEntry, at: datetime | None = None) -> EntryPlace:
         """The place of an entry in the list."""
-        return EntryPlace(next(iter(ends_of(kept.entry, at or self._clock())), _NEVER), kept.entry.person)
+        return EntryPlace(next(iter(ends_of(kept.entry, at or self.clock())), _NEVER), kept.entry.person)
 
     async def find(self, who: Principal, person: str) -> StoredEntry:
         """The entry of a person; it has version 0 for a person who is not on the roster. Raises Problem 403."""
-        demand(who, "roster.read", Resource(owner=person), self._clock())
+        demand(who, "roster.read", Resource(owner=person), self.clock())
         return await self._editor.find(person)
 
     async def own(self, who: Principal) -> StoredEntry:
         """The entry of the reader, for what everybody may change of their own. Raises Problem 403."""
-        demand(who, "roster.languages", Resource(owner=who.ref), self._clock())
+        demand(who, "roster.languages", Resource(owner=who.ref), self.clock())
         return await self._editor.find(who.ref)
 
     async def carry_out(self, who: Principal, person: str, change: RosterChange, seen: int, cause: str) -> StoredEntry:
@@ -135,7 +135,7 @@ class RosterDesk:
         Raises Problem: 401 (fresh sign-in), 403, 422 (fields, or another request under the same cause), and
         EntryConflict (412).
         """
-        at = self._clock()
+        at = self.clock()
         relieved = await self._relieved(who, person, change, getattr(change, "begins_at", None) or at)
         given = await self._given(who, person, change)
 
@@ -162,7 +162,7 @@ class RosterDesk:
     ) -> FieldsWrong:
         """What is wrong with the fields of a change of this kind, and with the others as well. Raises Problem 403."""
         kept, left = await self.find(who, person), readable(kind, wrong.said)
-        return wrong.and_further(self._faults(who, left, kept, self._clock())) if left else wrong
+        return wrong.and_further(self._faults(who, left, kept, self.clock())) if left else wrong
 
     def _faults(self, who: Principal, change: RosterChange, kept: StoredEntry, at: datetime) -> tuple[FieldError, ...]:
         faults = tuple(change.faults(kept, self.policy, at))
@@ -193,7 +193,7 @@ class RosterDesk:
         if not names:
             return []
         # Before intake is asked: who may not make this change turns no name into a key.
-        at, kept = self._clock(), await self._editor.find(person)
+        at, kept = self.clock(), await self._editor.find(person)
         self._admit(who, change, kept, False, at)
         if who.ticket is None:
             return []
@@ -223,18 +223,18 @@ class RosterDesk:
 
     async def sessions_of(self, who: Principal, kept: StoredEntry) -> list[Session]:
         """The running sessions of a person at this service. Raises Problem 403."""
-        demand(who, "session.read", self._about(kept), self._clock())
+        demand(who, "session.read", self._about(kept), self.clock())
         out = kept.entry.signed_out_at
         return [s for s in await self._sessions.listed(kept.entry.person) if out is None or s.began_at >= out]
 
     def sees_sessions(self, who: Principal, kept: StoredEntry) -> bool:
         """Whether `who` may see and end the sessions of a person."""
-        return is_permitted(who, "session.read", self._about(kept), self._clock())
+        return is_permitted(who, "session.read", self._about(kept), self.clock())
 
     async def end_session(self, who: Principal, person: str, id_hash: str) -> None:
         """End one session of a person at this service. Raises Problem 403, and 404 for a session that is not there."""
         kept = await self.find(who, person)
-        demand(who, "session.end", self._about(kept), self._clock())
+        demand(who, "session.end", self._about(kept), self.clock())
         if not await self._sessions.revoke(person, id_hash):
             raise NotFound
 
@@ -246,7 +246,7 @@ class RosterDesk:
         to_give: dict[str, dict[str, tuple[str, ...]]],
     ) -> Offer | None:
         """`to_give`: what can be given by each action, which is asked hundreds of times, and so only once a page."""
-        at = self._clock()
+        at = self.clock()
         relieved = await self._relieved(who, kept.entry.person, change, at)
 
         def may(grants: Sequence[Grant]) -> bool:
@@ -298,7 +298,7 @@ class RosterDesk:
         return any(is_permitted(other, change.action, resource, at) for other in signed_in)
 
     def _about(self, kept: StoredEntry) -> Resource:
-        return Resource(owner=kept.entry.person, grants=running(kept.entry.grants, self._clock()))
+        return Resource(owner=kept.entry.person, grants=running(kept.entry.grants, self.clock()))
 
 
 def has_role(kept: StoredEntry, at: datetime) -> bool:

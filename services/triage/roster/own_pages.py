@@ -38,7 +38,7 @@ def make_own_pages(desk: RosterDesk, gate: Gate, pages: Pages) -> APIRouter:
             "most": MOST_LANGUAGES,
             "key": new_id(),
             "done": "done" in request.query_params and not wrong,
-            "rooms": rooms_of(who),
+            "rooms": rooms_of(who, desk.clock()),
         }
         return pages.render(request, "own_languages.html", context, 422 if wrong else 200)
 

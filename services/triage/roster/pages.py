@@ -1,7 +1,7 @@
 """The pages of the roster: who may do what, and the entry of one person. Everything works without JavaScript."""
 
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
 from functools import partial
@@ -33,7 +33,6 @@ from shared.input.texts import lines_of, trim_line
 from shared.problems import NotFound, Problem
 from shared.sign_in.drafts import Draft, FormDrafts
 from shared.sign_in.flow import SignInFlow
-from shared.times import now
 from shared.web.bodies import parse_change
 from shared.web.forms import read_form
 from shared.web.gate import GIVEN_BACK, Callers, Gate, does, principal_of
@@ -126,11 +125,13 @@ def make_roster_pages(desk: RosterDesk, gate: Gate, pages: Pages, drafts: FormDr
     return router
 
 
-async def make_error_page(flow: SignInFlow, request: Request, problem: Problem) -> Response:
+async def make_error_page(
+    flow: SignInFlow, clock: Callable[[], datetime], request: Request, problem: Problem
+) -> Response:
     """The page of a problem. A reader who may see no cases is led from home to another room."""
     if problem.status != 403:
         return await flow.error_page(request, problem)
-    rooms = rooms_of(principal_of(request))
+    rooms = rooms_of(principal_of(request), clock())
     named = (
         ("measures", MEASURES, "measures-title"),
         ("roster", ROSTER, "roster-title"),
@@ -179,7 +180,7 @@ class _View:
         """The list; `sought` is what was typed into the search and means nobody."""
         entries, after = await people_of(self._desk, request, cursor, ENTRIES_A_PAGE, wanted)
         kept = {name: value for name, value in asdict(wanted).items() if value}
-        at = now()
+        at = self._desk.clock()
         context = {
             "rows": [self._row(request, kept, at) for kept in entries],
             "sought": sought,
@@ -188,7 +189,7 @@ class _View:
             "first": f"{ROSTER}?{urlencode(kept)}" if cursor else None,
             "next": f"{ROSTER}?{urlencode({**kept, 'cursor': after})}" if after else None,
             "alarms": [self._row(request, kept, at) for kept in await self._desk.alarming(principal_of(request))],
-            "rooms": rooms_of(principal_of(request)),
+            "rooms": rooms_of(principal_of(request), at),
         }
         return self._pages.render(request, "roster.html", context, 422 if sought else 200)
 
@@ -200,7 +201,7 @@ class _View:
         drafts: Sequence[Draft] = (),
     ) -> Response:
         """The entry, exactly the changes permitted now, and the person's sessions here. `drafts`: what waits there."""
-        who, at = principal_of(request), now()
+        who, at = principal_of(request), self._desk.clock()
         offers = await self._desk.offers(who, kept)
         problem, done = sent.problem if sent else None, request.query_params.get("done")
         sees = self._desk.sees_sessions(who, kept)
@@ -240,7 +241,7 @@ class _View:
             "errors": self._errors(request, problem),
             "drafts": [waits_in(one) for one in drafts],
             "done": done if done in (*CHANGES, "session") and sent is None else None,
-            "rooms": rooms_of(who),
+            "rooms": rooms_of(who, at),
         }
         return self._pages.render(request, "roster_person.html", context, problem.status if problem else 200)
 

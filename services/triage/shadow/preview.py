@@ -69,7 +69,7 @@ class Previews:
         self._cases = cases
         self._sight = sight
         self._folder = folder
-        self._clock = clock
+        self.clock = clock
         self._one_at_a_time = asyncio.Lock()
 
     def text_of(self, name: str) -> str:
@@ -94,7 +94,7 @@ class Previews:
         return changed, new_notes(notes_of(self._folder), notes_of(self._folder, {name: text}))
 
     async def _compare(self, principal: Principal, comparison: Comparison) -> Preview:
-        at = self._clock()
+        at = self.clock()
         found = Preview(version=comparison.new.version)
         bodies = {body for reach in reaches(principal, "case.read", at) for body in reach.bodies}
         batch: dict[str, tuple[ShadowCase, tuple[Difference, ...]]] = {}

@@ -1,6 +1,7 @@
 """The desk on a machine with a clock that is a month ahead of that of the database."""
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
@@ -64,3 +65,19 @@ async def test_pages_and_answers_call_nothing_overdue_that_the_desk_holds_in_tim
     assert case.code_name not in (await rig.http.get("/desk?tab=overdue")).text
     shown = [await rig.shown(case), *(await rig.http.get("/v1/cases", headers=bearer(ALICE))).json()["items"]]
     assert [deadline for one in shown for deadline in one["deadlines"] if deadline["overdue"]] == []
+
+
+async def test_the_search_reads_no_words_that_the_page_of_the_case_keeps_from_its_reader(rig: Rig) -> None:
+    """By the machine the person is trained; by the clock of the desk that is still to come."""
+    done = tuple(replace(one, completed_at=now() - timedelta(days=9)) for one in ALICE.trainings)
+    later = replace(ALICE, trainings=done)
+    case = await rig.open()
+    stored = rig.cases.stored[case.id]
+    rig.cases.stored[case.id] = replace(stored, case=replace(stored.case, assignee=ALICE.ref))
+    rig.vault.sections[case.report_id] = {"reported": {"people": [{"name": "Example User"}]}}
+    await sign_in(rig.http, rig.sessions, "/desk", later)
+    form = hidden_fields((await rig.http.get("/desk/search")).text)
+    found = await rig.http.post("/desk/search", data={**form, "text": "example user", "words": "yes"})
+    assert (found.status_code, case.code_name in found.text) == (200, False)
+    assert (await rig.http.get(f"/desk/cases/{case.code_name}")).status_code in {403, 404}
+    assert rig.vault.reads == []
