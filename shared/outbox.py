@@ -15,6 +15,7 @@ from shared import metrics
 from shared.events import Message
 from shared.mongo import RELAXED, Collection, Document, reaching
 from shared.problems import Unavailable
+from shared.rounds import Rounds, Steps
 from shared.telemetry import context_of, is_unsampled, traceparent_of
 from shared.times import now
 
@@ -22,9 +23,9 @@ log = logging.getLogger(__name__)
 
 REMEMBERED_EVENTS = 5_000
 """Acknowledged events that this process remembers. It does not publish them again, even if an outbox still has them."""
-PACES = ((20, 0.2), (8, 0.1), (0, 0.04))
-"""After a round of so many changes or more, the least seconds until the next one begins. In a round of ten an event
-costs three times as much as in one of a hundred, and the readers of the events write in such rounds, too."""
+ROUNDS: Steps = ((20, 0.2), (8, 0.1), (0, 0.04))
+"""By the changes in a round. In one of ten an event costs three times as much as in one of a hundred, and the readers
+of the events write in such rounds, too."""
 
 
 class Publishing(Protocol):
@@ -54,6 +55,7 @@ class Relay:
         self._collections: list[Collection] = []
         self._queue: list[Parcel] = []
         self._woken = asyncio.Event()
+        self._rounds = Rounds(ROUNDS)
         # Event ids, oldest first.
         self._acknowledged: dict[str, None] = {}
         self._tracer = trace.get_tracer(__name__)
@@ -71,7 +73,7 @@ class Relay:
     async def run(self) -> None:
         """Relay until cancelled. An outage of Kafka or MongoDB only makes it wait."""
         loop = asyncio.get_running_loop()
-        next_poll = next_round = 0.0
+        next_poll = 0.0
         while True:
             try:
                 if loop.time() >= next_poll:
@@ -85,8 +87,8 @@ class Relay:
                             await self._woken.wait()
                     except TimeoutError:
                         continue
-                await asyncio.sleep(next_round - loop.time())
-                next_round = loop.time() + next(pace for least, pace in PACES if len(self._queue) >= least)
+                await self._rounds.wait()
+                self._rounds.begin(len(self._queue))
                 await self.publish_queued()
             except Unavailable as error:
                 log.warning("the outbox waits", extra={"reason": str(error), "count": len(self._queue)})

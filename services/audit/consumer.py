@@ -12,6 +12,7 @@ from shared.kafka.batches import Unreadable
 from shared.kafka.consumption import Consumption
 from shared.kafka.records import Record
 from shared.kafka.topics import FACT_TOPICS, INBOX, RESTRICTED, is_inbox
+from shared.rounds import Rounds
 from shared.runtime import Runtime
 
 BUSY, PAUSES_OF_BUSY = 100, 2.5
@@ -44,8 +45,7 @@ class BatchRecorder:
         BUSY or more, PAUSES_OF_BUSY times as long after.
         """
         self._recorder = recorder
-        self._pause = pause
-        self._full = full
+        self._rounds = Rounds(((full, 0.0), (BUSY, pause * PAUSES_OF_BUSY), (0, pause)))
         self._waiting: list[_Waiting] = []
         self._recording: asyncio.Task[None] | None = None
 
@@ -58,15 +58,11 @@ class BatchRecorder:
         await recorded
 
     async def _record(self) -> None:
-        loop = asyncio.get_running_loop()
         while self._waiting:
-            began = loop.time()
             taken, self._waiting = self._waiting, []
+            self._rounds.begin(sum(len(one.arrivals) for one in taken))
             await self._record_together(taken)
-            count = sum(len(one.arrivals) for one in taken)
-            if count < self._full:
-                pause = self._pause if count < BUSY else self._pause * PAUSES_OF_BUSY
-                await asyncio.sleep(began + pause - loop.time())
+            await self._rounds.wait()
 
     async def _record_together(self, taken: Sequence["_Waiting"]) -> None:
         try:

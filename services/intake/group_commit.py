@@ -11,14 +11,13 @@ from opentelemetry.trace import Link, SpanContext
 from services.intake.stored import Change
 from shared import metrics
 from shared.problems import Problem, Unavailable
+from shared.rounds import Rounds, Steps
 
 WRITERS = 2
 """One writer gathers while the other one writes; more writers only make the batches smaller."""
 LARGEST_WRITE = 256
-PACE = 0.01
-"""Least seconds from the beginning of one write to the next. A report that comes alone does not wait."""
-FEW, OF_FEW = range(2, 12), 2.5
-"""After a write of so few reports the next one is so many times as far apart, because others come meanwhile."""
+ROUNDS: Steps = ((12, 0.01), (2, 0.025), (0, 0.01))
+"""By the reports in a write. After one of many, as many have come soon; one that comes alone does not wait."""
 WRITE_PATIENCE = 4.0
 """Seconds after which a write counts as lost, and its callers are told that the store is away."""
 
@@ -40,16 +39,15 @@ class GroupCommit:
         bound: int = 2000,
         patience: float = WRITE_PATIENCE,
         writers: int = WRITERS,
-        pace: float = PACE,
+        rounds: Steps = ROUNDS,
     ) -> None:
         self._save = save
         self._bound = bound
         self._patience = patience
         self._writers = writers
-        self._pace = pace
+        self._rounds = Rounds(rounds)
         self._queue: deque[_Waiting] = deque()
         self._arrived = asyncio.Event()
-        self._next_write = 0.0
         self._tracer = trace.get_tracer(__name__)
 
     async def commit(self, change: Change) -> bool:
@@ -79,12 +77,10 @@ class GroupCommit:
             while not self._queue:
                 self._arrived.clear()
                 await self._arrived.wait()
-            loop = asyncio.get_running_loop()
-            if (early := self._next_write - loop.time()) > 0:
-                await asyncio.sleep(early)
+            if await self._rounds.wait():
                 # Another writer may have taken what was there.
                 continue
-            self._next_write = loop.time() + self._pace * (OF_FEW if len(self._queue) in FEW else 1)
+            self._rounds.begin(len(self._queue))
             await self._write_gathered()
 
     async def _write_gathered(self) -> None:

@@ -35,13 +35,18 @@ from services.notification.routing.audiences import AUDIENCES, Audience, Located
 from services.notification.spacing import TOLD, Spacing
 from shared import metrics, times
 from shared.problems import Problem, Unavailable
+from shared.rounds import Rounds, Steps
 from shared.telemetry import span_for, traceparent_of
 
 log = logging.getLogger(__name__)
 _RANDOM = SystemRandom()
 
-COLLECT = 0.02
-"""Seconds in which a batch comes together, so that it needs one read of the vault and one write."""
+READS: Steps = ((2, 0.02), (0, 0.0))
+"""By the notices of one read of the vault. After one that came alone, the next one will not have company either."""
+MARKS: Steps = ((0, 0.02),)
+"""Mails end one by one, so that a write of one is no sign of few."""
+AGAIN = 0.02
+"""Seconds until the store is asked for more, where it had something."""
 LOCATE_BATCH = 100
 """The most mails for which an audience looks up addresses in one call."""
 SETTLE_BATCH = 500
@@ -115,13 +120,13 @@ class Sender:
 
     async def run(self) -> None:
         """Send what `wake` was given, until cancelled."""
-        batch: list[Delivery] = []
+        rounds = Rounds(READS)
         while True:
             await self._woken.wait()
-            # After a notice that came alone, the next one will not have company either.
-            await asyncio.sleep(COLLECT if len(batch) > 1 else 0)
+            await rounds.wait()
             self._woken.clear()
             batch, self._queue = self._queue, []
+            rounds.begin(len(batch))
             self._begin(batch)
 
     async def watch(self) -> None:
@@ -133,13 +138,15 @@ class Sender:
                 log.warning("sending waits for the store", extra={"reason": str(error)})
                 taken = False
             # More may be due, but what was taken goes first.
-            await asyncio.sleep(COLLECT if taken else self._poll)
+            await asyncio.sleep(AGAIN if taken else self._poll)
 
     async def mark(self) -> None:
         """Store what became of mails, until cancelled."""
+        rounds = Rounds(MARKS)
         while True:
             await self._to_mark.wait()
-            await asyncio.sleep(COLLECT)
+            await rounds.wait()
+            rounds.begin(len(self._settled) + len(self._postponed))
             try:
                 await self._mark_all()
             except Unavailable as error:

@@ -3,11 +3,12 @@
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from typing import Any
 from unittest.mock import patch
 
 import pytest
 
-from services.intake.group_commit import GroupCommit
+from services.intake.group_commit import ROUNDS, GroupCommit
 from services.intake.stored import Change
 from shared.problems import Problem, Unavailable
 from tests.support.intake_rig import make_report
@@ -39,8 +40,8 @@ class Disk:
 
 
 @asynccontextmanager
-async def committing(disk: Disk, **options: float) -> AsyncIterator[GroupCommit]:
-    commits = GroupCommit(disk.save, writers=1, **options)  # type: ignore[arg-type]  # bound is given as an int
+async def committing(disk: Disk, **options: Any) -> AsyncIterator[GroupCommit]:
+    commits = GroupCommit(disk.save, writers=1, **options)
     running = asyncio.create_task(commits.run())
     try:
         yield commits
@@ -70,7 +71,7 @@ async def test_what_gathers_during_a_write_is_written_together() -> None:
 @pytest.mark.parametrize(("pace", "written"), [(0.0, [["a"], ["b"], ["c"]]), (60.0, [["a"]])])
 async def test_what_comes_soon_after_a_write_waits_for_more(pace: float, written: list[list[str]]) -> None:
     disk = Disk()
-    async with committing(disk, pace=pace) as commits:
+    async with committing(disk, rounds=((0, pace),)) as commits:
         assert await commits.commit(save("a"))
         rest = []
         for report_id in "bc":
@@ -83,7 +84,8 @@ async def test_what_comes_soon_after_a_write_waits_for_more(pace: float, written
 @pytest.mark.parametrize(("count", "written"), [(1, 2), (2, 1), (12, 2)], ids=["one", "few", "many"])
 async def test_after_a_write_of_few_reports_the_next_one_waits_longer(count: int, written: int) -> None:
     disk, loop = Disk(), asyncio.get_running_loop()
-    async with committing(disk, pace=60.0) as commits:
+    slow = tuple((least, seconds * 6_000) for least, seconds in ROUNDS)
+    async with committing(disk, rounds=slow) as commits:
         rest = [asyncio.create_task(commits.commit(save(f"a{number}"))) for number in range(count)]
         await settle()
         rest.append(asyncio.create_task(commits.commit(save("b"))))

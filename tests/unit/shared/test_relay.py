@@ -7,7 +7,7 @@ from typing import cast
 import pytest
 
 from shared.mongo import Collection
-from shared.outbox import PACES, Parcel, Relay
+from shared.outbox import ROUNDS, Parcel, Relay
 from tests.support.stores import Nowhere
 
 
@@ -38,7 +38,7 @@ class TimedRelay(Relay):
         self._queue.clear()
 
 
-@pytest.mark.parametrize(("changes", "apart"), PACES, ids=["most", "many", "few"])
+@pytest.mark.parametrize(("changes", "apart"), ROUNDS, ids=["most", "many", "few"])
 async def test_rounds_are_farther_apart_after_a_large_one(changes: int, apart: float) -> None:
     relay = TimedRelay()
     running = asyncio.create_task(relay.run())

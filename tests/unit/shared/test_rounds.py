@@ -1,0 +1,35 @@
+"""Rounds keep apart by what the last one had to do."""
+
+import asyncio
+
+import pytest
+
+from shared.rounds import Rounds
+
+STEPS = ((10, 0.06), (2, 0.03), (0, 0.0))
+
+
+async def test_the_first_round_waits_for_nothing() -> None:
+    assert not await Rounds(STEPS).wait()
+
+
+@pytest.mark.parametrize(("count", "apart"), [(12, 0.06), (10, 0.06), (9, 0.03), (2, 0.03)])
+async def test_a_round_is_as_far_from_the_last_one_as_that_had_to_do(count: int, apart: float) -> None:
+    rounds, loop = Rounds(STEPS), asyncio.get_running_loop()
+    rounds.begin(count)
+    began = loop.time()
+    assert await rounds.wait()
+    assert loop.time() - began >= apart - 0.002
+
+
+async def test_the_time_of_the_work_counts() -> None:
+    rounds = Rounds(STEPS)
+    rounds.begin(2)
+    await asyncio.sleep(0.04)
+    assert not await rounds.wait()
+
+
+async def test_after_a_round_of_one_thing_nothing_waits() -> None:
+    rounds = Rounds(STEPS)
+    rounds.begin(1)
+    assert not await rounds.wait()
