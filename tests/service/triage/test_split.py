@@ -84,6 +84,17 @@ async def test_a_matter_that_a_handler_splits_off_wants_the_reporter_heard_as_th
     assert rig.cases.stored[first.id].case.earlier_categories == ("harassment.hounding",)
 
 
+async def test_a_matter_flagged_as_bad_treatment_is_a_part_as_any_other_matter(rig: Rig) -> None:
+    first = await rig.open(category="harassment.hounding")
+    await rig.order(first, "claim")
+    part = await part_of(rig, first, await split(rig, first, category="harassment.insults", flags=["retaliation"]))
+    assert [link.relation for one in (part, first) for link in rig.cases.stored[one.id].case.links] == ["split"] * 2
+    # The person who has split it off keeps no colleague from it, and the reporter is heard of it.
+    assert (part.recused, part.earlier_categories) == ((), ("harassment.hounding",))
+    assert hears_reporter(part, "mediation", POLICY)
+    assert (await rig.order(part, "claim")).status_code == 200
+
+
 async def test_a_person_who_is_recused_from_the_first_is_recused_from_the_new_case(rig: Rig) -> None:
     case = await rig.open()
     assert (await rig.order(case, "recuse", {"ground": "related"}, COLLEAGUE)).status_code == 200

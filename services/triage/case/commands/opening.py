@@ -12,6 +12,7 @@ from services.triage.case.parts import had_part
 from services.triage.case.values import Flood, Recusal, Systemic
 from shared.events import (
     RETALIATION,
+    SPLIT_CHANNEL,
     WITHOUT_RECEIPT,
     BreachCount,
     CaseFact,
@@ -121,8 +122,8 @@ class Open(Command):
 
     @property
     def relation(self) -> str:
-        """What the new case has to do with the first one."""
-        return RETALIATION if RETALIATION in self.report.flags else SPLIT
+        """What the new case has to do with the first one. A matter is a part, also where it is about bad treatment."""
+        return SPLIT if self.report.channel == SPLIT_CHANNEL else RETALIATION
 
     @property
     def _reachable(self) -> bool:
