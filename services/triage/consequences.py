@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from services.triage.case.attendance import NOBODY, People
-from services.triage.case.case import Case
+from services.triage.case.case import ENDED, Case
 from services.triage.case.clocks_there import absorptions
 from services.triage.case.commands.command import Command
 from services.triage.case.commands.following import KeepApart
@@ -34,7 +34,8 @@ class Consequences:
     Cases that are part of another one follow it to another handling body, to its outcome and its clocks. Cases that
     came of the report of another one, as a part of it or of bad treatment for it, stay shut to those who may not see
     that one; that one changes in nothing, so that not even a gap in its numbers tells of them. A case that became
-    urgent waits for nobody who serves none of its bodies any more, also where a role may be renewed.
+    urgent waits for nobody who serves none of its bodies any more, also where a role may be renewed. Neither does a
+    case that comes back after it had ended.
     """
 
     def __init__(
@@ -60,11 +61,13 @@ class Consequences:
         """
         # A case that is new has nobody yet, and nothing has come of it.
         changes, again = [one for one in written if one.stored], list(repeated)
-        urgent = [*again, *(one.case for one in changes if one.stored and not one.stored.case.is_urgent)]
+        # No look at people who left judged what had ended.
+        back = [*again, *(one.case for one in changes if one.stored and _is_urgent_or_back(one.case, one.stored.case))]
+        had = {one.id: one.id for one in back if one.assignee and one.state not in ENDED}
         there = [*again, *(one.case for one in changes if _has_others_shut_out(one))]
         return (
             len(await self._each(self._parts_of(one.case for one in changes if _is_to_follow(one)), self._follow))
-            + len(await self._each({one.id: one.id for one in urgent if one.is_urgent and one.assignee}, self._let_go))
+            + len(await self._each(had, self._let_go))
             + await self._keep_apart(await self._sight.parties.following({i for one in there for i in self._here(one)}))
         )
 
@@ -157,6 +160,11 @@ class _Pairs:
 
     async def save(self, changes: Sequence[CaseChange]) -> set[str]:
         return await self.cases.save(changes)
+
+
+def _is_urgent_or_back(case: Case, before: Case) -> bool:
+    """Whether the case became urgent, or comes back after it had ended."""
+    return (case.is_urgent and not before.is_urgent) or (before.state in ENDED and case.state not in ENDED)
 
 
 def _is_to_follow(done: CaseChange) -> bool:

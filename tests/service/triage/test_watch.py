@@ -21,7 +21,7 @@ from tests.service.triage.test_sight import naming
 from tests.support.people import bearer, responder
 from tests.support.triage_rig import POLICY, TOKENS, Everywhere, Rig, make_rig, reported
 
-ANN, BEN, CAT = (responder(name, "enwiki_arbcom") for name in ("1f2a", "2f3b", "3f4c"))
+ANN, BEN, CAT, DAN = (responder(name, "enwiki_arbcom") for name in ("1f2a", "2f3b", "3f4c", "8f9d"))
 UMA = responder("4f5d", "u4c")
 OLA = responder("5f6e", "ombuds_commission")
 
@@ -163,6 +163,32 @@ async def test_a_case_that_becomes_urgent_waits_for_no_renewal_of_a_role(rig: Ri
     assert (after.is_urgent, after.assignee, after.state) == (True, None, "triaged")
     assert "case.handler_left" in [step.fact for step in after.history]
     assert (await rig.order(case, "claim", who=BEN)).status_code == 200
+
+
+@pytest.mark.parametrize("way", ["appeal", "reopen", "unmerge"])
+async def test_a_case_that_comes_back_waits_for_nobody_who_has_gone(rig: Rig, world: World, way: str) -> None:
+    world.people = [ANN, BEN, CAT, DAN, UMA]
+    case, other = await rig.open(), await rig.open()
+    name, decided = {"other": other.code_name}, {"outcome": "no_violation", "reason": "Heard."}
+    ends = [("merge", name)] if way == "unmerge" else [("decide", decided), ("close", {})]
+    comes_back = {
+        "appeal": {"party": "reporter", "ground": "facts", "why": "It was not so."},
+        "reopen": {"why": "More came up."},
+        "unmerge": name,
+    }
+    for command in ("claim", "start"):
+        assert (await rig.order(case, command, who=ANN)).status_code == 200
+    for command, values in ends:
+        assert (await rig.order(case, command, values, BEN)).status_code == 200
+    watch = watch_of(rig, world)
+    await watch.look()
+    world.people.remove(ANN)
+    await watch.look()
+    assert rig.cases.stored[case.id].case.assignee == ANN.ref
+    assert (await rig.order(case, way, comes_back[way], CAT)).status_code == 200
+    after = rig.cases.stored[case.id].case
+    assert (after.assignee, [step.fact for step in after.history][-1]) == (None, "case.handler_left")
+    assert await watch.look() == 0
 
 
 async def test_a_case_for_which_nobody_is_there_raises_an_alarm_until_somebody_is(rig: Rig, world: World) -> None:
