@@ -68,24 +68,24 @@ class Consequences:
         return (
             len(await self._each(self._parts_of(one.case for one in changes if _is_to_follow(one)), self._follow))
             + len(await self._each(had, self._let_go))
-            + await self._keep_apart(await self._sight.parties.following({i for one in there for i in self._here(one)}))
+            + await self.keep_apart(await self._sight.parties.following({i for one in there for i in self._here(one)}))
         )
 
     async def on(self, cases: Iterable[Case]) -> int:
         """Carry out what has not followed yet on these cases. Returns how many. Raises Unavailable."""
         there = list(cases)
         followed = await self._each(self._parts_of(there), self._follow)
-        return len(followed) + await self._keep_apart(await self._sight.parties.followed({one.id for one in there}))
+        return len(followed) + await self.keep_apart(await self._sight.parties.followed({one.id for one in there}))
 
     async def on_ended(self, ids: Iterable[str]) -> int:
         """As `on`, for those of these cases that are closed or merged and came of another one."""
-        return await self._keep_apart(await self._sight.parties.followed(await self._cases.ended(ids)))
+        return await self.keep_apart(await self._sight.parties.followed(await self._cases.ended(ids)))
 
-    async def _keep_apart(self, firsts: Mapping[str, str]) -> int:
+    async def keep_apart(self, firsts: Mapping[str, str]) -> int:
         """Keep these cases shut, each by the case it came of; then those that came of them."""
         changed = await self._each(firsts, self._shut_out)
         further = {i for one in changed for i in self._here(one)}
-        return len(changed) + (await self._keep_apart(await self._sight.parties.following(further)) if changed else 0)
+        return len(changed) + (await self.keep_apart(await self._sight.parties.following(further)) if changed else 0)
 
     async def _each(self, sources: Mapping[str, str], steps: _Steps) -> list[Case]:
         """Let each of these cases (their ids) take the step that follows from another; returns those that changed."""

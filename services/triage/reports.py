@@ -178,6 +178,8 @@ class ReportFollower:
 
         for done in await change_together(self._cases, [case_id, first_id], decide):
             self._count(done)
+        # The first case may have changed after it was read, before what follows from that could find this one.
+        await self._consequences.keep_apart({case_id: first_id})
 
     async def _survivor_of(self, case: Case) -> Case | None:
         meant = self._tokens.case_meant(case.id, case.merged_into) if case.merged_into else None

@@ -8,6 +8,7 @@ import pytest
 
 from services.triage import watch as watch_module
 from services.triage.case.case import Case
+from services.triage.stored import CaseChange
 from services.triage.watch import CaseWatch
 from shared.access.principal import Principal
 from shared.access.roster import Staff
@@ -143,6 +144,23 @@ async def test_a_process_that_ends_before_the_new_case_hears_of_it_leaves_it_to_
     watch = CaseWatch(rig.cases, parties, Body([ALICE, *OTHERS]), POLICY, TOKENS, every=1)
     assert (await watch.look(), await watch.look()) == (1, 0)
     assert OTHERS[0].ref in rig.cases.stored[case.id].case.recused
+
+
+async def test_who_is_recused_while_the_new_case_is_written_has_nothing_to_do_with_it(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, save = await decided(rig), rig.cases.save_together
+
+    async def save_later(changes: Sequence[CaseChange]) -> bool:
+        monkeypatch.setattr(rig.cases, "save_together", save)
+        said = {"person": OTHERS[1].ref, "ground": "involved"}
+        assert (await rig.order(first, "recuse", said, OTHERS[2])).status_code == 200
+        return await save(changes)
+
+    monkeypatch.setattr(rig.cases, "save_together", save_later)
+    case = await opened(rig, first)
+    assert set(case.recused) == {ALICE.ref, OTHERS[1].ref}
+    assert (await rig.http.get(f"/v1/cases/{case.id}", headers=bearer(OTHERS[1]))).status_code == 404
 
 
 async def test_the_look_at_a_start_reads_ended_cases_in_portions_and_goes_on_with_the_others(
