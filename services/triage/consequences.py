@@ -8,7 +8,7 @@ from services.triage.case.attendance import NOBODY, People
 from services.triage.case.case import ENDED, Case
 from services.triage.case.clocks_there import absorptions
 from services.triage.case.commands.command import Command
-from services.triage.case.commands.following import KeepApart
+from services.triage.case.commands.following import KeepApart, matters_of, relation_of
 from services.triage.case.commands.handling import LetGo
 from services.triage.case.commands.merging import Follow
 from services.triage.case.parts import had_part, took_part
@@ -17,6 +17,7 @@ from services.triage.own_steps import own_step
 from services.triage.sight import Sight
 from services.triage.stored import CaseChange, CaseStore, Staffing, StoredCase
 from shared.aggregates import change
+from shared.events import RETALIATION
 from shared.policy import Policy
 
 PORTION = 50
@@ -33,9 +34,9 @@ class Consequences:
 
     Cases that are part of another one follow it to another handling body, to its outcome and its clocks. Cases that
     came of the report of another one, as a part of it or of bad treatment for it, stay shut to those who may not see
-    that one; that one changes in nothing, so that not even a gap in its numbers tells of them. A case that became
-    urgent waits for nobody who serves none of its bodies any more, also where a role may be renewed. Neither does a
-    case that comes back after it had ended.
+    that one, and after bad treatment to those who had a part in any matter of that report. That one changes in nothing,
+    so that not even a gap in its numbers tells of them. A case that became urgent waits for nobody who serves none of
+    its bodies any more, also where a role may be renewed. Neither does a case that comes back after it had ended.
     """
 
     def __init__(
@@ -68,7 +69,7 @@ class Consequences:
         return (
             len(await self._each(self._parts_of(one.case for one in changes if _is_to_follow(one)), self._follow))
             + len(await self._each(had, self._let_go))
-            + await self.keep_apart(await self._sight.parties.following({i for one in there for i in self._here(one)}))
+            + await self.keep_apart(await self._came_of(there))
         )
 
     async def on(self, cases: Iterable[Case]) -> int:
@@ -86,6 +87,20 @@ class Consequences:
         changed = await self._each(firsts, self._shut_out)
         further = {i for one in changed for i in self._here(one)}
         return len(changed) + (await self.keep_apart(await self._sight.parties.following(further)) if changed else 0)
+
+    async def matters_beside(self, case: Case) -> tuple[Case, ...]:
+        """The cases of the other matters of a case's report: those split off it, and the one it was split off."""
+        known, new = {case.id: case}, [case]
+        while new:
+            ids = {i for one in new for i in self._tokens.cases_meant(one.id, matters_of(one))} - known.keys()
+            new = [stored.case for stored in (await self._cases.load(ids)).values()] if ids else []
+            known |= {one.id: one for one in new}
+        return tuple(one for one in known.values() if one.id != case.id)
+
+    async def _came_of(self, cases: Iterable[Case]) -> dict[str, str]:
+        """The cases that came of these, and of other matters of their reports, each with the one it came of."""
+        ids = {i for case in cases for one in (case, *await self.matters_beside(case)) for i in self._here(one)}
+        return await self._sight.parties.following(ids)
 
     async def _each(self, sources: Mapping[str, str], steps: _Steps) -> list[Case]:
         """Let each of these cases (their ids) take the step that follows from another; returns those that changed."""
@@ -122,7 +137,9 @@ class Consequences:
         for case, first in pairs:
             if case.id in names:
                 known = (first, *(survivors[i].case for i in meant.get(first.id, ()) if i in survivors))
-                due[case.id] = KeepApart(known), self._tokens.people(case, everybody, names[case.id])
+                matters = await self.matters_beside(first) if relation_of(case) == RETALIATION else ()
+                people = self._tokens.people(case, everybody, names[case.id])
+                due[case.id] = KeepApart(known, matters=matters), people
         return due
 
     async def _let_go(self, pairs: Sequence[tuple[Case, Case]]) -> _Due:

@@ -164,6 +164,8 @@ class ReportFollower:
             refs = self._tokens.ref_of(case_id, first_id), self._tokens.ref_of(first_id, case_id)
             survivor = await self._survivor_of(first.case) if first else None
             opening = Open(code_name, report, people, first.case if first else None, survivor, first is None, *refs)
+            if first and opening.relation == RETALIATION:
+                opening = replace(opening, matters=await self._consequences.matters_beside(first.case))
             told: dict[str, Any] = {"actor": TRIAGE, "cause": event.id, "trace": event.trace}
             case, events = carry_out(None, opening, self._policy, people, at, case_id=case_id, **told)
             assert case is not None  # noqa: S101  # a case that is opened is there

@@ -163,6 +163,48 @@ async def test_who_is_recused_while_the_new_case_is_written_has_nothing_to_do_wi
     assert (await rig.http.get(f"/v1/cases/{case.id}", headers=bearer(OTHERS[1]))).status_code == 404
 
 
+async def part_of(rig: Rig, case: Case) -> Case:
+    """One matter of the report of a case, as a case of its own."""
+    received = reported(parties_apart=True, channel="split")
+    named = ReportParties(report_id=received.fact.report_id, follows=case.id, salt="0" * 32)  # type: ignore[attr-defined]
+    await rig.parties.follow([from_intake(named.report_id, named, 1)])
+    await rig.intake.take([received])
+    return rig.cases.stored[received.case_id].case
+
+
+@pytest.mark.parametrize("badly_for", ["first", "part", "part of the part"])
+@pytest.mark.parametrize("when", ["before", "later"])
+async def test_who_decides_another_matter_of_the_report_has_nothing_to_do_with_the_new_case(
+    rig: Rig, badly_for: str, when: str
+) -> None:
+    first = await rig.open()
+    part = await part_of(rig, first)
+    matters = {"first": first, "part": part, "part of the part": await part_of(rig, part)}
+    told_of = matters.pop(badly_for)
+    new = await opened(rig, told_of) if when == "later" else None
+    decided = {who.ref: matter for who, matter in zip(OTHERS, matters.values(), strict=False)}
+    for who, matter in zip(OTHERS, matters.values(), strict=False):
+        for command, values in (
+            ("claim", None),
+            ("start", None),
+            ("decide", {"outcome": "advice", "reason": "Heard."}),
+        ):
+            assert (await rig.order(matter, command, values, who)).status_code == 200
+    case = new or await opened(rig, told_of)
+    after = rig.cases.stored[case.id].case
+    assert set(after.recused) == decided.keys()
+    assert [(await rig.http.get(f"/v1/cases/{case.id}", headers=bearer(who))).status_code for who in OTHERS] == [
+        404,
+        404,
+        200,
+    ]
+    assert "case.passed_on" not in [step.fact for step in after.history]
+    # Of the matters none hears of it, and none shuts out the people of another one.
+    for matter in (told_of, *matters.values()):
+        there = rig.cases.stored[matter.id].case
+        assert (there.recused, {link.relation for link in there.links} - {"split"}) == ((), set())
+
+
 async def test_the_look_at_a_start_reads_ended_cases_in_portions_and_goes_on_with_the_others(
     rig: Rig, monkeypatch: pytest.MonkeyPatch
 ) -> None:

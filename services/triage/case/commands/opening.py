@@ -36,8 +36,9 @@ class Open(Command):
     A body that cannot look after it is passed over: see choose_body. `first`: the case of an earlier report of which
     this one is a part, or for which the reporter of this one was treated badly. The people who are recused from the
     first are recused before anybody hears of the new one. After bad treatment, so are those who had the first or
-    decided in it, or in the `survivor` of which it is a part. `first_lost`: there is such a case, but triage does not
-    have it. Nobody can tell who has to be recused, so the case goes to the last stand-in, and does not come back.
+    decided in it, in the `survivor` of which it is a part, or in other `matters` of its report. `first_lost`: there is
+    such a case, but triage does not have it. Nobody can tell who has to be recused, so the case goes to the last
+    stand-in, and does not come back.
     """
 
     name = "open"
@@ -53,6 +54,7 @@ class Open(Command):
     own_ref: str = ""
     floods: tuple[Flood, ...] = ()
     patterns: tuple[Systemic, ...] = ()
+    matters: tuple[Case, ...] = ()
 
     def decide(self, case: Case | None, state: CaseState, policy: Policy, now: datetime) -> list[CaseFact]:
         """The opening, and the way that the policy chose. There is no case yet."""
@@ -161,9 +163,11 @@ class Open(Command):
 
     def _recusals(self, now: datetime) -> dict[str, Recusal]:
         """The people (references) who have nothing to do with the case, each as recused."""
-        there = self._recused_in(self.survivor, now) if self.survivor else {}
-        here = self._recused_in(self.first, now) if self.first else {}
-        return {**there, **{who: one for who, one in here.items() if who not in there or one.confirm_by is None}}
+        found = {who: detected(who) for one in self.matters for who in sorted(had_part(one))}
+        for first in filter(None, (self.survivor, self.first)):
+            here = self._recused_in(first, now).items()
+            found |= {who: one for who, one in here if who not in found or one.confirm_by is None}
+        return found
 
     def _recused_in(self, first: Case, now: datetime) -> dict[str, Recusal]:
         """The people who are recused in this earlier case, or who are shut out by what they did in it.
