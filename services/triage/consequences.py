@@ -63,8 +63,8 @@ class Consequences:
         # A case that is new has nobody yet, and nothing has come of it.
         changes, again = [one for one in written if one.stored], list(repeated)
         # No look at people who left judged what had ended.
-        back = [*again, *(one.case for one in changes if one.stored and _is_urgent_or_back(one.case, one.stored.case))]
-        had = {one.id: one.id for one in back if one.assignee and one.state not in ENDED}
+        back = [one.case for one in changes if one.stored and _is_urgent_or_back(one.case, one.stored.case)]
+        had = {one.id: one.id for one in [*back, *(one for one in again if one.is_urgent)] if one.assignee}
         there = [*again, *(one.case for one in changes if _has_others_shut_out(one))]
         return (
             len(await self._each(self._parts_of(one.case for one in changes if _is_to_follow(one)), self._follow))

@@ -9,18 +9,26 @@ import pytest
 from services.triage.case.case import Case
 from services.triage.case.commands.linking import RELATIONS
 from services.triage.case.evolve.fold import fold
+from shared.access.roster import Staff
 from shared.events import encode
 from tests.support.forms import hidden_fields
 from tests.support.people import bearer, sign_in
-from tests.support.triage_rig import ALICE, BOB, COLLEAGUE, CORA, Rig, answered, make_rig
+from tests.support.triage_rig import ALICE, BOB, COLLEAGUE, CORA, POLICY, Everywhere, Rig, answered, make_rig
 
 BROWSER = {"accept": "text/html", "sec-fetch-site": "same-origin"}
 NAMED = replace(COLLEAGUE, ref="person:4a3ed00000000000", pseudonyms=frozenset({"4" * 32}))
 
 
+class WithAlice:
+    """Staff of every handling body: the two of the rig, and the person who gives the commands."""
+
+    async def staff(self) -> Staff:
+        return dict.fromkeys(POLICY.bodies, (ALICE, *Everywhere.two))
+
+
 @pytest.fixture
 async def rig() -> AsyncIterator[Rig]:
-    async with make_rig() as rig:
+    async with make_rig(WithAlice()) as rig:
         yield rig
 
 
