@@ -25,6 +25,8 @@ class OtherMachine:
     go: str = "1.19.8"
     packages: Sequence[str] = (*PACKAGES, "python3-venv")
     modules: Sequence[str] = ("ensurepip", "venv")
+    system_python: str | None = None
+    """The version of the system's own Python."""
     failing: str = ""
     commands: list[str] = field(default_factory=list)
     said: list[str] = field(default_factory=list)
@@ -51,6 +53,12 @@ class OtherMachine:
                 return subprocess.CompletedProcess(command, 0, f"go version go{self.go} linux/amd64", "")
             case ["apt-get", "install", "-s", "-qq", package]:
                 return subprocess.CompletedProcess(command, 0 if package in self.packages else 100, "", "")
+            case [prepare.SYSTEM_PYTHON, "-c", program] if "sys.version_info <" in program:
+                if self.system_python is None:
+                    raise FileNotFoundError(prepare.SYSTEM_PYTHON)
+                version = tuple(map(int, self.system_python.split(".")))
+                fits = "ensurepip" in self.modules and version >= prepare.OLDEST_PYTHON
+                return subprocess.CompletedProcess(command, 0 if fits else 1, "", "")
             case [_, "-c", "import ensurepip, venv"]:
                 return subprocess.CompletedProcess(command, 0 if "ensurepip" in self.modules else 1, "", "")
             case [_, "-c", program] if "python%d" in program:
@@ -254,8 +262,24 @@ def test_a_wrong_goal_is_told_the_right_ones() -> None:
     assert other.said == ["usage: python3 infra/prepare.py [check|demo|test]"]
 
 
-def test_this_python_is_taken_as_it_is_new_enough() -> None:
-    assert prepare.find_python(OtherMachine(()).machine()) == sys.executable
+@pytest.mark.parametrize(
+    ("version", "found"),
+    [("3.11.2", prepare.SYSTEM_PYTHON), ("3.10.12", sys.executable), (None, sys.executable)],
+    ids=["new", "old", "none"],
+)
+def test_the_systems_python_is_taken_before_this_one_if_it_is_new_enough(version: str | None, found: str) -> None:
+    assert prepare.find_python(OtherMachine((), system_python=version).machine()) == found
+
+
+def test_a_python_of_the_system_that_can_make_no_environment_is_left_alone() -> None:
+    other = OtherMachine((), system_python="3.11.2", modules=("venv",))
+    assert prepare.find_python(other.machine()) == sys.executable
+
+
+def test_the_python_that_is_found_here_can_make_an_environment() -> None:
+    program = "import ensurepip, sys, venv; print(sys.version_info >= (3, 11))"
+    shown = subprocess.run([prepare.find_python(Machine()), "-c", program], capture_output=True, text=True, check=True)
+    assert shown.stdout == "True\n"
 
 
 @pytest.mark.parametrize(("goal", "fetched"), [("demo", "infra.local.fetch"), ("test", "infra.local.fetch --keycloak")])
