@@ -109,6 +109,10 @@ def erase(
     results = Counter(item["result"] for item in items)
     document = {**order, "results": dict(results), "items": items}
     answer(document, as_json, lambda: _show(items, results, dry_run))
+    if further := sorted(
+        {one for item in items for one in item.get("came_of_it", ())} - {i.get("report_id") for i in items}
+    ):
+        note(f"Reports of their own, made of these, stay: {', '.join(further)}.")
     if results["unknown"]:
         raise typer.Exit(FINDING)
 

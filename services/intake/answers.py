@@ -145,13 +145,17 @@ ErasureResult = Literal["erased", "already", "unknown", "standing"]
 
 
 class ErasureItem(TypedDict):
-    """What became of one report. One that is unknown has only its id and the result."""
+    """What became of one report. One that is unknown has only its id and the result.
+
+    `came_of_it`: the reports, with words of their own, that intake made of it; they are erased by themselves.
+    """
 
     id: str
     result: ErasureResult
     report_id: NotRequired[str]
     case_id: NotRequired[str]
     state: NotRequired[str]
+    came_of_it: NotRequired[list[str]]
 
 
 class ErasureAnswer(TypedDict):

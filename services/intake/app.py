@@ -86,7 +86,16 @@ def build_app(settings: IntakeSettings, key_pace: Pace = PACE) -> FastAPI:
             Hints(submissions),
         ),
         build_erasure(
-            runtime, store, barrier, policy, settings.retention_seconds, gate, access_control.roster, succession, told
+            runtime,
+            store,
+            barrier,
+            policy,
+            settings.retention_seconds,
+            gate,
+            access_control.roster,
+            succession,
+            told,
+            further.made_of,
         ),
         build_keys(runtime, settings, settings.master_key.get_secret_value(), vault, key_pace),
         build_searching(runtime, store, barrier, mentions, access_control.roster),

@@ -348,7 +348,7 @@ class Rig:
                     self.reader, naming, imports, Hints(self.submissions), self.gate, self.keys, roster.names_of
                 ),
                 make_outcome_router(self.outcomes, self.gate),
-                make_erasure_router(self.erasing, self.store, self.gate),
+                make_erasure_router(self.erasing, self.store, self.gate, self.further.made_of),
             ],
             asyncapi=lambda: describe_service("intake"),
             error_page=pages.error,

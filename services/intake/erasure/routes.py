@@ -1,6 +1,6 @@
 """Erasure over HTTP, for people who may order it, by the ids of reports or of their cases."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Annotated
 
 from fastapi import APIRouter, Request, Response
@@ -40,7 +40,11 @@ def _faults_of(order: ErasureOrder) -> Iterable[FieldError]:
         yield FieldError("/report_ids", "missing", "Name reports or cases.")
 
 
-def make_erasure_router(erasing: Erasing, store: Store, gate: Gate) -> APIRouter:
+MadeOf = Callable[[StoredReport], Sequence[str]]
+"""Who says which reports were made of one (services.intake.mailbox.further.FurtherReports.made_of)."""
+
+
+def make_erasure_router(erasing: Erasing, store: Store, gate: Gate, made_of: MadeOf) -> APIRouter:
     """The route.
 
     A report looks unknown to people who may not erase it: those it names, those recused from its case, and coordinators
@@ -65,7 +69,8 @@ def make_erasure_router(erasing: Erasing, store: Store, gate: Gate) -> APIRouter
         else:
             erasure = Erasure(order.reason, request_id, actor)
             results = dict(await erasing.erase([report.id for report in known], erasure))
-        items = [_item(asked, report, results) for asked, report in found]
+        made = await _made_of(known, made_of, store, who)
+        items = [_item(asked, report, results, made) for asked, report in found]
         body: ErasureAnswer = {
             "request_id": request_id,
             "reason": order.reason,
@@ -91,13 +96,31 @@ async def _find(store: Store, order: ErasureOrder) -> Found:
     return found + [(asked, by_case.get(asked)) for asked in dict.fromkeys(order.case_ids)]
 
 
-def _item(asked: str, report: StoredReport | None, results: dict[str, ErasureResult]) -> ErasureItem:
+async def _made_of(
+    reports: Iterable[StoredReport], made_of: MadeOf, store: Store, who: Principal
+) -> Mapping[str, list[str]]:
+    """The reports that were made of each, as far as they hold words and this person may erase them."""
+    made = {report.id: made_of(report) for report in reports}
+    ids = {one for ids in made.values() for one in ids}
+    there = await store.load(ids) if ids else {}
+    # Before triage has opened its case, nobody knows who has no part in it.
+    standing = {i for i, one in there.items() if one.vault and one.status.seq and _may(who, one)}
+    return {report_id: [one for one in ids if one in standing] for report_id, ids in made.items()}
+
+
+def _item(
+    asked: str,
+    report: StoredReport | None,
+    results: Mapping[str, ErasureResult],
+    made: Mapping[str, list[str]],
+) -> ErasureItem:
     if report is None:
         return {"id": asked, "result": "unknown"}
-    return {
+    item: ErasureItem = {
         "id": asked,
         "report_id": report.id,
         "case_id": report.case_id,
         "state": report.status.state,
         "result": results[report.id],
     }
+    return {**item, "came_of_it": made[report.id]} if made[report.id] else item

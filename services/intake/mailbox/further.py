@@ -36,6 +36,11 @@ class FurtherReports:
         """The id and the receipt of the report that one matter becomes, by the id of its words."""
         return self._submissions.named(SPLIT_CHANNEL, part_id)
 
+    def made_of(self, report: StoredReport) -> tuple[str, ...]:
+        """The ids of the reports that were made of this one, erased or not."""
+        matters, answers = map(self.of_matter, report.parts), map(self.of_answers, report.opened)
+        return tuple(made.report_id for made in (*matters, *answers))
+
     async def open_of_answers(self, first: StoredReport, answer_id: str, entries: Mapping[str, str]) -> Change:
         """The report that these answers become. Raises Unavailable before the roster was ever read."""
         return await self._open(first, self._answers(first, answer_id, entries, self._reported(first)))

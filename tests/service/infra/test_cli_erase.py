@@ -63,7 +63,7 @@ def reports(rig: Rig) -> list[str]:
 def intake(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """The address of a running server with the route of erasures."""
     gate = gate_of()
-    router = make_erasure_router(rig.erasing, rig.store, gate)
+    router = make_erasure_router(rig.erasing, rig.store, gate, rig.further.made_of)
     app = make_app("intake", cast(Lifecycle, Idle()), gate=gate, routers=[router], asyncapi=dict)
     server = uvicorn.Server(uvicorn.Config(app, port=0, log_config=None, access_log=False))
     thread = threading.Thread(target=server.run, daemon=True)
@@ -118,6 +118,17 @@ def test_a_dry_run_does_nothing(rig: Rig, reports: list[str], capsys: Capture) -
     captured = capsys.readouterr()
     assert "1 to be erased." in captured.out
     assert "Nothing was done." in captured.err
+
+
+@pytest.mark.usefixtures("intake")
+def test_what_was_made_of_an_erased_report_is_named(rig: Rig, reports: list[str], capsys: Capture) -> None:
+    first, other, _ = reports
+    document, part = rig.store.reports[other], rig.further.of_matter("a matter").report_id
+    rig.store.reports[part] = {**document, "_id": part, "status": {**document["status"], "seq": 1}}
+    rig.store.reports[first] = {**rig.store.reports[first], "parts": ["a matter"]}
+    for ids in ([first], [first, part]):
+        assert cli.main(["erase", *ids, "--reason", "requested", "--dry-run"]) == 0
+        assert (part in capsys.readouterr().err) is (part not in ids)
 
 
 @pytest.mark.usefixtures("intake")

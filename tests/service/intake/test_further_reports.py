@@ -6,11 +6,13 @@ import pytest
 
 from services.intake.erasure.actions import Erasure
 from services.intake.vault.reads import Read
+from shared.access.principal import Grant, Role
 from shared.access.purposes import PURPOSES
-from shared.events import CaseSplit, Event, ReportParties, ReportReceived
+from shared.events import CaseSplit, CaseTriaged, Event, RecusalDeclared, ReportParties, ReportReceived
 from shared.ids import case_id_of
 from tests.support.forms import hidden_fields
 from tests.support.intake_rig import RESPONDER, Rig, case_event
+from tests.support.people import bearer, coordinator, person
 
 BROWSER = {"accept": "text/html", "sec-fetch-site": "same-origin"}
 MATTER = "Sekretwords: the second matter."
@@ -94,3 +96,32 @@ async def test_without_words_nothing_is_made(rig: Rig, *, erased: bool) -> None:
         await rig.erasing.erase([first["report_id"]], Erasure("r-1", "request", RESPONDER))
     await rig.progress.project([split_of(first["report_id"])])
     assert list(rig.store.reports) == [first["report_id"]]
+
+
+async def test_an_erasure_names_what_was_made_of_the_report_to_those_who_may_erase_that(rig: Rig) -> None:
+    first, second = await split(rig)
+    cora = coordinator("c0a1c0a1", "enwiki_arbcom")
+    operator_of = bearer(person("0be4a7", Grant(Role.OPERATOR)))
+
+    async def made_of(headers: dict[str, str], *, dry_run: bool = True) -> object:
+        order = {"reason": "requested", "report_ids": [first["report_id"]], "dry_run": dry_run}
+        async with rig.http() as http:
+            answer = await http.post("/v1/erasures", json=order, headers=headers)
+        return answer.json()["items"][0].get("came_of_it")
+
+    assert await made_of(operator_of) is None
+    for report_id in (first["report_id"], second):
+        triaged = CaseTriaged(
+            previous="received", state="triaged", category="unclassified", lane="standard", body="enwiki_arbcom",
+            rule="one-wiki", deadlines=(),
+        )  # fmt: skip
+        await rig.progress.project([case_event(report_id, 2, triaged)])
+    assert await made_of(operator_of) == [second]
+    assert await made_of(bearer(cora)) == [second]
+    recused = RecusalDeclared(previous="triaged", state="triaged", person=cora.ref, ground="involved")
+    await rig.progress.project([case_event(second, 3, recused)])
+    assert await made_of(bearer(cora)) is None
+    assert await made_of(operator_of, dry_run=False) == [second]
+    async with rig.http() as http:
+        await http.post("/v1/erasures", json={"reason": "requested", "report_ids": [second]}, headers=operator_of)
+    assert await made_of(operator_of) is None
