@@ -313,6 +313,15 @@ class Policy:
         """The id of the body of last resort. There is exactly one."""
         return next(body.id for body in self.bodies.values() if body.last_resort)
 
+    def training_of(self, body: str | None) -> tuple[str, ...]:
+        """The modules that the people of a handling body must have completed.
+
+        Of one that this policy does not know any more, what those need who would get its cases.
+        """
+        if body is None:
+            return ()
+        return (self.bodies.get(body) or self.bodies[self.last_resort]).training
+
     @cached_property
     def ordinary_bodies(self) -> tuple[str, ...]:
         """The ids of all bodies but that of last resort."""

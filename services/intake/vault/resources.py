@@ -7,11 +7,10 @@ from shared.policy import Policy
 
 def resource_of(report: StoredReport, policy: Policy | None = None) -> Resource:
     """A report and its case, for shared/access/table.py. `policy` says which training a handler of the case needs."""
-    body = policy.bodies.get(report.status.body or "") if policy else None
     return Resource(
         body=report.status.body,
         community=report.facts.community or None,
         parties=frozenset(report.named),
         recused=frozenset((*report.status.recused, *report.hidden_from)),
-        training=body.training if body else (),
+        training=policy.training_of(report.status.body) if policy else (),
     )

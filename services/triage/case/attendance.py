@@ -365,11 +365,10 @@ def _passed_on(case: Case, body: str) -> CasePassedOn:
 
 
 def _about(body: str, community: str | None, people: People, policy: Policy, recused: frozenset[str]) -> Resource:
-    known = policy.bodies.get(body)
     return Resource(
         body=body,
         community=community,
         parties=people.parties,
         recused=people.parties | recused,
-        training=known.training if known else (),
+        training=policy.training_of(body),
     )

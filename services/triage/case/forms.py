@@ -121,8 +121,7 @@ def resource_of(case: Case, policy: Policy, shut_out: frozenset[str] = frozenset
     parties, recused = shut_out.union(case.parties), shut_out.union(case.recused)
 
     def there(name: str | None, joint: tuple[Resource, ...] = ()) -> Resource:
-        body = policy.bodies.get(name or "")
-        training = body.training if body else ()
+        training = policy.training_of(name)
         return Resource(name, case.community, parties=parties, recused=recused, training=training, joint=joint)
 
     if asked:

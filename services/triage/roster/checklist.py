@@ -43,8 +43,7 @@ def _lacks(entry: RosterEntryChanged, policy: Policy, at: datetime) -> Iterator[
         yield Lack("names")
     counting = {t.module for t in entry.trainings if t.expires_at is None or t.expires_at > at}
     for body in dict.fromkeys(served):
-        known = policy.bodies.get(body)
-        missing = tuple(module for module in (known.training if known else ()) if module not in counting)
+        missing = tuple(module for module in policy.training_of(body) if module not in counting)
         if missing:
             yield Lack("training", body, missing)
 

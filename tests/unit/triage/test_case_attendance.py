@@ -111,6 +111,27 @@ def test_a_case_waits_to_be_taken_once_its_handler_serves_no_body_of_it() -> Non
         assert given_to(case, LetGo(frozenset({BEN.ref}), People(staff_of(*there))), *there)[1] == []
 
 
+def test_the_people_of_a_body_that_the_policy_lost_need_the_training_of_the_last_resort() -> None:
+    case, _ = opened(*EVERYBODY)
+    bodies = {body: known for body, known in POLICY.bodies.items() if body != case.body}
+    policy = replace(POLICY, bodies=MappingProxyType(bodies))
+    needed = policy.bodies[policy.last_resort].training
+    assert (policy.training_of(case.body), policy.training_of("u4c"), policy.training_of(None)) == (
+        needed, POLICY.bodies["u4c"].training, (),
+    )  # fmt: skip
+    untrained = tuple(replace(one, trainings=()) for one in (ANN, BEN, CAT))
+    assert needed
+    for people, able in (((ANN, BEN, CAT), 2), (untrained, 0)):
+        there = People(staff_of(*people, UMA, ULI, OLA))
+        assert attendance(case.body or "", case.community, there, policy, AT).able == able
+        may = allow(people[0], "case.start", resource_of(case, policy), AT)
+        assert isinstance(may, Permit) is bool(able)
+        # A case for which nobody of it is trained goes to the last resort.
+        assert [fact.body for fact in attend(case, there, policy, AT) if isinstance(fact, CasePassedOn)] == (
+            [] if able else [policy.last_resort]
+        )
+
+
 ASK = ReceiveRecusalAsk("1" * 8 + "-1111-1111-1111-" + "1" * 12, "reporter")
 
 
