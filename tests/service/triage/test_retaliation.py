@@ -163,6 +163,15 @@ async def test_who_is_recused_while_the_new_case_is_written_has_nothing_to_do_wi
     assert (await rig.http.get(f"/v1/cases/{case.id}", headers=bearer(OTHERS[1]))).status_code == 404
 
 
+async def test_who_told_of_bad_treatment_is_heard_although_the_first_report_is_erased(rig: Rig) -> None:
+    first = await decided(rig)
+    stored = rig.cases.stored[first.id]
+    rig.cases.stored[first.id] = replace(stored, case=replace(first, reachable=False))
+    case = await opened(rig, first)
+    assert case.reachable
+    assert "update" in {deadline.name for deadline in case.deadlines}
+
+
 async def part_of(rig: Rig, case: Case) -> Case:
     """One matter of the report of a case, as a case of its own."""
     received = reported(parties_apart=True, channel="split")

@@ -129,8 +129,12 @@ class Open(Command):
 
     @property
     def _reachable(self) -> bool:
-        """Whether the reporter has an address, or a receipt: that of a part stands on the page of the first report."""
-        has_receipt = self.report.channel not in WITHOUT_RECEIPT and (self.first is None or self.first.reachable)
+        """Whether the reporter has an address, or a receipt: that of a part stands on the page of the first report.
+
+        Who told of bad treatment has just had that page open, also where the first report is erased since.
+        """
+        whole = self.first if self.relation == SPLIT else None
+        has_receipt = self.report.channel not in WITHOUT_RECEIPT and (whole is None or whole.reachable)
         return self.report.contactable or has_receipt
 
     def _grouped(self, state: CaseState, lane: str) -> list[CaseFact]:
