@@ -147,7 +147,8 @@ ErasureResult = Literal["erased", "already", "unknown", "standing"]
 class ErasureItem(TypedDict):
     """What became of one report. One that is unknown has only its id and the result.
 
-    `came_of_it`: the reports, with words of their own, that intake made of it; they are erased by themselves.
+    `came_of_it`: the reports, with words of their own, that intake made of it. Each needs an order of its own, which
+    names those that were made of that one.
     """
 
     id: str

@@ -324,7 +324,8 @@ def follow(status: Status, event: Event) -> Status | None:
         case CategoryConfirmed():
             after = _copy(after, category=fact.category)
         case FlagsSet() | CaseLinked():
-            # What a person took away once may have been right, so it stays, as does what the first case was of a part.
+            # What a person took away once may have been right, so it stays. So do the flags of the case of which this
+            # one is one matter.
             after = _copy(after, later_flags=tuple(dict.fromkeys((*status.later_flags, *fact.flags))))
         case LaneLowered():
             after = _copy(after, lane=fact.lane)

@@ -183,7 +183,7 @@ async def part_of(rig: Rig, case: Case) -> Case:
 
 @pytest.mark.parametrize("badly_for", ["first", "part", "part of the part"])
 @pytest.mark.parametrize("when", ["before", "later"])
-async def test_who_decides_another_matter_of_the_report_has_nothing_to_do_with_the_new_case(
+async def test_who_decides_another_matter_of_the_report_has_no_part_in_the_new_case(
     rig: Rig, badly_for: str, when: str
 ) -> None:
     first = await rig.open()

@@ -1,6 +1,7 @@
 """Rounds keep apart by what the last one had to do."""
 
 import asyncio
+from unittest.mock import patch
 
 import pytest
 
@@ -16,10 +17,14 @@ async def test_the_first_round_waits_for_nothing() -> None:
 @pytest.mark.parametrize(("count", "apart"), [(12, 0.06), (10, 0.06), (9, 0.03), (2, 0.03)])
 async def test_a_round_is_as_far_from_the_last_one_as_that_had_to_do(count: int, apart: float) -> None:
     rounds, loop = Rounds(STEPS), asyncio.get_running_loop()
-    rounds.begin(count)
     began = loop.time()
-    assert await rounds.wait()
-    assert loop.time() - began >= apart - 0.002
+    with patch.object(loop, "time", lambda: began):
+        rounds.begin(count)
+    for at, waits in ((began + apart - 0.001, True), (began + apart + 0.001, False)):
+        with patch.object(loop, "time", lambda at=at: at):
+            waiting = asyncio.create_task(rounds.wait())
+            await asyncio.sleep(0)
+        assert await waiting is waits
 
 
 async def test_the_time_of_the_work_counts() -> None:

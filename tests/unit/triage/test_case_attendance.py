@@ -111,7 +111,7 @@ def test_a_case_waits_to_be_taken_once_its_handler_serves_no_body_of_it() -> Non
         assert given_to(case, LetGo(frozenset({BEN.ref}), People(staff_of(*there))), *there)[1] == []
 
 
-def test_the_people_of_a_body_that_the_policy_lost_need_the_training_of_the_last_resort() -> None:
+def test_people_of_a_body_that_the_policy_lost_need_training_of_the_last_resort() -> None:
     case, _ = opened(*EVERYBODY)
     bodies = {body: known for body, known in POLICY.bodies.items() if body != case.body}
     policy = replace(POLICY, bodies=MappingProxyType(bodies))
