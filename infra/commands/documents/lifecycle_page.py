@@ -2,6 +2,8 @@
 
 import importlib
 from collections.abc import Iterable, Iterator, Mapping
+from dis import get_instructions
+from itertools import pairwise
 from types import CodeType, FunctionType
 from typing import TYPE_CHECKING
 
@@ -17,6 +19,7 @@ _COMMAND = "services.triage.case.commands.command"
 _TABLE = "services.triage.case.commands.table"
 _CASE = "services.triage.case."
 _TIMERS = "services.triage.case.timers.table"
+_LOADS = "LOAD_GLOBAL"
 
 Ways = Mapping[CaseState | None, CaseState | tuple[CaseState, ...]]
 
@@ -102,7 +105,10 @@ def facts_of(command: type["Command"]) -> tuple[type[CaseFact], ...]:
 
 
 def _names(code: CodeType) -> Iterator[str]:
-    yield from code.co_names
+    """What the code names; but of which it reads the name alone, it finds in a history, and causes nothing by it."""
+    loads = [(one.argval, after.argval) for one, after in pairwise(get_instructions(code)) if one.opname == _LOADS]
+    read = {name for name, of_it in loads if of_it == "name"} - {name for name, of_it in loads if of_it != "name"}
+    yield from (name for name in code.co_names if name not in read)
     for constant in code.co_consts:
         if isinstance(constant, CodeType):
             yield from _names(constant)

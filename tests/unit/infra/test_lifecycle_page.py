@@ -7,13 +7,18 @@ import pytest
 from infra import cli
 from infra.commands.documents.lifecycle_page import facts_of, lifecycle_page
 from services.triage.case.commands.decision import Decide
+from services.triage.case.commands.following import KeepApart
+from services.triage.case.commands.merging import Follow, Unmerge
 from services.triage.case.commands.recusal import Recuse
 from services.triage.case.commands.table import COMMANDS
 from services.triage.case.commands.waking import Wake
 from services.triage.case.lifecycle import TRANSITIONS, states_of
 from shared.events import (
     CaseDecided,
+    CaseDetached,
     CaseState,
+    CaseUnmerged,
+    ClocksFollowed,
     MeasureEnded,
     RecusalAnswered,
     RecusalConfirmed,
@@ -56,3 +61,9 @@ def test_facts_are_found_in_what_a_command_decides() -> None:
     assert facts_of(Decide) == (CaseDecided, MeasureEnded)
     assert set(facts_of(Recuse)) == {RecusalDeclared, RecusalConfirmed, RecusalAnswered}
     assert RecusalLapsed in facts_of(Wake)
+
+
+def test_a_fact_that_a_command_finds_in_a_history_is_none_that_it_causes() -> None:
+    assert facts_of(Unmerge) == (CaseUnmerged, CaseDetached, RecusalDeclared)
+    assert facts_of(KeepApart) == (RecusalDeclared,)
+    assert ClocksFollowed in facts_of(Follow)
