@@ -1,5 +1,7 @@
 """Who has had a part in a case: they neither judge what was done in it nor read who has a conflict. Pure."""
 
+from collections.abc import Iterator
+
 from services.triage.case.case import Case
 from shared.events import (
     TAKES_PART,
@@ -8,11 +10,18 @@ from shared.events import (
     CaseDecided,
     CaseDetached,
     CaseMerged,
+    CasePassedOn,
+    CaseReleased,
     CaseUnmerged,
     DeadlineBreached,
+    HandlerApart,
+    HandlerLeft,
+    ReferralAccepted,
 )
 
 _PARTING = frozenset(fact.name for fact in (CaseMerged, CaseUnmerged, CaseAbsorbed, CaseDetached))
+_LEAVING = frozenset(fact.name for fact in (CaseReleased, HandlerLeft, HandlerApart, CasePassedOn, ReferralAccepted))
+"""After these nobody has the case. A recusal takes it from a person as well, and is no way out of a part in it."""
 
 
 def took_part(case: Case) -> frozenset[str]:
@@ -38,8 +47,9 @@ def worked_on(case: Case, since: int) -> frozenset[str]:
 def parts_since(survivor: Case, since: int, worked: frozenset[str]) -> tuple[frozenset[str], frozenset[str]]:
     """The people (references) who took part in a case, and who had it, for one that was part of it after this step.
 
-    `worked`: who did something in either of both then. What was decided then, all have decided who voted on it. Who was
-    given the case then, had both; who had it before, only where a clock was missed meanwhile.
+    `worked`: who did something in either of both then. Everybody who voted on a decision of that time took part in it.
+    Who was given the case then had both; so had who had it before, where that person still had it when a clock was
+    missed.
     """
     steps = [step for step in survivor.history if step.seq > since]
     before = max((s.seq for s in survivor.history if s.fact == CaseDecided.name and s.seq <= since), default=0)
@@ -47,9 +57,20 @@ def parts_since(survivor: Case, since: int, worked: frozenset[str]) -> tuple[fro
     decided = survivor.history if CaseDecided.name in facts else ()
     voted = {step.actor for step in decided if step.seq > before and step.fact in TAKES_PART}
     given = {step.detail for step in steps if step.fact == CaseAssigned.name and step.detail}
-    late = {survivor.assignee or ""} if DeadlineBreached.name in facts else set[str]()
     part = took_part(survivor) & (worked | voted)
-    return part, (had_part(survivor) & worked.union(given, late)) - part
+    return part, (had_part(survivor) & worked.union(given, _late(survivor, since))) - part
+
+
+def _late(case: Case, since: int) -> Iterator[str]:
+    """Who had the case each time that a clock was missed after this step."""
+    holder = None
+    for step in case.history:
+        if step.fact == CaseAssigned.name:
+            holder = step.detail
+        elif step.fact in _LEAVING:
+            holder = None
+        elif step.fact == DeadlineBreached.name and step.seq > since and holder:
+            yield holder
 
 
 def asks_for(case: Case, person: str, survivor: Case | None = None) -> frozenset[str]:

@@ -11,7 +11,7 @@ from services.triage.case.case import Case
 from services.triage.case.clocks_there import absorptions
 from services.triage.case.commands.command import Command, Words
 from services.triage.case.commands.decision import Decide, ProposeDecision
-from services.triage.case.commands.handling import Assign, Start
+from services.triage.case.commands.handling import Assign, LetGo, Start
 from services.triage.case.commands.inquiry import Ask, ReceiveAnswer, Tell
 from services.triage.case.commands.merging import Follow, Merge, Unmerge
 from services.triage.case.commands.recusal import Recuse
@@ -290,13 +290,33 @@ def test_who_voted_on_what_was_decided_while_cases_were_one_took_part_in_both() 
     assert (took_part(a), had_part(a)) == ({BEN, ALICE.ref}, {BEN, ALICE.ref})
 
 
-def test_who_had_the_survivor_when_a_clock_was_missed_has_had_its_part() -> None:
+LEFT = LetGo(frozenset({CARLA}))
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "had"),
+    [
+        ((), (), {CARLA}),
+        ((), (Assign(DORA),), {CARLA, DORA}),
+        ((), (LEFT,), {CARLA}),
+        ((LEFT,), (Assign(DORA),), {DORA}),
+        ((Assign(DORA),), (), {DORA}),
+    ],
+    ids=["she has it", "given on later", "let go later", "let go before", "given on before"],
+)
+def test_who_had_the_survivor_when_a_clock_was_missed_has_had_its_part(
+    before: tuple[Command, ...], after: tuple[Command, ...], had: set[str]
+) -> None:
     a, b = opened("amber-harbour"), by(CARLA, opened("calm-river"), Assign(CARLA), Start())
     a, b, _ = do(a, Merge(b), b)
-    late, _ = carry_out(b, Wake(), POLICY, NOBODY, AT + 90 * DAY, case_id=b.id, actor=TRIAGE, cause="late", trace=None)
-    assert late is not None
-    a, b, _ = do(a, Unmerge(late), late, AT + 91 * DAY)
-    assert (took_part(a), had_part(a)) == (frozenset(), {CARLA})
+    for number, command in enumerate((*before, Wake(), *after)):
+        told = {"actor": TRIAGE, "cause": f"late {number}", "trace": None}
+        then, events = carry_out(b, command, POLICY, NOBODY, AT + (90 + number) * DAY, case_id=b.id, **told)
+        assert then is not None
+        assert events
+        b = then
+    a, b, _ = do(a, Unmerge(b), b, AT + 99 * DAY)
+    assert (took_part(a), had_part(a)) == (frozenset(), had)
 
 
 def test_one_of_two_parts_leaves_with_its_own_people_alone() -> None:
