@@ -1,6 +1,6 @@
 """What follows by itself from a change of a case: in the case, and in others that have to do with it."""
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -89,18 +89,39 @@ class Consequences:
         return len(changed) + (await self.keep_apart(await self._sight.parties.following(further)) if changed else 0)
 
     async def matters_beside(self, case: Case) -> tuple[Case, ...]:
-        """The cases of the other matters of a case's report: those split off it, and the one it was split off."""
-        known, new = {case.id: case}, [case]
+        """The cases of the other matters of a case's report, and those of which these are a part now."""
+        matters = [one for one in await self._matters_of([case]) if one.id != case.id]
+        survivors = await self.survivors_of(matters)
+        return tuple({one.id: one for one in (*matters, *survivors.values())}.values())
+
+    async def survivors_of(self, cases: Iterable[Case]) -> dict[str, Case]:
+        """The cases of which these are a part now, by the ids of these."""
+        meant = {one.id: self._tokens.case_meant(one.id, one.merged_into) for one in cases if one.merged_into}
+        stored = await self._load({i for i in meant.values() if i})
+        return {part: stored[i] for part, i in meant.items() if i in stored}
+
+    async def _matters_of(self, cases: Iterable[Case]) -> list[Case]:
+        """These cases, and those of the other matters of their reports: split off them, or they off those."""
+        known = {one.id: one for one in cases}
+        new = [*known.values()]
         while new:
-            ids = {i for one in new for i in self._tokens.cases_meant(one.id, matters_of(one))} - known.keys()
-            new = [stored.case for stored in (await self._cases.load(ids)).values()] if ids else []
+            ids = {i for one in new for i in self._tokens.cases_meant(one.id, matters_of(one))}
+            new = [*(await self._load(ids - known.keys())).values()]
             known |= {one.id: one for one in new}
-        return tuple(one for one in known.values() if one.id != case.id)
+        return [*known.values()]
 
     async def _came_of(self, cases: Iterable[Case]) -> dict[str, str]:
-        """The cases that came of these, and of other matters of their reports, each with the one it came of."""
-        ids = {i for case in cases for one in (case, *await self.matters_beside(case)) for i in self._here(one)}
-        return await self._sight.parties.following(ids)
+        """The cases that came of these, of their parts, and of other matters of the reports of both.
+
+        Each has the one it came of.
+        """
+        changed = {one.id: one for one in cases}
+        parts = await self._load(self._parts_of(changed.values()).keys() - changed.keys())
+        matters = await self._matters_of([*changed.values(), *parts.values()])
+        return await self._sight.parties.following({*changed, *parts, *(one.id for one in matters)})
+
+    async def _load(self, ids: Set[str]) -> dict[str, Case]:
+        return {i: one.case for i, one in (await self._cases.load(ids)).items()} if ids else {}
 
     async def _each(self, sources: Mapping[str, str], steps: _Steps) -> list[Case]:
         """Let each of these cases (their ids) take the step that follows from another; returns those that changed."""
@@ -127,16 +148,12 @@ class Consequences:
 
     async def _shut_out(self, pairs: Sequence[tuple[Case, Case]]) -> _Due:
         names = await self._sight.names_of_each([case for case, _ in pairs])
-        meant = {
-            first.id: self._tokens.cases_meant(first.id, [first.merged_into]) for _, first in pairs if first.merged_into
-        }
-        ids = {case_id for some in meant.values() for case_id in some}
-        survivors = await self._cases.load(ids) if ids else {}
+        survivors = await self.survivors_of(first for _, first in pairs)
         everybody = People(await self._staffing.staff())
         due = dict[str, tuple[Command, People]]()
         for case, first in pairs:
             if case.id in names:
-                known = (first, *(survivors[i].case for i in meant.get(first.id, ()) if i in survivors))
+                known = (first, survivors[first.id]) if first.id in survivors else (first,)
                 matters = await self.matters_beside(first) if relation_of(case) == RETALIATION else ()
                 people = self._tokens.people(case, everybody, names[case.id])
                 due[case.id] = KeepApart(known, matters=matters), people

@@ -162,7 +162,7 @@ class ReportFollower:
                 return []
             first, at, code_name = found.get(first_id), self._clock(), await self._name_for(case_id, attempts)
             refs = self._tokens.ref_of(case_id, first_id), self._tokens.ref_of(first_id, case_id)
-            survivor = await self._survivor_of(first.case) if first else None
+            survivor = (await self._consequences.survivors_of([first.case])).get(first_id) if first else None
             opening = Open(code_name, report, people, first.case if first else None, survivor, first is None, *refs)
             if first and opening.relation == RETALIATION:
                 opening = replace(opening, matters=await self._consequences.matters_beside(first.case))
@@ -182,10 +182,6 @@ class ReportFollower:
             self._count(done)
         # The first case may have changed after it was read, before what follows from that could find this one.
         await self._consequences.keep_apart({case_id: first_id})
-
-    async def _survivor_of(self, case: Case) -> Case | None:
-        meant = self._tokens.case_meant(case.id, case.merged_into) if case.merged_into else None
-        return one.case if meant and (one := (await self._cases.load([meant])).get(meant)) else None
 
     async def _counted(self, event: Event) -> tuple[Systemic, ...]:
         report = event.fact

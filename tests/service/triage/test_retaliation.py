@@ -214,6 +214,23 @@ async def test_who_decides_another_matter_of_the_report_has_no_part_in_the_new_c
         assert (there.recused, {link.relation for link in there.links} - {"split"}) == ((), set())
 
 
+@pytest.mark.parametrize("when", ["before the merge", "before the decision", "later"])
+async def test_who_decides_where_another_matter_is_a_part_is_shut_out_of_the_new_case(rig: Rig, when: str) -> None:
+    first, third = await rig.open(), await rig.open()
+    matter = await part_of(rig, first)
+    new = await opened(rig, first) if when == "before the merge" else None
+    assert (await rig.order(matter, "merge", {"other": third.code_name}, OTHERS[1])).status_code == 200
+    new = await opened(rig, first) if when == "before the decision" else new
+    for command, values in (
+        ("claim", None), ("start", None), ("decide", {"outcome": "advice", "reason": "Heard."}),
+    ):  # fmt: skip
+        assert (await rig.order(third, command, values, OTHERS[0])).status_code == 200
+    case = new or await opened(rig, first)
+    assert OTHERS[0].ref in rig.cases.stored[case.id].case.recused
+    statuses = [(await rig.http.get(f"/v1/cases/{case.id}", headers=bearer(who))).status_code for who in OTHERS]
+    assert (statuses[0], statuses[2]) == (404, 200)
+
+
 async def test_the_look_at_a_start_reads_ended_cases_in_portions_and_goes_on_with_the_others(
     rig: Rig, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -22,7 +22,7 @@ class KeepApart(Command):
 
     After bad treatment, also those who have had the first case since, or decided in it, or had or decided another
     matter of the same report. What a coordinator has taken back here is not said again. `firsts`: that case, and the
-    one of which it is a part, if it is. `matters`: the cases of those other matters.
+    one of which it is a part, if it is. `matters`: the cases of those other matters, and those that these are part of.
     """
 
     name = "keep_apart"

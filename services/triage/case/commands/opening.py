@@ -36,9 +36,9 @@ class Open(Command):
     A body that cannot look after it is passed over: see choose_body. `first`: the case of an earlier report of which
     this one is a part, or for which the reporter of this one was treated badly. The people who are recused from the
     first are recused before anybody hears of the new one. After bad treatment, so are those who had the first or
-    decided in it, in the `survivor` of which it is a part, or in other `matters` of its report. `first_lost`: there is
-    such a case, but triage does not have it. Nobody can tell who has to be recused, so the case goes to the last
-    stand-in, and does not come back.
+    decided in it, in the `survivor` of which it is a part, or in other `matters` of its report and the cases of which
+    these are a part. `first_lost`: there is such a case, but triage does not have it. Nobody can tell who has to be
+    recused, so the case goes to the last stand-in, and does not come back.
     """
 
     name = "open"
