@@ -17,7 +17,7 @@ from services.triage.own_steps import own_step
 from services.triage.sight import Sight
 from services.triage.stored import CaseChange, CaseStore, Staffing, StoredCase
 from shared.aggregates import change
-from shared.events import RETALIATION
+from shared.events import RETALIATION, CaseAssigned
 from shared.policy import Policy
 
 PORTION = 50
@@ -36,7 +36,8 @@ class Consequences:
     came of the report of another one, as a part of it or of bad treatment for it, stay shut to those who may not see
     that one, and after bad treatment to those who had a part in any matter of that report. That one changes in nothing,
     so that not even a gap in its numbers tells of them. A case that became urgent waits for nobody who serves none of
-    its bodies any more, also where a role may be renewed. Neither does a case that comes back after it had ended.
+    its bodies any more, also where a role may be renewed. A case that comes back after it had ended waits for nobody
+    who has left; a role that ran out may still be renewed.
     """
 
     def __init__(
@@ -64,7 +65,8 @@ class Consequences:
         changes, again = [one for one in written if one.stored], list(repeated)
         # No look at people who left judged what had ended.
         back = [one.case for one in changes if one.stored and _is_urgent_or_back(one.case, one.stored.case)]
-        had = {one.id: one.id for one in [*back, *(one for one in again if one.is_urgent)] if one.assignee}
+        asked = [one for one in again if one.is_urgent or _is_back(one)]
+        had = {one.id: one.id for one in (*back, *asked) if one.assignee}
         there = [*again, *(one.case for one in changes if _has_others_shut_out(one))]
         return (
             len(await self._each(self._parts_of(one.case for one in changes if _is_to_follow(one)), self._follow))
@@ -199,6 +201,16 @@ class _Pairs:
 def _is_urgent_or_back(case: Case, before: Case) -> bool:
     """Whether the case became urgent, or comes back after it had ended."""
     return (case.is_urgent and not before.is_urgent) or (before.state in ENDED and case.state not in ENDED)
+
+
+def _is_back(case: Case) -> bool:
+    """Whether the case came back after it had ended, and nobody was given it since."""
+    for step in reversed(case.history):
+        if step.state in ENDED or step.fact == CaseAssigned.name:
+            return False
+        if step.previous in ENDED:
+            return True
+    return False
 
 
 def _is_to_follow(done: CaseChange) -> bool:

@@ -134,6 +134,7 @@ class ReportFollower:
         for event in events:
             by_case.setdefault(_case_id(event), []).append(event)
         attempts: dict[str, int] = {}
+        repeated: dict[str, Case] = {}
 
         async def decide(case_id: str, stored: StoredCase | None) -> CaseChange | None:
             code_name = stored.case.code_name if stored else await self._name_for(case_id, attempts)
@@ -145,10 +146,13 @@ class ReportFollower:
                 if not work.knows(event.id):
                     there = everybody.beside(names)
                     self._fold(work, case_id, event, there, at, floods.get(case_id, ()), patterns.get(case_id, ()))
+                elif stored and not isinstance(event.fact, ReportReceived):
+                    repeated[case_id] = stored.case
             return work.change()
 
         written = await change(self._cases, by_case, decide, PORTION, self._count)
-        await self._consequences.of(written.values())
+        # The process may have ended here the first time.
+        await self._consequences.of(written.values(), repeated.values())
 
     async def _open_after(self, event: Event, report: ReportReceived, first_id: str, people: People) -> None:
         """Open a case that follows the case of an earlier report.

@@ -9,6 +9,7 @@ import pytest
 from prometheus_client import REGISTRY
 
 from services.triage import watch as watch_module
+from services.triage.consequences import Consequences
 from services.triage.stored import CaseChange
 from services.triage.watch import CaseWatch
 from shared.access.principal import Leave, Principal
@@ -19,7 +20,7 @@ from shared.problems import Unavailable
 from shared.times import now
 from tests.service.triage.test_sight import naming
 from tests.support.people import bearer, responder
-from tests.support.triage_rig import POLICY, TOKENS, Everywhere, Rig, make_rig, reported
+from tests.support.triage_rig import POLICY, TOKENS, Everywhere, Rig, appealed, make_rig, reported
 
 ANN, BEN, CAT, DAN = (responder(name, "enwiki_arbcom") for name in ("1f2a", "2f3b", "3f4c", "8f9d"))
 UMA = responder("4f5d", "u4c")
@@ -189,6 +190,47 @@ async def test_a_case_that_comes_back_waits_for_nobody_who_has_gone(rig: Rig, wo
     after = rig.cases.stored[case.id].case
     assert (after.assignee, [step.fact for step in after.history][-1]) == (None, "case.handler_left")
     assert await watch.look() == 0
+
+
+@pytest.mark.parametrize("way", ["reopen", "appeal by receipt"])
+async def test_the_same_request_again_takes_a_case_that_came_back_from_who_has_gone(
+    rig: Rig, world: World, monkeypatch: pytest.MonkeyPatch, way: str
+) -> None:
+    world.people = [ANN, BEN, CAT, DAN, UMA]
+    case = await rig.open()
+    decided = {"outcome": "no_violation", "reason": "Heard."}
+    for who, command, values in (
+        (ANN, "claim", {}), (ANN, "start", {}), (BEN, "decide", decided), (BEN, "close", {}),
+    ):  # fmt: skip
+        assert (await rig.order(case, command, values, who)).status_code == 200
+    world.people.remove(ANN)
+    appeal, key = appealed(case.report_id, "a-1"), {"idempotency_key": "6f1d7c2e-0000-4000-8000-000000000003"}
+    seen = f'"{rig.cases.stored[case.id].case.seq}"'
+
+    async def come_back() -> int:
+        if way == "reopen":
+            return (await rig.order(case, way, {"why": "More came up."}, CAT, if_match=seen, **key)).status_code
+        try:
+            await rig.intake.take([appeal])
+        except Unavailable:
+            return 503
+        return 200
+
+    async def fail(_: Consequences, __: object) -> None:
+        raise Unavailable("mongodb: away")
+
+    with monkeypatch.context() as away:
+        away.setattr(Consequences, "_let_go", fail)
+        assert await come_back() == 503
+    assert rig.cases.stored[case.id].case.assignee == ANN.ref
+    assert await come_back() == 200
+    after = rig.cases.stored[case.id].case
+    assert (after.assignee, after.history[-1].fact) == (None, "case.handler_left")
+    # Who is given the case since then keeps it.
+    assert (await rig.order(case, "claim", who=DAN)).status_code == 200
+    world.people.remove(DAN)
+    assert await come_back() == 200
+    assert rig.cases.stored[case.id].case.assignee == DAN.ref
 
 
 async def test_a_case_for_which_nobody_is_there_raises_an_alarm_until_somebody_is(rig: Rig, world: World) -> None:
