@@ -20,11 +20,12 @@ class CaseLinked(CaseFact):
     case that the handler linked; the other case has no such id.
 
     `categories` and `flags`: those that `other_case` has or had and this case has not, where this case is one matter of
-    its report. One handler alone said what this one is, so its reporter is heard by these as well.
+    its report. One handler alone said what this one is, so its reporter is heard by these as well, and where
+    names mean no accounts by these flags, they mean none in this case either.
     """
 
     name: ClassVar[str] = "case.linked"
-    version: ClassVar[str] = "1.1"
+    version: ClassVar[str] = "1.2"
     unseen: ClassVar[bool] = True
     shows: ClassVar[str | None] = "relation"
 

@@ -357,7 +357,7 @@ class RecusalAsk:
 
 @dataclass(frozen=True, slots=True)
 class Brought:
-    """The people (references) who count in the case because `other` is part of it, and for no reason that stays.
+    """The people (references) who count in the case only because `other` is part of it.
 
     `other`: what this case calls that one. `took_part`, `had_it` and `refusers`: as that one had them.
     """
