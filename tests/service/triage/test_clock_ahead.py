@@ -8,11 +8,13 @@ import pytest
 
 from services.triage.case.case import Case
 from shared.access.authorization import FRESH
+from shared.access.principal import Principal
 from shared.bounded_clock import BoundedClock
+from shared.policy.loader import PACKAGED
 from shared.times import now
 from tests.support.forms import hidden_fields
 from tests.support.people import sign_in
-from tests.support.triage_rig import ALICE, Rig, bearer, make_rig, reported
+from tests.support.triage_rig import ALICE, CORA, Rig, bearer, make_rig, reported
 
 BROWSER = {"accept": "text/html", "sec-fetch-site": "same-origin"}
 AHEAD = timedelta(days=31)
@@ -81,3 +83,28 @@ async def test_the_search_reads_no_words_that_the_page_of_the_case_keeps_from_it
     assert (found.status_code, case.code_name in found.text) == (200, False)
     assert (await rig.http.get(f"/desk/cases/{case.code_name}")).status_code in {403, 404}
     assert rig.vault.reads == []
+
+
+@pytest.mark.parametrize("page", ["/desk", "/desk/search", "/desk/measures", "/desk/policy", "/desk/load"])
+async def test_a_page_leads_to_the_rooms_of_a_role_that_runs_by_the_desk(rig: Rig, page: str) -> None:
+    await sign_in(rig.http, rig.sessions, "/desk", coordinating())
+    shown = await rig.http.get(page)
+    assert (shown.status_code, 'href="/desk/roster"' in shown.text) == (200, True)
+    assert ("Try a change" in shown.text) is (page == "/desk/policy")
+
+
+async def test_a_change_of_the_policy_is_compared_by_the_clock_of_the_desk(rig: Rig) -> None:
+    """By the machine, the case came in more than 90 days ago."""
+    case = await rig.open(received_at=now() - AHEAD - timedelta(days=80))
+    await sign_in(rig.http, rig.sessions, "/desk", CORA)
+    form = hidden_fields((await rig.http.get("/desk/policy")).text)
+    text = (PACKAGED / "routing.toml").read_text(encoding="utf-8")
+    changed = text.replace('to = ["local.arbcom", "local.admins"]', 'to = ["local.admins"]')
+    tried = await rig.http.post("/desk/policy", data={**form, "file": "routing.toml", "text": changed})
+    assert f'href="/desk/cases/{case.code_name}"' in tried.text
+
+
+def coordinating() -> Principal:
+    """A responder who is a coordinator as well; by the machine, that role has ended."""
+    ended = (replace(grant, expires_at=now() - timedelta(days=1)) for grant in CORA.grants)
+    return replace(CORA, grants=(*ALICE.grants, *ended))
