@@ -13,7 +13,7 @@ from shared.bounded_clock import BoundedClock
 from shared.policy.loader import PACKAGED
 from shared.times import now
 from tests.support.forms import hidden_fields
-from tests.support.people import sign_in
+from tests.support.people import enforcer, sign_in
 from tests.support.triage_rig import ALICE, CORA, Rig, bearer, make_rig, reported
 
 BROWSER = {"accept": "text/html", "sec-fetch-site": "same-origin"}
@@ -85,7 +85,7 @@ async def test_the_search_reads_no_words_that_the_page_of_the_case_keeps_from_it
     assert rig.vault.reads == []
 
 
-@pytest.mark.parametrize("page", ["/desk", "/desk/search", "/desk/measures", "/desk/policy", "/desk/load"])
+@pytest.mark.parametrize("page", ["/desk", "/desk/search", "/desk/measures", "/desk/policy"])
 async def test_a_page_leads_to_the_rooms_of_a_role_that_runs_by_the_desk(rig: Rig, page: str) -> None:
     await sign_in(rig.http, rig.sessions, "/desk", coordinating())
     shown = await rig.http.get(page)
@@ -105,6 +105,6 @@ async def test_a_change_of_the_policy_is_compared_by_the_clock_of_the_desk(rig: 
 
 
 def coordinating() -> Principal:
-    """A responder who is a coordinator as well; by the machine, that role has ended."""
+    """A responder and enforcer who is a coordinator as well; by the machine, that role has ended."""
     ended = (replace(grant, expires_at=now() - timedelta(days=1)) for grant in CORA.grants)
-    return replace(CORA, grants=(*ALICE.grants, *ended))
+    return replace(CORA, grants=(*ALICE.grants, *enforcer("e4f", "trust_safety").grants, *ended))
