@@ -330,6 +330,19 @@ def test_one_of_two_parts_leaves_with_its_own_people_alone() -> None:
     assert (took_part(b), had_part(b), b.brought) == (frozenset(), frozenset(), ())
 
 
+def test_nobody_goes_where_an_older_triage_merged_another_case_behind_theirs() -> None:
+    a, c = (voted(opened(name), DORA, person) for name, person in (("amber-harbour", DORA), ("quiet-meadow", CARLA)))
+    b = opened("calm-river")
+    a, b, _ = do(a, Merge(b), b)
+    known = b.brought
+    c, b, _ = do(c, Merge(b), b)
+    # An older triage writes only the fields that it knows.
+    a, b, _ = do(a, Unmerge(b), replace(b, brought=known), AT + 9 * HOUR)
+    assert (took_part(b), had_part(b)) == ({DORA}, {DORA, CARLA})
+    c, b, _ = do(c, Unmerge(b), b, AT + 10 * HOUR)
+    assert (took_part(b), had_part(b)) == ({DORA}, {DORA, CARLA})
+
+
 def test_all_people_count_on_in_a_survivor_of_which_older_events_tell() -> None:
     a, b = voted(opened("amber-harbour"), DORA, CARLA), opened("calm-river")
     a, b, _ = do(a, Merge(b), b)
