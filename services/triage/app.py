@@ -115,7 +115,7 @@ def build_app(
     entries = entries or MongoEntries(kept)
     verifier = ServiceVerifier("triage", settings.service_peers_file)
     succession, told = follow_own(runtime, ROSTER_TOPICS)
-    editor = RosterEditor(entries, succession)
+    editor = RosterEditor(entries, succession, clock.or_own)
     access_control = AccessControl(
         runtime, entries=kept, copies=copies, services=lambda token: verifier.read(token).principal()
     )
@@ -207,6 +207,7 @@ def build_app(
             settings.identity_key,
             told,
             people,
+            clock.or_own,
         ),
         build_baseline(
             registries or MongoRegistries(said),

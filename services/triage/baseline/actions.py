@@ -150,14 +150,14 @@ class BaselineDesk:
         self._people = people
         self._look = look
         self._followers: list[Callable[[], None]] = []
-        self._clock = clock
+        self.clock = clock
         self.policy = policy
         self.versions = versions
 
     @property
     def catalogue(self) -> Catalogue:
         """The version of the catalogue that holds today."""
-        return in_force(self.versions, self._clock().date())
+        return in_force(self.versions, self.clock().date())
 
     def follow(self, changed: Callable[[], None]) -> None:
         """Have `changed` called after each change."""
@@ -165,7 +165,7 @@ class BaselineDesk:
 
     async def page(self, who: Principal, after: str | None, limit: int) -> list[tuple[Community, Registry]]:
         """The communities that `who` may read, by their ids, from behind `after`. Raises Problem 403."""
-        at = self._clock()
+        at = self.clock()
         demand(who, "baseline.list", None, at)
         own = (c for c in self.policy.communities.values() if is_permitted(who, "baseline.read", resource_of(c), at))
         cut = [c for c in sorted(own, key=lambda c: c.id) if after is None or c.id > after][:limit]
@@ -175,7 +175,7 @@ class BaselineDesk:
     async def find(self, who: Principal, community_id: str) -> tuple[Community, Registry]:
         """A community and its registry. Raises Problem 403, and 404 for one that the policy does not know."""
         community = self._community(community_id)
-        demand(who, "baseline.read", resource_of(community), self._clock())
+        demand(who, "baseline.read", resource_of(community), self.clock())
         return community, (await self._editor.find([community_id]))[community_id]
 
     async def global_projects(self) -> Registry:
@@ -184,7 +184,7 @@ class BaselineDesk:
 
     def admit(self, who: Principal, community_id: str, kind: type[BaselineChange]) -> None:
         """Let in who may make such a change there at all. Raises Problem 401, 403 and 404."""
-        demand(who, kind.action(), resource_of(self._community(community_id)), self._clock())
+        demand(who, kind.action(), resource_of(self._community(community_id)), self.clock())
 
     async def carry_out(self, who: Principal, community_id: str, sent: ChangeSent) -> Registry:
         """Make a change, once however often it comes under the same cause.
@@ -198,7 +198,7 @@ class BaselineDesk:
         holders = await self._holders(community, wanted.people())
         digest = seen_at = None
         if (link := wanted.page()) and (seen := await self._look(link)).state == "found":
-            digest, seen_at = seen.digest, self._clock()
+            digest, seen_at = seen.digest, self.clock()
 
         def decide(registry: Registry, applied: frozenset[str], at: datetime) -> Told:
             permit = demand(who, wanted.action(), resource_of(community, wanted.maker_in(registry)), at)
@@ -227,7 +227,7 @@ class BaselineDesk:
         Raises Problem: 401 (fresh sign-in), 403 and 404.
         """
         left, community = readable(kind, wrong.said), self._community(community_id)
-        at = self._clock()
+        at = self.clock()
         role = demand(who, kind.action(), resource_of(community), at).role
         if left is None:
             return wrong
@@ -237,7 +237,7 @@ class BaselineDesk:
 
     def offers(self, who: Principal, community: Community, registry: Registry) -> list[Offer]:
         """The changes that `who` may make now, or would after a fresh sign-in, where there is anything to choose."""
-        at, found = self._clock(), []
+        at, found = self.clock(), []
         for kind in CHANGES.values():
             answer = allow(who, kind.action(), resource_of(community), at)
             if not isinstance(answer, Permit) and answer.reason is not Reason.SIGN_IN_AGAIN:
@@ -251,7 +251,7 @@ class BaselineDesk:
         return found
 
     async def _holders(self, community: Community, people: Iterable[str]) -> frozenset[str]:
-        at, holders = self._clock(), set()
+        at, holders = self.clock(), set()
         for ref in dict.fromkeys(people):
             person = await self._people.person(ref, began_at=at, authenticated_at=None)
             grants = (g for g in person.running(at) if g.role in SPEAKING) if person else ()

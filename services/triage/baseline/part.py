@@ -47,7 +47,7 @@ def build(
     agent = f"Hearth (looks at links of attestations; {settings.desk_url})"
     reader = PageReader(agent)
     look = PageReader(agent, seconds=WHILE_A_PERSON_WAITS).look if settings.baseline_links else look_at_nothing
-    desk = BaselineDesk(editor, policy, versions, people, look)
+    desk = BaselineDesk(editor, policy, versions, people, look, clock.or_own)
     links = LinkWatch(editor, reader, lambda: desk.catalogue, every=settings.watch_seconds)
     times = TimeWatch(editor, every=settings.watch_seconds, clock=clock)
     desk.follow(links.wake)

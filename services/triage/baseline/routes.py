@@ -26,7 +26,7 @@ from shared.policy import GLOBAL_COMMUNITY, Community
 from shared.policy.baseline import Catalogue, Responsibility
 from shared.policy.baseline.difference import Difference, diff
 from shared.problems import NotFound
-from shared.times import now, rfc3339
+from shared.times import rfc3339
 from shared.web.bodies import gives, json_response, parse_change
 from shared.web.gate import Callers, Gate, does, principal_of
 from shared.web.idempotency import cause_of, read_idempotency_key, seen_of, takes_change
@@ -50,7 +50,7 @@ def make_baseline_router(desk: BaselineDesk, gate: Gate) -> APIRouter:
         """The communities that the caller may read, by their ids, with what they attest and what ends next."""
         found = await desk.page(principal_of(request), _CURSORS.read(cursor), limit + 1)
         cut, after = _CURSORS.cut(found, limit, lambda pair: pair[0].id)
-        items = [_summary(community, registry, now()) for community, registry in cut]
+        items = [_summary(community, registry, desk.clock()) for community, registry in cut]
         return json_response({"items": items, "next": after}, headers=_PRIVATE)
 
     @router.get("/versions/{old}...{new}", responses=gives(Difference), **does("baseline.list"))
@@ -126,7 +126,7 @@ def _summary(community: Community, registry: Registry, at: datetime) -> Communit
 
 
 async def _shown(desk: BaselineDesk, community: Community, registry: Registry) -> CommunityShown:
-    at = now()
+    at = desk.clock()
     everywhere = registry if community.id == GLOBAL_COMMUNITY else await desk.global_projects()
     listed = {source.id: source for source in (registry, everywhere)}.values()
     return {

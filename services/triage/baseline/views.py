@@ -23,7 +23,6 @@ from shared.ids import new_id
 from shared.policy import GLOBAL_COMMUNITY, Community
 from shared.policy.baseline import Responsibility
 from shared.sign_in.drafts import Draft
-from shared.times import now
 from shared.web.gate import principal_of
 from shared.web.pages import Pages
 
@@ -55,7 +54,7 @@ class BaselineView:
 
     async def communities(self, request: Request, cursor: str) -> Response:
         """The communities that the reader may read; the one in which something ends next comes first."""
-        who, at = principal_of(request), now()
+        who, at = principal_of(request), self._desk.clock()
         found = await self._desk.page(who, None, MOST_COMMUNITIES)
         rows = sorted((self._summary(c, registry, at) for c, registry in found), key=lambda row: row["order"])
         start = int(cursor) if cursor.isascii() and cursor.isdigit() and len(cursor) < 6 else 0
@@ -78,7 +77,7 @@ class BaselineView:
         drafts: Sequence[Draft] = (),
     ) -> Response:
         """How a community stands, and exactly the changes permitted now. `drafts`: what waits in their forms."""
-        who, at = principal_of(request), now()
+        who, at = principal_of(request), self._desk.clock()
         verdict = await self._scorecards.of(community.id)
         everywhere = registry if community.id == GLOBAL_COMMUNITY else await self._desk.global_projects()
         shared = () if everywhere is registry else everywhere.projects

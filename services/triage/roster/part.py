@@ -1,5 +1,8 @@
 """The roster as a part of triage."""
 
+from collections.abc import Callable
+from datetime import datetime
+
 from services.triage.desk.people import PeopleNames
 from services.triage.roster.actions import RosterEditor, SignIns
 from services.triage.roster.desk import Entries, GivenKeys, RosterDesk
@@ -26,12 +29,13 @@ def build(
     key: bytes,
     told: ToldBefore,
     people: PeopleNames,
+    clock: Callable[[], datetime],
 ) -> Part:
     """Shows the roster and changes it, over HTTP and on pages, and notes who signs in. `flow`: of this service.
 
-    `told`: what was told of the roster before.
+    `told`: what was told of the roster before. `clock`: by which grants and trainings end.
     """
-    desk = RosterDesk(editor, entries, policy, flow.sessions, keys_of, key)
+    desk = RosterDesk(editor, entries, policy, flow.sessions, keys_of, key, clock)
     routers = [
         make_roster_router(desk, gate, people),
         make_sign_ins_router(sign_ins, gate),

@@ -8,7 +8,7 @@ import pytest
 
 from services.triage.case.case import Case
 from shared.access.authorization import FRESH
-from shared.access.principal import Principal
+from shared.access.principal import Leave, Principal
 from shared.bounded_clock import BoundedClock
 from shared.policy.loader import PACKAGED
 from shared.times import now
@@ -91,6 +91,16 @@ async def test_a_page_leads_to_the_rooms_of_a_role_that_runs_by_the_desk(rig: Ri
     shown = await rig.http.get(page)
     assert (shown.status_code, 'href="/desk/roster"' in shown.text) == (200, True)
     assert ("Try a change" in shown.text) is (page == "/desk/policy")
+
+
+@pytest.mark.parametrize("page", ["/desk/roster", "/desk/me", "/desk/baseline", "/desk/baseline/enwiki"])
+async def test_no_page_leads_to_rooms_that_are_shut_by_the_clock_of_the_desk(rig: Rig, page: str) -> None:
+    """By the machine the leave is over; by the clock of the desk it lasts."""
+    on_leave = replace(CORA, leaves=(Leave(now() - 2 * AHEAD, now() - timedelta(days=9)),))
+    await sign_in(rig.http, rig.sessions, "/desk", on_leave)
+    shown = await rig.http.get(page)
+    assert shown.status_code in {200, 403}
+    assert 'href="/desk/measures"' not in shown.text
 
 
 async def test_a_change_of_the_policy_is_compared_by_the_clock_of_the_desk(rig: Rig) -> None:
