@@ -343,6 +343,13 @@ def test_nobody_goes_where_an_older_triage_merged_another_case_behind_theirs() -
     assert (took_part(b), had_part(b)) == ({DORA}, {DORA, CARLA})
 
 
+def test_a_case_that_the_survivor_does_not_list_leaves_it_all_the_same() -> None:
+    a, b = two()
+    a, b, _ = do(a, Merge(b), b)
+    a, b, _ = do(a, Unmerge(b), replace(b, absorbed=()))
+    assert (a.merged_into, b.absorbed) == (None, ())
+
+
 def test_all_people_count_on_in_a_survivor_of_which_older_events_tell() -> None:
     a, b = voted(opened("amber-harbour"), DORA, CARLA), opened("calm-river")
     a, b, _ = do(a, Merge(b), b)

@@ -121,7 +121,8 @@ def _detached(case: Case, fact: CaseDetached, _event: Event) -> Fields:
     came = {name: _in(left, name) for name in _THERE}
     stay = {name: came[name] if fact.stayed is None else came[name].intersection(fact.stayed) for name in _THERE}
     # An older triage that merged a case behind this one has not kept which people came with it.
-    behind = set(case.absorbed[case.absorbed.index(fact.other_case) :]) - {one.other for one in case.brought}
+    before = case.absorbed.index(fact.other_case) if fact.other_case in case.absorbed else 0
+    behind = set(case.absorbed[before:]) - {one.other for one in case.brought}
     going = {name: set() if behind else came[name] - stay[name] - _in(others, name) for name in _THERE}
     counting = {
         there: tuple(one for one in getattr(case, there) if one not in going[name]) for name, there in _THERE.items()
