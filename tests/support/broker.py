@@ -55,16 +55,18 @@ async def write(kafka: str, topic: str, *records: tuple[bytes | None, bytes | No
 
 
 async def write_batch(kafka: str, topic: str, partition: int, data: bytes) -> None:
-    """Write a batch as it is; fails if Kafka does not take it."""
+    """Write a batch as it is, to a topic that may be so new that it has no leader; fails if Kafka does not take it."""
     client = AIOKafkaClient(bootstrap_servers=kafka)
     await client.bootstrap()
     try:
         for _ in range(50):
             cluster = await client.fetch_all_metadata()
             leader = cluster.leader_for_partition(TopicPartition(topic, partition))
-            request = ProduceRequest(None, -1, 30_000, [(topic, [(partition, data)])])
-            response = await client.send(leader, request)
-            (code,) = [partition[1] for _, partitions in response.topics for partition in partitions]
+            code = UNKNOWN_TOPIC
+            if leader not in (None, -1):
+                request = ProduceRequest(None, -1, 30_000, [(topic, [(partition, data)])])
+                response = await client.send(leader, request)
+                (code,) = [partition[1] for _, partitions in response.topics for partition in partitions]
             if code not in (UNKNOWN_TOPIC, NOT_LEADER):
                 break
             await asyncio.sleep(0.1)

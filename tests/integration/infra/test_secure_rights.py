@@ -3,7 +3,7 @@
 import asyncio
 import base64
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -239,6 +239,24 @@ def test_the_command_line_compares_topics_and_may_not_change_rights(stack: Stack
     assert "ClusterAuthorizationFailed" in run("topics", "acls", "--apply", status=1)["error"]
 
 
+@pytest.fixture
+def run_to_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`asyncio.run` waits for TLS to end: aiokafka closes a connection that Kafka has refused, and waits for nothing."""
+    run = asyncio.run
+
+    async def to_the_end(work: Coroutine[Any, Any, Any]) -> Any:
+        try:
+            return await work
+        finally:
+            transports = asyncio.get_running_loop()._transports  # type: ignore[attr-defined]  # of all event loops here
+            async with asyncio.timeout(60):
+                while not all(transport.is_closing() for transport in list(transports.values())):
+                    await asyncio.sleep(0.01)
+
+    monkeypatch.setattr(asyncio, "run", lambda work: run(to_the_end(work)))
+
+
+@pytest.mark.usefixtures("run_to_the_end")
 def test_the_command_line_without_its_password_says_what_is_missing(
     run: Run, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -365,6 +383,7 @@ def test_what_one_integrator_writes_beyond_its_quota_waits_and_nobody_else(
         run("topics", "integrator", "usual-bot", "--remove", operator=True)
 
 
+@pytest.mark.usefixtures("run_to_the_end")
 def test_a_client_with_no_way_in_is_told_so_and_not_kept_waiting(stack: Stack) -> None:
     access = KafkaAccess("sasl_ssl", "intake", "wrong", credentials_of(stack).ca)
     assert "wrong" not in repr(access)
