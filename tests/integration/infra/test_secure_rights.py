@@ -241,7 +241,7 @@ def test_the_command_line_compares_topics_and_may_not_change_rights(stack: Stack
 
 @pytest.fixture
 def run_to_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    """`asyncio.run` waits for TLS to end: aiokafka closes a connection that Kafka has refused, and waits for nothing."""
+    """`asyncio.run` waits for connections to end: aiokafka does not, when Kafka has refused them."""
     run = asyncio.run
 
     async def to_the_end(work: Coroutine[Any, Any, Any]) -> Any:
