@@ -136,6 +136,20 @@ def test_the_survivor_takes_the_stricter_lane_and_the_earlier_deadlines() -> Non
     assert "decision" not in {deadline.name for deadline in absorbed.deadlines}
 
 
+@pytest.mark.parametrize("told", [False, True])
+def test_a_deadline_that_the_survivor_has_missed_stays_as_it_was_told(told: bool) -> None:
+    a, b = two()
+    a = replace(a, deadlines=tuple(replace(d, due_at=d.due_at - 6 * HOUR) for d in a.deadlines))
+    at = due(b)["first_response"] + HOUR
+    b = carry_out(b, Wake(), POLICY, NOBODY, at, case_id=b.id, actor=TRIAGE, cause="w", trace=None)[0] if told else b
+    _, after, _ = do(a, Merge(b), b, at)
+    missed, before = (next(d for d in one.deadlines if d.name == "first_response") for one in (after, b))
+    assert missed == before
+    assert bool(missed.breached_at) is told
+    # What runs still comes earlier.
+    assert due(after)["decision"] == due(a)["decision"]
+
+
 def test_a_survivor_in_the_stricter_lane_stays_there() -> None:
     a, b = opened("amber-harbour"), opened("calm-river", flags=("physical_violence",))
     _, after, _ = do(replace(a, body=b.body), Merge(b), b)

@@ -247,14 +247,16 @@ def _owed(case: Case, policy: Policy) -> dict[str, Deadline]:
 def _earlier_deadlines(other: Case, case: Case, policy: Policy, now: datetime) -> Iterator[DeadlineSet]:
     """What runs on the survivor from now on by the deadlines of the case: earlier ones, and those that it did not have.
 
-    A deadline that the survivor did not have is not owed where its steps have kept it already.
+    A deadline that the survivor did not have is not owed where its steps have kept it already. One that it has missed
+    stays as it was told.
     """
     known = {deadline.name: deadline for deadline in other.deadlines}
     told = {step.fact for step in other.history}
     for name, deadline in _owed(case, policy).items():
         due_at, mine, rule = deadline.due_if_running(now), known.get(name), policy.deadlines.get(name)
         is_new = mine is None and (rule is None or rule.met_by.isdisjoint(told))
-        if is_new or (mine is not None and mine.is_running and due_at < mine.due_at):
+        runs = mine is not None and mine.is_running and not (mine.was_missed or mine.is_overdue(now))
+        if is_new or (runs and due_at < known[name].due_at):
             yield _to_keep(deadline, due_at)
 
 
