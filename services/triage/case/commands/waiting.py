@@ -138,7 +138,7 @@ class Unsnooze(Command):
 
     def decide(self, case: Case, state: CaseState, policy: Policy, now: datetime) -> list[CaseFact]:
         """The end of one's own snooze, once."""
-        return [woken(case)] if case.snooze and case.snooze.person == self.by.ref else []
+        return [woken(case)] if self.suits(case, self.by.ref, None) else []
 
 
 def _begin(day: date) -> datetime:
