@@ -138,9 +138,10 @@ def _restarted(case: Case, policy: Policy, now: datetime, *, stands: bool) -> It
 
 
 def _met_at_once(facts: Sequence[CaseFact], names: Set[str], policy: Policy, now: datetime) -> Iterator[DeadlineMet]:
-    """The deadlines that a new case keeps as it is opened."""
+    """The deadlines that a new case keeps as it is opened, but for those that were kept before."""
+    before = {fact.deadline for fact in facts if isinstance(fact, DeadlineMet)}
     for fact in facts:
         for deadline in fact.deadlines if isinstance(fact, CaseTriaged) else ():
-            if not policy.deadlines[deadline.name].met_by.isdisjoint(names):
+            if deadline.name not in before and not policy.deadlines[deadline.name].met_by.isdisjoint(names):
                 state, name = fact.state, deadline.name
                 yield DeadlineMet(previous=state, state=state, deadline=name, due_at=deadline.due_at, met_at=now)

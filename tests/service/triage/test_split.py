@@ -84,6 +84,15 @@ async def test_a_matter_that_a_handler_splits_off_wants_the_reporter_heard_as_th
     assert rig.cases.stored[first.id].case.earlier_categories == ("harassment.hounding",)
 
 
+async def test_a_matter_counts_as_acknowledged_when_the_first_case_was(rig: Rig) -> None:
+    first = await rig.open(received_at=now() - timedelta(hours=20))
+    part = await part_of(rig, first, await split(rig, first))
+    met = {one.id: {d.name: d.met_at for d in one.deadlines if d.met_at} for one in (first, part)}
+    assert met[part.id] == met[first.id]
+    assert {*met[part.id]} == {"acknowledgement"}
+    assert fold(event for event in rig.cases.events if event.case_id == part.id) == rig.cases.stored[part.id].case
+
+
 async def test_a_matter_flagged_as_bad_treatment_is_a_part_as_any_other_matter(rig: Rig) -> None:
     first = await rig.open(category="harassment.hounding")
     await rig.order(first, "claim")

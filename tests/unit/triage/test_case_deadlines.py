@@ -12,9 +12,10 @@ from services.triage.case.commands.appeals import Reopen
 from services.triage.case.commands.command import Command, Words
 from services.triage.case.commands.decision import Decide
 from services.triage.case.commands.handling import Assign, Close, Start
-from services.triage.case.commands.inquiry import Ask, ReceiveAnswer
+from services.triage.case.commands.inquiry import Ask, ReceiveAnswer, Tell
 from services.triage.case.commands.opening import Open
 from services.triage.case.commands.recusal import Recuse
+from services.triage.case.commands.splitting import Split
 from services.triage.case.commands.table import events_of
 from services.triage.case.commands.waiting import Pause
 from services.triage.case.commands.waking import Wake
@@ -226,6 +227,57 @@ def test_what_was_missed_can_still_be_done_and_both_are_kept() -> None:
     )
     kept = deadline(fold(events, late), "decision")
     assert (kept.due_at, kept.breached_at, kept.met_at) == (AT + 28 * DAY, at, at)
+
+
+MATTER = Split(Words("part"), "harassment.doxing", ())
+
+
+def part_of(first: Case | None, at: datetime, channel: str = "split") -> list[Event]:
+    """The events of the case of one matter, which is opened at that time."""
+    report = reported(received_at=AT, channel=channel, parties_apart=True).fact
+    assert isinstance(report, ReportReceived)
+    command = Open("calm-river", report, first=first, first_lost=first is None, other_ref="first", own_ref="part")
+    return events_of(None, command, POLICY, at, case_id="c-2", actor=TRIAGE, cause="part", trace=None)
+
+
+def test_what_the_whole_report_had_kept_is_kept_in_a_matter_that_is_split_off_late() -> None:
+    first = case_of(told(Assign(ALICE.ref), Start(), Tell(Words("m-1")), MATTER))
+    events = part_of(first, AT + 30 * DAY)
+    part = case_of(events)
+    assert names(events) == ["deadline.met acknowledgement", "deadline.met first_response"]
+    for name in ("acknowledgement", "first_response"):
+        assert (deadline(part, name).met_at, deadline(part, name).was_missed) == (deadline(first, name).met_at, False)
+    # What nothing had kept runs on from the receipt.
+    assert (deadline(part, "decision").due_at, deadline(part, "decision").met_at) == (AT + 28 * DAY, None)
+    # A matter of the matter goes on from there.
+    again = case_of(part_of(case_of([*events, *events_of(
+        part, MATTER, POLICY, AT + 31 * DAY, case_id="c-2", actor=ALICE, cause="again", trace=None
+    )]), AT + 31 * DAY))  # fmt: skip
+    assert again.deadlines == part.deadlines
+
+
+def test_what_the_first_case_keeps_after_the_split_keeps_nothing_of_the_matter() -> None:
+    split = told(MATTER, Assign(ALICE.ref), Start(), Decide("advice", Words("r-1")))
+    part = case_of(part_of(case_of(split), AT + 4 * DAY))
+    assert [d.name for d in part.deadlines if d.met_at] == ["acknowledgement"]
+    assert deadline(part, "acknowledgement").met_at == AT
+
+
+@pytest.mark.parametrize("channel", ["split", "follow_up"])
+def test_a_case_of_bad_treatment_or_without_its_first_case_keeps_nothing_before_it_is_opened(channel: str) -> None:
+    first = None if channel == "split" else case_of(told(Assign(ALICE.ref), Start(), Tell(Words("m-1")), MATTER))
+    part = case_of(part_of(first, AT + 30 * DAY, channel))
+    assert {d.name: d.met_at for d in part.deadlines if d.met_at} == {"acknowledgement": AT + 30 * DAY}
+
+
+def test_a_clock_that_was_not_kept_when_the_matter_was_split_off_stays_missed() -> None:
+    first = case_of(told(Assign(ALICE.ref), Start(), MATTER, every=10 * DAY))
+    part = case_of(part_of(first, AT + 30 * DAY))
+    late = fold(
+        events_of(part, Wake(), POLICY, AT + 30 * DAY, case_id="c-2", actor=TRIAGE, cause="w", trace=None), part
+    )
+    assert late is not None
+    assert {d.name for d in late.deadlines if d.was_missed} == {"first_response", "decision"}
 
 
 @pytest.mark.parametrize(("commands", "comes"), [

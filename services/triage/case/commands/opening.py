@@ -1,5 +1,6 @@
 """A case is opened. Pure."""
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -19,14 +20,17 @@ from shared.events import (
     CaseGrouped,
     CaseLinked,
     CaseOpened,
+    CaseSplit,
     CaseState,
     CaseTriaged,
+    DeadlineMet,
     DeadlineSet,
     ReportReceived,
     SystemicPatternFound,
     parties_of,
 )
 from shared.policy import Policy, ReportFacts
+from shared.policy.model import Clock
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +69,7 @@ class Open(Command):
         body = choose_body(own, report.community, self.people, policy, now, frozenset(recusals))
         # No report comes from the future: two clocks that disagree must not give the handlers more time.
         deadlines = policy.deadlines_for(way.lane, min(report.received_at, now), own)
+        kept = list(self._kept(deadlines, state))
         if self._reachable:
             deadlines = (*deadlines, *policy.deadlines_for(way.lane, now, own, "last_update"))
         opened = CaseOpened(
@@ -104,7 +109,22 @@ class Open(Command):
         )
         recused = [declared_anew(recusal, CaseState.RECEIVED, None) for recusal in recusals.values()]
         linked = [self._linked(state, self.other_ref, *self._was_there())] if self.first else []
-        return [opened, *recused, triaged, *linked, *self._grouped(state, way.lane), *self._patterns(state, now)]
+        return [opened, *recused, triaged, *kept, *linked, *self._grouped(state, way.lane), *self._patterns(state, now)]
+
+    def _kept(self, deadlines: Iterable[Clock], state: CaseState) -> Iterator[DeadlineMet]:
+        """Those of the deadlines that the whole report had kept before one matter became a case of its own.
+
+        What is done in the first case behind the last split says nothing of a matter. Only an undecided case is split,
+        so no decision counts.
+        """
+        if (whole := self._whole) is None:
+            return
+        split_at = max((step.at for step in whole.history if step.fact == CaseSplit.name), default=whole.received_at)
+        kept = {one.name: one.met_at for one in whole.deadlines if one.met_at and one.met_at <= split_at}
+        for clock in deadlines:
+            if met_at := kept.get(clock.name):
+                due_at = clock.due_at
+                yield DeadlineMet(previous=state, state=state, deadline=clock.name, due_at=due_at, met_at=met_at)
 
     def _patterns(self, state: CaseState, now: datetime) -> list[CaseFact]:
         """What was counted in the community, where the report is about that."""
@@ -128,12 +148,17 @@ class Open(Command):
         return SPLIT if self.report.channel == SPLIT_CHANNEL else RETALIATION
 
     @property
+    def _whole(self) -> Case | None:
+        """The case of the report of which the new one is one matter."""
+        return self.first if self.relation == SPLIT else None
+
+    @property
     def _reachable(self) -> bool:
         """Whether the reporter has an address, or a receipt: that of a part stands on the page of the first report.
 
         Who told of bad treatment has just had that page open, also where the first report is erased since.
         """
-        whole = self.first if self.relation == SPLIT else None
+        whole = self._whole
         has_receipt = self.report.channel not in WITHOUT_RECEIPT and (whole is None or whole.reachable)
         return self.report.contactable or has_receipt
 
@@ -158,11 +183,11 @@ class Open(Command):
 
     def _was_there(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """The categories and flags of the first case, now and before: of a matter of it a handler chose them alone."""
-        first, report = self.first, self.report
-        if first is None or self.relation != SPLIT:
+        whole, report = self._whole, self.report
+        if whole is None:
             return (), ()
-        categories = dict.fromkeys((*first.earlier_categories, first.category))
-        flags = dict.fromkeys((*first.earlier_flags, *first.flags))
+        categories = dict.fromkeys((*whole.earlier_categories, whole.category))
+        flags = dict.fromkeys((*whole.earlier_flags, *whole.flags))
         return tuple(c for c in categories if c != report.category), tuple(f for f in flags if f not in report.flags)
 
     def _recusals(self, now: datetime) -> dict[str, Recusal]:
