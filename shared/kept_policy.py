@@ -8,7 +8,7 @@ import asyncio
 import logging
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from shared import metrics
@@ -34,20 +34,31 @@ def texts_in(folder: Path) -> dict[str, str]:
 
 @dataclass(slots=True)
 class PolicyState:
-    """How the files of the operator stand to the policy in force.
+    """How the files of the operator, and the cases that are open, stand to the policy in force.
 
-    `findings`: the mistakes for which they are not in force; `waiting`: the version that waits for the next start.
+    `findings`: the mistakes for which the files are not in force; `waiting`: the version that waits for the next start.
+    `lost`: by handling body that the policy does not have, how many open cases lie there.
     """
 
     findings: Sequence[Finding] = ()
     waiting: str | None = None
+    lost: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def notice(self) -> str | None:
-        """What an operator has to know of it, without a word of the files; None where the files are in force."""
+        """What an operator has to know of it, without a word of the files; None where all is in order."""
+        lost = sorted(self.lost.items())
+        said = [f"the policy has no body {body}, where open cases lie ({number})" for body, number in lost]
         if self.findings:
-            return f"the files have mistakes ({len(self.findings)}), and the policy before is in force"
-        return f"version {self.waiting} waits for the next start" if self.waiting else None
+            said.append(f"the files have mistakes ({len(self.findings)}), and the policy before is in force")
+        elif self.waiting:
+            said.append(f"version {self.waiting} waits for the next start")
+        return "; ".join(said) or None
+
+    def lose(self, lost: Mapping[str, int]) -> None:
+        """These bodies, which the policy does not have, have so many open cases."""
+        self.lost = lost
+        metrics.CASES_OF_NO_BODY.set(sum(lost.values()))
 
     def refuse(self, error: PolicyError) -> None:
         """The files have mistakes."""

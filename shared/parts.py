@@ -45,7 +45,7 @@ def assemble(runtime: Runtime, gate: Gate, parts: Sequence[Part], error_page: Er
         before_consuming=prepare,
         stops=[stop for part in parts for stop in part.stops],
     )
-    return make_app(
+    app = make_app(
         runtime.service,
         lifecycle,
         gate=gate,
@@ -54,3 +54,5 @@ def assemble(runtime: Runtime, gate: Gate, parts: Sequence[Part], error_page: Er
         error_page=error_page,
         settings=settings,
     )
+    app.state.policy = app.state.inside.state.policy = runtime.policy
+    return app

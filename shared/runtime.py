@@ -52,6 +52,7 @@ class Runtime:
         self.broker = make_broker(settings.kafka, client=service, access=access)
         self.readiness = Readiness()
         self.clock = BoundedClock(service=service)
+        self.policy = PolicyState()
         self._consumptions: list[Consumption[Any]] = []
 
     def aggregates(self, collection: str) -> Aggregates:
@@ -206,24 +207,24 @@ def _build(service: str, settings: S, build: Callable[[S], FastAPI]) -> tuple[Fa
 
     Where the files have mistakes, it is that of the policy before; where none is known, the process ends.
     """
-    state, folder = PolicyState(), settings.policy_dir
+    folder = settings.policy_dir
     try:
         app, tasks = build(settings), Tasks()
         if folder:
-            tasks = [keep_folder(service, settings, folder), state.watch(folder, load_policy(folder).version)]
+            watching = app.state.policy.watch(folder, load_policy(folder).version)
+            tasks = [keep_folder(service, settings, folder), watching]
     except PolicyError as error:
-        found = _fall_back(service, settings, build, state, error)
+        found = _fall_back(service, settings, build, error)
         if found is None:
             first, *more = error.findings
             rest = f" (and {len(more)} more: run `hearth policy check`)" if more else ""
             end_start({f"{PREFIX}POLICY_DIR": f"is wrong: {first}{rest}"})
         app, tasks = found
-    app.state.policy = app.state.inside.state.policy = state
     return app, tasks
 
 
 def _fall_back(
-    service: str, settings: S, build: Callable[[S], FastAPI], state: PolicyState, error: PolicyError
+    service: str, settings: S, build: Callable[[S], FastAPI], error: PolicyError
 ) -> tuple[FastAPI, Tasks] | None:
     """The same of the policy before; None where there is none that can be used."""
     kept, folder = fall_back(service, settings), settings.policy_dir
@@ -234,5 +235,5 @@ def _fall_back(
     except PolicyError:
         # An earlier version of Hearth kept it.
         return None
-    state.refuse(error)
-    return app, [state.watch(folder, version)]
+    app.state.policy.refuse(error)
+    return app, [app.state.policy.watch(folder, version)]

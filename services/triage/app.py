@@ -142,7 +142,17 @@ def build_app(
     )
     read = partial(runtime.read_to_end, "erasures")
     replay = ErasureReplay(read, name_of=case_named_by, standing=eraser.remembering, erase=eraser.forget)
-    watch = CaseWatch(cases, known, staffing, policy, tokens, every=settings.watch_seconds, hints=hints, clock=clock)
+    watch = CaseWatch(
+        cases,
+        known,
+        staffing,
+        policy,
+        tokens,
+        every=settings.watch_seconds,
+        hints=hints,
+        state=runtime.policy,
+        clock=clock,
+    )
     queue = Queue(cases, sight, policy, settings.form_key, clock.or_own)
     patterns = Patterns(marks, cases, sight, policy, clock.or_own)
     desk = Desk(

@@ -203,6 +203,13 @@ class MongoCases:
         with reaching():
             return await self._aggregates.collection.count_documents({"unattended": True, **_OPEN})
 
+    async def outside(self, bodies: Collection[str]) -> dict[str, int]:
+        """How many cases that have not ended lie with each body that is none of these."""
+        counted: list[Document] = [{"$match": outside_of(bodies)}, {"$group": {"_id": "$body", "cases": {"$sum": 1}}}]
+        with reaching():
+            found = self._aggregates.collection.aggregate(counted)
+            return {document["_id"]: document["cases"] async for document in found}
+
 
 async def place_all(cases: MongoCollection, unplaced: Document, fields_of_case: Callable[[Case], Document]) -> None:
     """Give the cases that `unplaced` finds the fields by which they are found. Raises Unavailable.
@@ -242,6 +249,12 @@ def due_by(at: datetime) -> Document:
     """What MongoDB is asked for: the cases of which a timer is due by that time (UTC-aware)."""
     # Without the type it does not see that the index has all of them, and reads every case.
     return {"wakes_at": {"$lte": at, "$type": "date"}}
+
+
+def outside_of(bodies: Collection[str]) -> Document:
+    """What MongoDB is asked for: the open cases that lie with a body that is none of these."""
+    # Every case is of an own body other than "": so MongoDB takes the index in which it steps over all other cases.
+    return {"own_body": {"$ne": ""}, "body": {"$nin": sorted(bodies), "$gt": ""}, **_OPEN}
 
 
 def where_of(those: Whereabouts) -> Document:

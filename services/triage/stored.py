@@ -202,6 +202,10 @@ class CaseStore(Protocol):
         """How many cases are unattended and have not ended."""
         ...
 
+    async def outside(self, bodies: Collection[str], /) -> dict[str, int]:
+        """How many cases that have not ended lie with each body that is none of these."""
+        ...
+
 
 def count_passed_on(change: CaseChange, policy: Policy) -> None:
     """Count how often a change, which is stored now, has taken a case past its own handling body."""

@@ -28,6 +28,7 @@ from shared.access.principal import serves_beside
 from shared.access.roster import OLDEST, Staff
 from shared.aggregates import change
 from shared.events import DeadlineBreached
+from shared.kept_policy import PolicyState
 from shared.parties import Parties
 from shared.policy import Policy
 from shared.problems import Problem, Unavailable
@@ -108,10 +109,14 @@ class CaseWatch:
         *,
         every: float,
         hints: Hinting | None = None,
+        state: PolicyState | None = None,
         clock: Callable[[], datetime] = now,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
-        """`every`: seconds from the end of one look to the next. `hints`: judges communities that miss deadlines."""
+        """`every`: seconds from the end of one look to the next. `hints`: judges communities that miss deadlines.
+
+        `state`: is told of the bodies that have open cases, and that the policy does not have.
+        """
         self._cases = cases
         self._parties = parties
         self._staffing = staffing
@@ -124,6 +129,7 @@ class CaseWatch:
         self._sleep = sleep
         self._seen: Seen | None = None
         self._hints = hints
+        self._state = state or PolicyState()
         self._missed: set[str] = set()
         """The communities in which a deadline was missed since they were last judged."""
         self._after: str | None = ""
@@ -296,6 +302,7 @@ class CaseWatch:
 
     async def _measure(self) -> None:
         metrics.CASES_UNATTENDED.set(await self._cases.unattended())
+        self._state.lose(await self._cases.outside(self._policy.bodies))
         staff = await self._staffing.staff()
         at, last = self._clock(), self._policy.bodies[self._policy.last_resort]
         metrics.LAST_RESORT_PEOPLE.set(attendance(last.id, None, People(staff), self._policy, at).able)

@@ -608,6 +608,17 @@ async def test_a_store_tells_versions_and_who_made_them(cases: CaseStore) -> Non
     assert "none" not in told
 
 
+async def test_a_store_counts_the_open_cases_that_lie_with_other_bodies(cases: CaseStore) -> None:
+    everywhere = [opening(reported()) for _ in range(5)]
+    bodies = ("enwiki_arbcom", "gone", "gone", "a", None)
+    moved = [replace(one, case=replace(one.case, body=body)) for one, body in zip(everywhere, bodies, strict=True)]
+    over = opening(reported())
+    over = replace(over, case=replace(over.case, body="over", state=CaseState.CLOSED))
+    await cases.save([*moved, over])
+    assert await cases.outside(["enwiki_arbcom", "stewards"]) == {"gone": 2, "a": 1}
+    assert await cases.outside(["a", "enwiki_arbcom", "gone"]) == {}
+
+
 async def test_a_store_tells_which_cases_have_ended(cases: CaseStore) -> None:
     ended, waiting = opening(reported()), opening(reported())
     ended = replace(ended, case=replace(ended.case, state=CaseState.CLOSED))

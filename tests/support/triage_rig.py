@@ -1,6 +1,7 @@
 """Triage without Kafka and MongoDB: a store and a vault in memory, proved by the same tests as the real ones."""
 
 import json
+from collections import Counter
 from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
@@ -237,6 +238,11 @@ class MemoryCases:
     async def unattended(self) -> int:
         self._reach()
         return sum(s.case.unattended and s.case.state not in ENDED for s in self.stored.values())
+
+    async def outside(self, bodies: Collection[str]) -> dict[str, int]:
+        self._reach()
+        open_cases = (s.case for s in self.stored.values() if s.case.state not in ENDED)
+        return dict(Counter(case.body for case in open_cases if case.body and case.body not in bodies))
 
     def _reach(self) -> None:
         if self.away:

@@ -22,7 +22,17 @@ from services.triage.reports import ReportFollower
 from services.triage.requests import CommandRequest, VersionConflict
 from services.triage.shadow.store import SHADOW_INDEXES, received_since
 from services.triage.sight import Sight
-from services.triage.store import MOST_SCANS, MongoCases, called_like, case_of, due_by, ranges_of, wanted_by, where_of
+from services.triage.store import (
+    MOST_SCANS,
+    MongoCases,
+    called_like,
+    case_of,
+    due_by,
+    outside_of,
+    ranges_of,
+    wanted_by,
+    where_of,
+)
 from services.triage.stored import CaseQuery
 from shared.access.roster import Roster
 from shared.aggregates import Aggregates
@@ -242,6 +252,21 @@ async def test_a_search_reads_cases_from_indexes(cases: MongoCases, database: Da
         assert plan["executionStats"]["totalDocsExamined"] <= 25
         # A look for each beginning, and not one at each name that there is.
         assert plan["executionStats"]["totalKeysExamined"] <= 2 * len(ADJECTIVES) + 25
+
+
+async def test_cases_of_bodies_that_the_policy_lost_are_counted_without_a_look_at_others(
+    cases: MongoCases, database: Database
+) -> None:
+    await ReportFollower(cases, POLICY, nobody_named(), Everywhere(), TOKENS).take([reported()])
+    document = await database["cases"].find_one({})
+    assert document
+    changed = [{}] * 500 + [{"body": "gone"}, {"body": "gone", "own_body": "gone"}, {"body": "gone", "own_body": None}]
+    others = ({**document, "_id": f"other-{n}", "code_name": f"o-{n}", **new} for n, new in enumerate(changed))
+    await database["cases"].insert_many(others)
+    plan = await explained(database["cases"].find(outside_of(POLICY.bodies)))
+    assert "'indexName': 'own_body'" in str(plan["queryPlanner"]["winningPlan"])
+    assert plan["executionStats"]["totalKeysExamined"] <= 50
+    assert await cases.outside(POLICY.bodies) == {"gone": 3}
 
 
 async def test_a_referred_case_is_in_the_queues_of_both_bodies_once(cases: MongoCases) -> None:

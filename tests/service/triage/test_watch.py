@@ -15,6 +15,7 @@ from services.triage.watch import CaseWatch
 from shared.access.principal import Leave, Principal
 from shared.access.roster import Staff
 from shared.bounded_clock import BoundedClock
+from shared.kept_policy import PolicyState
 from shared.parties import Parties
 from shared.problems import Unavailable
 from shared.times import now
@@ -245,6 +246,22 @@ async def test_a_case_for_which_nobody_is_there_raises_an_alarm_until_somebody_i
     assert await watch.look() == 1
     assert (metric("cases_unattended"), rig.cases.stored[case.id].case.body) == (0, "ombuds_commission")
     assert metric_of("last_resort") >= 1
+
+
+async def test_an_operator_hears_of_a_body_that_the_policy_lost_with_its_open_cases(rig: Rig, world: World) -> None:
+    case, state = await rig.open(), PolicyState(waiting="2027-01.1")
+    body = case.body or ""
+    less = replace(POLICY, bodies={name: one for name, one in POLICY.bodies.items() if name != body})
+    parties, told = Parties(rig.parties, patience=0.0), {"every": 60, "state": state, "clock": world.clock}
+    await CaseWatch(rig.cases, parties, world, less, TOKENS, **told).look()
+    lost = f"the policy has no body {body}, where open cases lie (1)"
+    assert (state.notice, metric("cases_of_no_body")) == (f"{lost}; version 2027-01.1 waits for the next start", 1)
+    assert rig.cases.stored[case.id].case.body == body
+    # Where nobody has a role in it any more, its cases go to the body of last resort.
+    world.people = [OLA]
+    await CaseWatch(rig.cases, parties, world, less, TOKENS, **told).look()
+    assert rig.cases.stored[case.id].case.body == POLICY.last_resort
+    assert (state.lost, metric("cases_of_no_body")) == ({}, 0)
 
 
 async def test_the_last_resort_is_watched(rig: Rig, world: World) -> None:
