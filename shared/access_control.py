@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from datetime import datetime
 from functools import partial
 
 from shared.access.entries import ROSTER_FACTS, ROSTER_TOPICS
@@ -21,6 +22,7 @@ from shared.sign_in.providers import make_provider
 from shared.sign_in.sessions import Sessions, SessionStore
 from shared.sign_in.settings import SignInSettings
 from shared.sign_in.store import MongoSessions
+from shared.times import now
 from shared.web.gate import Gate, ReadService
 from shared.web.pages import Pages
 from shared.web.rates import Rates
@@ -62,10 +64,13 @@ class AccessControl:
         entries: Aggregates | None = None,
         copies: RosterStore | None = None,
         services: ReadService | None = None,
+        clock: Callable[[], datetime] = now,
     ) -> None:
         """`entries`: the roster itself, in the service that owns it. Every other service makes a copy of the topic.
 
-        `services` reads tokens of other services. Tests hand in other `copies`.
+        `services` reads tokens of other services. `clock`: the time (UTC-aware) by which the gate judges rights. As
+        sign-ins note that of the machine, no route behind another clock declares an action that takes a fresh sign-in.
+        Tests hand in other `copies`.
         """
         self._runtime = runtime
         projection = MongoRoster(entries.collection if entries else runtime.database["roster"])
@@ -77,7 +82,7 @@ class AccessControl:
         self.roster = Roster(copies or projection)
         self.refusals = Refusals(runtime.service, MongoRefusals(refused))
         rates = Rates(runtime.settings.token_rate)
-        self.gate = Gate(self.refusals, roster=self.roster, services=services, rates=rates)
+        self.gate = Gate(self.refusals, roster=self.roster, services=services, rates=rates, clock=clock)
         self.part = Part(
             indexes=[
                 (projection.collection, [*([OUTBOX_INDEX] if entries else []), *ROSTER_INDEXES]),

@@ -117,7 +117,11 @@ def build_app(
     succession, told = follow_own(runtime, ROSTER_TOPICS)
     editor = RosterEditor(entries, succession, clock.or_own)
     access_control = AccessControl(
-        runtime, entries=kept, copies=copies, services=lambda token: verifier.read(token).principal()
+        runtime,
+        entries=kept,
+        copies=copies,
+        services=lambda token: verifier.read(token).principal(),
+        clock=clock.or_own,
     )
     people = PeopleNames(access_control.roster.known)
     pages = load_pages(settings.policy_dir, people)

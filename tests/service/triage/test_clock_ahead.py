@@ -7,11 +7,13 @@ from datetime import datetime, timedelta
 import pytest
 
 from services.triage.case.case import Case
+from shared.access.actions import ACTIONS
 from shared.access.authorization import FRESH
 from shared.access.principal import Leave, Principal
 from shared.bounded_clock import BoundedClock
 from shared.policy.loader import PACKAGED
 from shared.times import now
+from shared.web.gate import GatedRoute
 from tests.support.forms import hidden_fields
 from tests.support.people import enforcer, sign_in
 from tests.support.triage_rig import ALICE, CORA, Rig, bearer, make_rig, reported
@@ -57,6 +59,12 @@ async def test_a_sign_in_is_fresh_by_the_clock_that_it_was_noted_by(rig: Rig, ag
     assert (rig.cases.stored[case.id].case.state == "decided") is (age <= FRESH)
 
 
+async def test_no_gate_of_triage_judges_whether_a_sign_in_is_fresh(rig: Rig) -> None:
+    routes = [route for route in rig.app.routes if isinstance(route, GatedRoute)]
+    assert [route.path for route in routes if ACTIONS[route.action].fresh] == []
+    assert len(routes) > 50
+
+
 async def test_pages_and_answers_call_nothing_overdue_that_the_desk_holds_in_time(rig: Rig) -> None:
     case = await rig.open(reported(received_at=now() - AHEAD))
     await sign_in(rig.http, rig.sessions, "/desk", ALICE)
@@ -83,6 +91,17 @@ async def test_the_search_reads_no_words_that_the_page_of_the_case_keeps_from_it
     assert (found.status_code, case.code_name in found.text) == (200, False)
     assert (await rig.http.get(f"/desk/cases/{case.code_name}")).status_code in {403, 404}
     assert rig.vault.reads == []
+
+
+@pytest.mark.parametrize(("what", "answer"), [("a role that has ended", 200), ("a leave that is over", 403)])
+async def test_who_comes_in_is_judged_by_the_clock_of_the_desk(rig: Rig, what: str, answer: int) -> None:
+    ended = tuple(replace(one, expires_at=now() - timedelta(days=1)) for one in CORA.grants)
+    leave = Leave(now() - 2 * AHEAD, now() - timedelta(days=9))
+    who = replace(CORA, grants=ended) if "role" in what else replace(CORA, leaves=(leave,))
+    await sign_in(rig.http, rig.sessions, "/desk", who)
+    pages = [await rig.http.get(page) for page in ("/desk", "/desk/measures", "/desk/roster")]
+    listed = await rig.http.get("/v1/cases", headers=bearer(who))
+    assert {one.status_code for one in (*pages, listed)} == {answer}
 
 
 @pytest.mark.parametrize("page", ["/desk", "/desk/search", "/desk/measures", "/desk/policy"])

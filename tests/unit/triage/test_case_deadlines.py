@@ -264,7 +264,7 @@ def test_what_the_first_case_keeps_after_the_split_keeps_nothing_of_the_matter()
 
 
 @pytest.mark.parametrize("channel", ["split", "follow_up"])
-def test_a_case_of_bad_treatment_or_without_its_first_case_keeps_nothing_before_it_is_opened(channel: str) -> None:
+def test_a_case_after_bad_treatment_or_without_its_first_one_is_kept_from_its_opening(channel: str) -> None:
     first = None if channel == "split" else case_of(told(Assign(ALICE.ref), Start(), Tell(Words("m-1")), MATTER))
     part = case_of(part_of(first, AT + 30 * DAY, channel))
     assert {d.name: d.met_at for d in part.deadlines if d.met_at} == {"acknowledgement": AT + 30 * DAY}
