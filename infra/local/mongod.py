@@ -56,6 +56,7 @@ class Mongod:
         command += ["--setParameter", "diagnosticDataCollectionEnabled=false"]
         command += ["--setParameter", "transactionLifetimeLimitSeconds=10"]
         command += ["--setParameter", "minSnapshotHistoryWindowInSeconds=0"]
+        command += ["--wiredTigerEngineConfigString", "eviction_dirty_target=40,eviction_dirty_trigger=60"]
         command += self._options
         if self._credentials:
             command += ["--keyFile", self._credentials.key_file, *TLS]
