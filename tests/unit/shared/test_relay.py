@@ -38,7 +38,7 @@ class TimedRelay(Relay):
         self._queue.clear()
 
 
-@pytest.mark.parametrize(("changes", "apart"), ROUNDS, ids=["most", "many", "few"])
+@pytest.mark.parametrize(("changes", "apart"), ROUNDS, ids=[str(least) for least, _ in ROUNDS])
 async def test_rounds_are_farther_apart_after_a_large_one(changes: int, apart: float) -> None:
     relay = TimedRelay()
     running = asyncio.create_task(relay.run())
