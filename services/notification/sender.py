@@ -51,7 +51,7 @@ LOCATE_BATCH = 100
 """The most mails for which an audience looks up addresses in one call."""
 SETTLE_BATCH = 500
 ROOM = 1000
-"""The most notices that one replica has in hand; more stay in the store."""
+"""The most notices that one replica has in hand, and that one digest tells of; more stay in the store."""
 FIRST_GUESS = 0.05
 """Seconds that a mail may take, before one was sent."""
 MARGIN = timedelta(seconds=12)
@@ -64,7 +64,7 @@ class DeliveryStore(Protocol):
     async def settle(self, settlements: Sequence[Settlement]) -> None: ...
     async def postpone(self, deliveries: Sequence[Delivery]) -> None: ...
     async def claim(self, now: datetime, until: datetime, limit: int) -> list[Delivery]: ...
-    async def gather(self, recipient: str, mail: str, until: datetime) -> list[Delivery]: ...
+    async def gather(self, recipient: str, mail: str, until: datetime, limit: int) -> list[Delivery]: ...
     async def waiting(self, now: datetime) -> list[str]: ...
 
 
@@ -169,7 +169,7 @@ class Sender:
         until = now + self.lease
         for recipient in await self._store.waiting(now):
             if await self._digests.next_mail(recipient, now) == now:
-                self.wake(await self._store.gather(recipient, name_mail(recipient, now), until))
+                self.wake(await self._store.gather(recipient, name_mail(recipient, now), until, ROOM))
         room = ROOM - len(self._in_hand)
         if room <= 0:
             return False

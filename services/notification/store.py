@@ -139,11 +139,15 @@ class MongoStore:
         await self._collection.update_many({"_id": {"$in": first}, **due}, {"$set": {"due_at": until, "claim": claim}})
         return [d["mail"] async for d in self._collection.find({"_id": {"$in": first}, "claim": claim}, {"mail": 1})]
 
-    async def gather(self, recipient: str, mail: str, until: datetime) -> list[Delivery]:
-        """Put everything that waits for the recipient into the digest `mail`, with a lease until `until`."""
+    async def gather(self, recipient: str, mail: str, until: datetime, limit: int) -> list[Delivery]:
+        """Put at most `limit` notices that wait for the recipient, the oldest first, into the digest `mail`, with a
+        lease until `until`. The others wait for the next one.
+        """
         taken = {"$set": {"mail": mail, "due_at": until}, "$unset": {"gather_at": ""}}
+        found = self._collection.find({"recipient": recipient, **WAITING}, {"_id": 1}).sort("gather_at").limit(limit)
         with reaching():
-            await self._collection.update_many({"recipient": recipient, **WAITING}, taken)
+            ids = [document["_id"] async for document in found]
+            await self._collection.update_many({"_id": {"$in": ids}, **WAITING}, taken)
             return await self._hold([mail], until)
 
     async def _hold(self, mails: Sequence[str], until: datetime) -> list[Delivery]:

@@ -72,11 +72,11 @@ class MemoryStore:
         first = {mail: min((d for d in self._planned() if d.mail == mail), key=lambda d: d.id) for mail in mails}
         return self._hold({mail for mail, d in first.items() if d.due_at and d.due_at <= now}, until)
 
-    async def gather(self, recipient: str, mail: str, until: datetime) -> list[Delivery]:
+    async def gather(self, recipient: str, mail: str, until: datetime, limit: int) -> list[Delivery]:
         self._check()
-        for delivery in self._planned():
-            if delivery.recipient == recipient and delivery.gather_at:
-                self.deliveries[delivery.id] = delivery.send_at_once(until, mail)
+        waiting = [(d.gather_at, d.id) for d in self._planned() if d.recipient == recipient and d.gather_at]
+        for _, delivery_id in sorted(waiting)[:limit]:
+            self.deliveries[delivery_id] = self.deliveries[delivery_id].send_at_once(until, mail)
         return self._hold({mail}, until)
 
     def _hold(self, mails: set[str | None], until: datetime) -> list[Delivery]:

@@ -169,7 +169,7 @@ async def test_a_lease_that_ran_out_is_claimed_again(store: MongoStore) -> None:
 async def test_a_gathered_mail_is_claimed_whole_by_one_replica(store: MongoStore) -> None:
     at = now()
     await store.add([delivery("triaged").wait_until(at) for _ in range(30)])
-    gathered = await store.gather("body:enwiki_arbcom", "mail-1", at)
+    gathered = await store.gather("body:enwiki_arbcom", "mail-1", at, 100)
     assert len(gathered) == 30
     assert {d.mail for d in gathered} == {"mail-1"}
     claims = await asyncio.gather(*(store.claim(at, at + LEASE, 3) for _ in range(5)))
@@ -182,10 +182,22 @@ async def test_what_is_gathered_waits_no_longer_and_belongs_to_one_mail(store: M
     await store.add([delivery("triaged", body="u4c").wait_until(at), delivery().send_at_once(at + LEASE)])
     assert sorted(await store.waiting(at)) == ["body:enwiki_arbcom", "body:u4c"]
     assert await store.waiting(at - timedelta(seconds=1)) == []
-    gathered = await asyncio.gather(*(store.gather("body:enwiki_arbcom", f"mail-{n}", at + LEASE) for n in range(3)))
+    gathered = await asyncio.gather(*(store.gather("body:enwiki_arbcom", f"mail-{n}", at + LEASE, 100) for n in range(3)))
     ids = [d.id for mail in gathered for d in mail]
     assert len(ids) == len(set(ids)) == 10
     assert await store.waiting(at) == ["body:u4c"]
+
+
+async def test_a_digest_takes_the_oldest_notices_and_the_others_wait_for_the_next(store: MongoStore) -> None:
+    at = now()
+    waiting = [delivery("triaged").wait_until(at - timedelta(seconds=n)) for n in range(5)]
+    await store.add(waiting)
+    first = await store.gather("body:enwiki_arbcom", "mail-1", at + LEASE, 3)
+    assert {d.id for d in first} == {d.id for d in waiting[2:]}
+    assert await store.waiting(at) == ["body:enwiki_arbcom"]
+    second = await store.gather("body:enwiki_arbcom", "mail-2", at + LEASE, 3)
+    assert {d.id for d in second} == {d.id for d in waiting[:2]}
+    assert await store.waiting(at) == []
 
 
 async def test_a_settled_delivery_keeps_its_first_end_and_has_one_event(rig: Rig) -> None:
