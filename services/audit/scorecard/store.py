@@ -11,7 +11,7 @@ from services.audit.record.query import read_position, write_position
 from services.audit.scorecard.projection import Position
 from services.audit.scorecard.rows import Gap, Rows, Step, find_repeated_looks, number_of, read_step
 from shared.documents import Codec
-from shared.events import BaselineLinkChecked
+from shared.events import BaselineLinkChecked, CaseOpened
 from shared.mongo import (
     Collection,
     Database,
@@ -72,15 +72,14 @@ class MongoRows:
     async def add(self, rows: Mapping[str, Sequence[Step]], gaps: Sequence[Gap]) -> None:
         """Add steps to rows, and gaps. What is there already is not added again."""
         # The row of what begins here is new, and to insert it costs a fraction of an upsert.
-        writes = [
-            (_begun if any(step.seq == 1 for step in steps) else _added)(row, steps) for row, steps in rows.items()
-        ]
+        found = list(rows.items())
+        writes = [(_begun if any(map(_begins, steps)) else _added)(row, steps) for row, steps in found]
         with reaching():
             taken = await write_unordered(self.collection, [*writes, *map(_gap, gaps)]) if rows or gaps else []
             if taken:
                 # The document is there, from before or from another replica at the same moment, and is added to.
-                again = [*(_added(row, steps) for row, steps in rows.items()), *map(_gap, gaps)]
-                await write_unordered(self.collection, [again[place] for place in taken])
+                again = [_added(*found[at]) if at < len(found) else _gap(gaps[at - len(found)]) for at in taken]
+                await write_unordered(self.collection, again)
         for row, steps in rows.items():
             if any(step.name == BaselineLinkChecked.name for step in steps):
                 await self._forget_repeated_looks(row)
@@ -173,6 +172,11 @@ class MongoRows:
                 communities.update(dict.fromkeys(own, row["latest"]))
                 bodies.update(dict.fromkeys(row.get("bodies", ()), row["latest"]))
         return communities, bodies
+
+
+def _begins(step: Step) -> bool:
+    # The row of a case begins with its report, which mostly stands under an earlier seal.
+    return step.seq == 1 and step.name != CaseOpened.name
 
 
 def _begun(row: str, steps: Sequence[Step]) -> InsertOne[Document]:
