@@ -182,7 +182,9 @@ async def test_what_is_gathered_waits_no_longer_and_belongs_to_one_mail(store: M
     await store.add([delivery("triaged", body="u4c").wait_until(at), delivery().send_at_once(at + LEASE)])
     assert sorted(await store.waiting(at)) == ["body:enwiki_arbcom", "body:u4c"]
     assert await store.waiting(at - timedelta(seconds=1)) == []
-    gathered = await asyncio.gather(*(store.gather("body:enwiki_arbcom", f"mail-{n}", at + LEASE, 100) for n in range(3)))
+    gathered = await asyncio.gather(
+        *(store.gather("body:enwiki_arbcom", f"mail-{n}", at + LEASE, 100) for n in range(3))
+    )
     ids = [d.id for mail in gathered for d in mail]
     assert len(ids) == len(set(ids)) == 10
     assert await store.waiting(at) == ["body:u4c"]
