@@ -25,7 +25,8 @@ REMEMBERED_EVENTS = 5_000
 """Acknowledged events that this process remembers. It does not publish them again, even if an outbox still has them."""
 ROUNDS: Steps = ((80, 0.8), (40, 0.4), (20, 0.2), (8, 0.1), (0, 0.04))
 """By the changes in a round. In one of ten an event costs three times as much as in one of a hundred, and the readers
-of the events write in such rounds, too. Only from a hundred changes a second on do rounds become so rare."""
+of the events write in such rounds, too. The next one is so far away behind 80 changes at once, or from a hundred a
+second on."""
 
 
 class Publishing(Protocol):

@@ -14,7 +14,7 @@ class AuditSettings(SignInSettings, CallerSettings):
     """The record, its key, and the periods of seals and batches."""
 
     port: int = Field(8004, ge=0, le=65535, description="Port the service listens on.")
-    batch: int = Field(1000, ge=1, le=5000, description="Most records handled as one batch.")
+    batch: int = Field(500, ge=1, le=5000, description="Most records handled as one batch.")
     log_origin: str = Field(
         "hearth.example/audit", description="Name of this deployment's record; every log's origin begins with it."
     )

@@ -165,7 +165,9 @@ class Planner:
                 placed.append(delivery.send_at_once(until))
                 continue
             if window not in times_of:
-                times_of[window] = await self._digests.next_mail(window, now)
+                # Only what waits for the recipient as a whole is taken up by the sender.
+                gives_way = window == delivery.recipient
+                times_of[window] = await self._digests.next_mail(window, now, gives_way=gives_way)
             at = times_of[window]
             placed.append(
                 delivery.send_at_once(until, name_mail(window, now)) if at == now else delivery.wait_until(at)

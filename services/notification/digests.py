@@ -6,6 +6,9 @@ from typing import Protocol
 from shared.ids import derive
 from shared.times import rfc3339
 
+GIVES_WAY = timedelta(seconds=2)
+"""How long after the end of a period a new notice leaves the next mail to those that wait. The sender takes them up."""
+
 
 class Calendar(Protocol):
     """Keeps for all replicas the time of the next digest to each recipient."""
@@ -26,13 +29,16 @@ class Digests:
         self._period = period
         self._next: dict[str, datetime] = {}
 
-    async def next_mail(self, recipient: str, now: datetime) -> datetime:
-        """When notices planned `now` go out. If the answer is `now`, the caller has to send them itself, at once."""
+    async def next_mail(self, recipient: str, now: datetime, *, gives_way: bool = False) -> datetime:
+        """When notices planned `now` go out. If the answer is `now`, the caller has to send them itself, at once.
+
+        `gives_way`: the notice is new, and others may wait; for GIVES_WAY it waits with them.
+        """
         known = self._next.get(recipient)
         if known is not None and known > now:
             return known
         until = now + self._period
-        other = await self._calendar.open_window(recipient, now, until)
+        other = await self._calendar.open_window(recipient, now - GIVES_WAY if gives_way else now, until)
         self._next[recipient] = other or until
         return other or now
 

@@ -51,7 +51,7 @@ LOCATE_BATCH = 100
 """The most mails for which an audience looks up addresses in one call."""
 SETTLE_BATCH = 500
 ROOM = 1000
-"""The most notices that one replica has in hand, and that one digest tells of; more stay in the store."""
+"""The most notices that one digest tells of, and that a replica has in hand beside digests; more stay in the store."""
 FIRST_GUESS = 0.05
 """Seconds that a mail may take, before one was sent."""
 MARGIN = timedelta(seconds=12)
@@ -100,6 +100,8 @@ class Sender:
         self._queue: list[Delivery] = []
         self._woken = asyncio.Event()
         self._in_hand: set[str] = set()
+        self._cut: set[str] = set()
+        """The recipients for whom more waited than their last digest could tell; the rest follows without a pause."""
         self._tasks: set[asyncio.Task[None]] = set()
         self._settled: list[Settlement] = []
         self._postponed: list[Delivery] = []
@@ -168,8 +170,11 @@ class Sender:
         now = self._clock()
         until = now + self.lease
         for recipient in await self._store.waiting(now):
-            if await self._digests.next_mail(recipient, now) == now:
-                self.wake(await self._store.gather(recipient, name_mail(recipient, now), until, ROOM))
+            goes_on = recipient in self._cut and len(self._in_hand) < ROOM
+            if goes_on or await self._digests.next_mail(recipient, now) == now:
+                gathered = await self._store.gather(recipient, name_mail(recipient, now), until, ROOM)
+                self.wake(gathered)
+                (self._cut.add if len(gathered) == ROOM else self._cut.discard)(recipient)
         room = ROOM - len(self._in_hand)
         if room <= 0:
             return False

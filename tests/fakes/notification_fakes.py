@@ -74,9 +74,9 @@ class MemoryStore:
 
     async def gather(self, recipient: str, mail: str, until: datetime, limit: int) -> list[Delivery]:
         self._check()
-        waiting = [(d.gather_at, d.id) for d in self._planned() if d.recipient == recipient and d.gather_at]
-        for _, delivery_id in sorted(waiting)[:limit]:
-            self.deliveries[delivery_id] = self.deliveries[delivery_id].send_at_once(until, mail)
+        waiting = [(d.gather_at, d) for d in self._planned() if d.recipient == recipient and d.gather_at]
+        for _, delivery in sorted(waiting, key=lambda found: found[0])[:limit]:
+            self.deliveries[delivery.id] = delivery.send_at_once(until, mail)
         return self._hold({mail}, until)
 
     def _hold(self, mails: set[str | None], until: datetime) -> list[Delivery]:

@@ -1,6 +1,7 @@
 """Planning and sending with everything outside in memory: what is sent, put off, given up, and never sent twice."""
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
@@ -288,6 +289,37 @@ async def test_the_first_notice_to_a_body_goes_at_once_and_the_next_gather_for_a
     ids = [event.fact.message_id for event in world.store.events if isinstance(event.fact, NotificationSent)]
     assert len(ids) == 4
     assert len(set(ids)) == 2
+
+
+async def test_new_notices_do_not_overtake_those_that_wait(world: World) -> None:
+    stories = [Story(code_name=f"case-{n}") for n in range(3)]
+    asleep = world.replica()
+    for story in stories[:2]:
+        await asleep.planner.plan(opening([story]))
+    world.clock.forward(seconds=60)
+    await asleep.planner.plan(opening(stories[2:]))
+    async with world.running():
+        await world.settled(3)
+    told = [
+        {name for name in ("case-0", "case-1", "case-2") if name in texts(parse(raw))[0]}
+        for raw in world.channel.to(ARBCOM)
+    ]
+    assert sorted(told, key=len) == [{"case-0"}, {"case-1", "case-2"}]
+
+
+async def test_what_a_digest_cannot_tell_follows_without_a_pause(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("services.notification.sender.ROOM", 5)
+    stories = [Story(code_name=f"case-{n:02}") for n in range(13)]
+    async with world.running() as replica:
+        await replica.planner.plan(opening(stories[:1]))
+        await world.settled(1)
+        for story in stories[1:]:
+            await replica.planner.plan(opening([story]))
+        world.clock.forward(seconds=60)
+        await world.settled(13)
+    told = [set(re.findall(r"case-\d\d", texts(parse(raw))[0])) for raw in world.channel.to(ARBCOM)]
+    assert [len(one) for one in told] == [1, 5, 5, 2]
+    assert set.union(*told) == {story.code_name for story in stories}
 
 
 async def test_replicas_gather_together(world: World) -> None:
