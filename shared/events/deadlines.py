@@ -19,9 +19,14 @@ class DeadlineFact(CaseFact):
 
 
 class DeadlineMet(DeadlineFact):
-    """A step of the case kept a deadline, in time or not. The state stays, as in every fact of a deadline."""
+    """A step of the case kept a deadline, in time or not. The state stays, as in every fact of a deadline.
+
+    Of a matter that was split off, a step of the first case may have done so before it: `due_at` and `met_at` are
+    those of that case.
+    """
 
     name: ClassVar[str] = "deadline.met"
+    version: ClassVar[str] = "1.1"
 
     met_at: AwareDatetime
 

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -36,7 +37,7 @@ from shared.events import (
     ReportReceived,
     stamp,
 )
-from shared.policy import DeadlineRule, load_policy
+from shared.policy import DeadlineRule, Policy, load_policy
 from tests.support.other_clocks import without_updates
 from tests.support.triage_rig import reported
 
@@ -47,15 +48,17 @@ TO_THE_QUESTION = (Assign(ALICE.ref), Start(), Ask(Words("q-1")))
 DAY = timedelta(days=1)
 
 
-def told(*commands: Command, every: timedelta = DAY) -> list[Event]:
+def told(
+    *commands: Command, every: timedelta = DAY, policy: Policy = POLICY, flags: tuple[str, ...] = ()
+) -> list[Event]:
     """The events of a case that is opened at AT and gets one command each day."""
-    report = reported(received_at=AT).fact
+    report = reported(received_at=AT, flags=flags).fact
     assert isinstance(report, ReportReceived)
     events: list[Event] = []
     for number, command in enumerate((Open("amber-road", report), *commands)):
         at = AT + number * every
         events += events_of(
-            fold(events), command, POLICY, at, case_id="c-1", actor=ALICE, cause=f"{number}", trace=None
+            fold(events), command, policy, at, case_id="c-1", actor=ALICE, cause=f"{number}", trace=None
         )
     return events
 
@@ -232,12 +235,19 @@ def test_what_was_missed_can_still_be_done_and_both_are_kept() -> None:
 MATTER = Split(Words("part"), "harassment.doxing", ())
 
 
-def part_of(first: Case | None, at: datetime, channel: str = "split") -> list[Event]:
+def part_of(
+    first: Case | None, at: datetime, channel: str = "split", policy: Policy = POLICY, **said: Any
+) -> list[Event]:
     """The events of the case of one matter, which is opened at that time."""
-    report = reported(received_at=AT, channel=channel, parties_apart=True).fact
+    report = reported(received_at=AT, channel=channel, parties_apart=True, **{"category": MATTER.category, **said}).fact
     assert isinstance(report, ReportReceived)
     command = Open("calm-river", report, first=first, first_lost=first is None, other_ref="first", own_ref="part")
-    return events_of(None, command, POLICY, at, case_id="c-2", actor=TRIAGE, cause="part", trace=None)
+    return events_of(None, command, policy, at, case_id="c-2", actor=TRIAGE, cause="part", trace=None)
+
+
+def with_rule(name: str, **fields: Any) -> Policy:
+    """The policy, with one rule of a deadline changed."""
+    return replace(POLICY, deadlines={**POLICY.deadlines, name: replace(POLICY.deadlines[name], **fields)})
 
 
 def test_what_the_whole_report_had_kept_is_kept_in_a_matter_that_is_split_off_late() -> None:
@@ -261,6 +271,47 @@ def test_what_the_first_case_keeps_after_the_split_keeps_nothing_of_the_matter()
     part = case_of(part_of(case_of(split), AT + 4 * DAY))
     assert [d.name for d in part.deadlines if d.met_at] == ["acknowledgement"]
     assert deadline(part, "acknowledgement").met_at == AT
+
+
+def test_a_matter_that_is_split_off_earlier_keeps_nothing_by_what_came_before_a_later_split() -> None:
+    other = Split(Words("other"), "harassment.hounding", ())
+    first = case_of(told(Assign(ALICE.ref), Start(), MATTER, Tell(Words("m-1")), other))
+    kept = {
+        category: [d.name for d in case_of(part_of(first, AT + 6 * DAY, category=category)).deadlines if d.met_at]
+        for category in (MATTER.category, other.category)
+    }
+    assert kept == {MATTER.category: ["acknowledgement"], other.category: ["acknowledgement", "first_response"]}
+
+
+@pytest.mark.parametrize(("flag", "name"), [
+    ("physical_violence", "emergency_action"), ("minor_involved", "child_protection_action"),
+])  # fmt: skip
+def test_what_was_done_at_once_in_the_first_case_is_not_done_in_an_urgent_matter(flag: str, name: str) -> None:
+    first = case_of(told(Assign(ALICE.ref), Start(), MATTER, every=timedelta(minutes=10), flags=(flag,)))
+    part = case_of(part_of(first, AT + timedelta(minutes=40), flags=(flag,)))
+    assert deadline(first, name).met_at
+    assert deadline(part, name).is_running
+    assert deadline(part, "acknowledgement").met_at == AT
+
+
+@pytest.mark.parametrize("name", ["first_response", "decision"])
+def test_a_decision_in_the_first_case_that_was_reopened_keeps_nothing_of_the_matter(name: str) -> None:
+    policy = with_rule(name, restarts=False)
+    decided = (Assign(ALICE.ref), Start(), Decide("advice", Words("r-1")), Close(), Reopen(Words("r-2")), MATTER)
+    first = case_of(told(*decided, policy=policy))
+    part = case_of(part_of(first, AT + 7 * DAY, policy=policy))
+    assert deadline(first, name).met_at
+    assert [d.name for d in part.deadlines if d.met_at] == ["acknowledgement"]
+
+
+def test_a_clock_that_stood_still_in_the_first_case_was_kept_in_time_for_the_matter_too() -> None:
+    policy = with_rule("first_response", pausable=True)
+    paused = (Assign(ALICE.ref), Start(), Pause("evidence", (AT + 9 * DAY).date()), Tell(Words("m-1")), MATTER)
+    first = case_of(told(*paused, every=2 * DAY, policy=policy))
+    part = case_of(part_of(first, AT + 11 * DAY, policy=policy))
+    kept, before = (deadline(one, "first_response") for one in (part, first))
+    assert before.due_at > before.met_at > AT + 7 * DAY
+    assert (kept.due_at, kept.met_at) == (before.due_at, before.met_at)
 
 
 @pytest.mark.parametrize("channel", ["split", "follow_up"])

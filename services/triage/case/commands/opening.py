@@ -16,6 +16,7 @@ from shared.events import (
     SPLIT_CHANNEL,
     WITHOUT_RECEIPT,
     BreachCount,
+    CaseDecided,
     CaseFact,
     CaseGrouped,
     CaseLinked,
@@ -69,7 +70,7 @@ class Open(Command):
         body = choose_body(own, report.community, self.people, policy, now, frozenset(recusals))
         # No report comes from the future: two clocks that disagree must not give the handlers more time.
         deadlines = policy.deadlines_for(way.lane, min(report.received_at, now), own)
-        kept = list(self._kept(deadlines, state))
+        kept = list(self._kept(deadlines, state, policy))
         if self._reachable:
             deadlines = (*deadlines, *policy.deadlines_for(way.lane, now, own, "last_update"))
         opened = CaseOpened(
@@ -111,20 +112,26 @@ class Open(Command):
         linked = [self._linked(state, self.other_ref, *self._was_there())] if self.first else []
         return [opened, *recused, triaged, *kept, *linked, *self._grouped(state, way.lane), *self._patterns(state, now)]
 
-    def _kept(self, deadlines: Iterable[Clock], state: CaseState) -> Iterator[DeadlineMet]:
-        """Those of the deadlines that the whole report had kept before one matter became a case of its own.
+    def _kept(self, deadlines: Iterable[Clock], state: CaseState, policy: Policy) -> Iterator[DeadlineMet]:
+        """Those of the deadlines that the whole report had kept before this matter became a case of its own.
 
-        What is done in the first case behind the last split says nothing of a matter. Only an undecided case is split,
-        so no decision counts.
+        Each is due as in the first case, where a pause may have moved it. What is done in the first case behind the
+        split says nothing of the matter, and neither does a decision there, also where the case was reopened since.
+        What one lane asks for has to be done in the matter itself.
         """
         if (whole := self._whole) is None:
             return
-        split_at = max((step.at for step in whole.history if step.fact == CaseSplit.name), default=whole.received_at)
-        kept = {one.name: one.met_at for one in whole.deadlines if one.met_at and one.met_at <= split_at}
+        category = self.report.category
+        splits = (step.at for step in whole.history if step.fact == CaseSplit.name and step.detail == category)
+        split_at = max(splits, default=whole.received_at)
+        decided = {step.at for step in whole.history if step.fact == CaseDecided.name}
+        kept = {one.name: one for one in whole.deadlines}
         for clock in deadlines:
-            if met_at := kept.get(clock.name):
-                due_at = clock.due_at
-                yield DeadlineMet(previous=state, state=state, deadline=clock.name, due_at=due_at, met_at=met_at)
+            one = kept.get(clock.name)
+            if one is None or one.met_at is None or one.met_at > split_at or one.met_at in decided:
+                continue
+            if not policy.deadlines[one.name].lanes:
+                yield DeadlineMet(previous=state, state=state, deadline=one.name, due_at=one.due_at, met_at=one.met_at)
 
     def _patterns(self, state: CaseState, now: datetime) -> list[CaseFact]:
         """What was counted in the community, where the report is about that."""
