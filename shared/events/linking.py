@@ -78,15 +78,16 @@ class CaseMerged(CaseFact):
 class CaseAbsorbed(CaseFact):
     """The case goes on for `other_case` as well; the state stays. It takes the stricter of both lanes.
 
-    `deadlines` are those that run and come earlier, or are new, by the other case. `assignee`: who has the
-    case from now on; None where the person may not see the other case. `refusers`: the people (references) who refused
-    a party of the other case a recusal, so they have no part in this one either. `took_part` and `had_it`: the people
-    who took part in what was decided or done in the other case, and those who had it.
+    `deadlines` are those that run and come earlier, or are new, by the other case, and those that this one has missed
+    and others hear of earlier by it. `assignee`: who has the case from now on; None where the person may not see the
+    other case. `refusers`: the people (references) who refused a party of the other case a recusal, so they have no
+    part in this one either. `took_part` and `had_it`: the people who took part in what was decided or done in the other
+    case, and those who had it.
     """
 
     name: ClassVar[str] = "case.absorbed"
     unseen: ClassVar[bool] = True
-    version: ClassVar[str] = "1.2"
+    version: ClassVar[str] = "1.3"
 
     other_case: str
     lane: str

@@ -22,6 +22,7 @@ from services.triage.case.evolve.fold import evolve
 from services.triage.case.lifecycle import FieldsRefused, NotPermitted
 from services.triage.case.parts import had_part, took_part
 from services.triage.case.timers.table import wakes_at
+from services.triage.case.values import Deadline
 from shared.events import (
     CaseAbsorbed,
     CaseDetached,
@@ -148,6 +149,25 @@ def test_a_deadline_that_the_survivor_has_missed_stays_as_it_was_told(told: bool
     assert bool(missed.breached_at) is told
     # What runs still comes earlier.
     assert due(after)["decision"] == due(a)["decision"]
+
+
+@pytest.mark.parametrize(("sooner", "untold"), [(HOUR, True), (-HOUR, True), (HOUR, False)])
+def test_a_missed_deadline_of_the_survivor_is_escalated_when_the_earlier_of_both_is(
+    sooner: timedelta, untold: bool
+) -> None:
+    a, b = two()
+    at = due(b)["first_response"] + HOUR
+
+    def missed(case: Case) -> Deadline:
+        return next(d for d in case.deadlines if d.name == "first_response")
+
+    other = replace(missed(a), due_at=missed(a).due_at - sooner, escalate_at=missed(a).escalate_at - sooner)
+    a = replace(a, deadlines=tuple(other if d.name == other.name else d for d in a.deadlines))
+    told = replace(missed(b), escalated_at=None if untold else at)
+    b = replace(b, deadlines=tuple(told if d.name == told.name else d for d in b.deadlines))
+    _, after, _ = do(a, Merge(b), b, at)
+    earlier = min(other.escalate_at, told.escalate_at) if untold else told.escalate_at
+    assert missed(after) == replace(told, escalate_at=earlier)
 
 
 def test_a_survivor_in_the_stricter_lane_stays_there() -> None:

@@ -248,20 +248,32 @@ def _earlier_deadlines(other: Case, case: Case, policy: Policy, now: datetime) -
     """What runs on the survivor from now on by the deadlines of the case: earlier ones, and those that it did not have.
 
     A deadline that the survivor did not have is not owed where its steps have kept it already. One that it has missed
-    stays as it was told.
+    stays due as it was told, and others hear of it when they would have heard of either.
     """
     known = {deadline.name: deadline for deadline in other.deadlines}
     told = {step.fact for step in other.history}
     for name, deadline in _owed(case, policy).items():
-        due_at, mine, rule = deadline.due_if_running(now), known.get(name), policy.deadlines.get(name)
-        is_new = mine is None and (rule is None or rule.met_by.isdisjoint(told))
-        runs = mine is not None and mine.is_running and not (mine.was_missed or mine.is_overdue(now))
-        if is_new or (runs and due_at < known[name].due_at):
-            yield _to_keep(deadline, due_at)
+        theirs, mine, rule = _to_keep(deadline, now), known.get(name), policy.deadlines.get(name)
+        if mine is None:
+            if rule is None or rule.met_by.isdisjoint(told):
+                yield theirs
+        elif mine.is_running and not (mine.was_missed or mine.is_overdue(now)):
+            if theirs.due_at < mine.due_at:
+                yield theirs
+        elif mine.is_running and _is_sooner(theirs.escalate_at, mine):
+            yield DeadlineSet(name=name, due_at=mine.due_at, warn_at=mine.warn_at, escalate_at=theirs.escalate_at)
 
 
-def _to_keep(deadline: Deadline, due_at: datetime) -> DeadlineSet:
-    """The deadline, due then. Where its clock stood still, its warning and its escalation come later, too."""
+def _is_sooner(escalate_at: datetime | None, mine: Deadline) -> bool:
+    """Whether others would hear sooner by then that this deadline was missed."""
+    if escalate_at is None or mine.escalated_at:
+        return False
+    return mine.escalate_at is None or escalate_at < mine.escalate_at
+
+
+def _to_keep(deadline: Deadline, now: datetime) -> DeadlineSet:
+    """The deadline, running from now on. Where its clock stood still, its warning and escalation come later, too."""
+    due_at = deadline.due_if_running(now)
     later = due_at - deadline.due_at
     return DeadlineSet(
         name=deadline.name,

@@ -95,13 +95,13 @@ def _absorbed(case: Case, fact: CaseAbsorbed, event: Event) -> Fields:
 def _earlier(deadline: Deadline, told: Deadline | None, at: datetime) -> Deadline:
     if told is None:
         return deadline
-    moved = Move(MERGED, at, deadline.due_at, told.due_at)
+    moved = (Move(MERGED, at, deadline.due_at, told.due_at),) if told.due_at != deadline.due_at else ()
     return replace(
         deadline,
         due_at=told.due_at,
         warn_at=told.warn_at,
         escalate_at=told.escalate_at,
-        moves=(*deadline.moves, moved),
+        moves=(*deadline.moves, *moved),
     )
 
 
