@@ -68,9 +68,9 @@ class AccessControl:
     ) -> None:
         """`entries`: the roster itself, in the service that owns it. Every other service makes a copy of the topic.
 
-        `services` reads tokens of other services. `clock`: the time (UTC-aware) by which the gate judges rights. As
-        sign-ins note that of the machine, no route behind another clock declares an action that takes a fresh sign-in.
-        Tests hand in other `copies`.
+        `services` reads tokens of other services. `clock`: the time (UTC-aware) by which the gate judges rights. A
+        sign-in is noted with the time of the machine, so a gate with another clock cannot judge whether it is fresh:
+        there, no route declares an action that takes a fresh sign-in. Tests hand in other `copies`.
         """
         self._runtime = runtime
         projection = MongoRoster(entries.collection if entries else runtime.database["roster"])

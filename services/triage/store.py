@@ -253,7 +253,7 @@ def due_by(at: datetime) -> Document:
 
 def outside_of(bodies: Collection[str]) -> Document:
     """What MongoDB is asked for: the open cases that lie with a body that is none of these."""
-    # Every case is of an own body other than "": so MongoDB takes the index in which it steps over all other cases.
+    # Every case fits the condition on `own_body`: it leads MongoDB to an index that skips the cases of these bodies.
     return {"own_body": {"$ne": ""}, "body": {"$nin": sorted(bodies), "$gt": ""}, **_OPEN}
 
 
