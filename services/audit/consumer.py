@@ -100,6 +100,6 @@ def consume(runtime: Runtime, recorder: Callable[[Rewind], Recorder], *, pause: 
     def rewind(topic: str, partition: int, offset: int) -> None:
         consumptions[INBOX if is_inbox(topic) else topic].rewind(topic, partition, offset)
 
-    batches = BatchRecorder(recorder(rewind), pause=pause, full=runtime.settings.batch)
+    batches = BatchRecorder(recorder(rewind), pause=pause, full=runtime.settings.batch // 2)
     for topic in TOPICS:
         consumptions[topic] = runtime.consume(topic, capture, batches.handle, keep_unreadable=True)

@@ -53,9 +53,9 @@ LAST_COMMIT = 1.0
 """Seconds that a consumer that stops waits until Kafka knows what is handled."""
 AT_ONCE = 1024 * 1024
 """Bytes of an inbox that are handled together: what they become in memory is many times larger."""
-INBOX_FETCH = (512 * 1024, 128 * 1024)
-OWN_FETCH = (8 * 1024 * 1024, 1024 * 1024)
-"""Bytes of one fetch, in all and of one partition. A single batch of Kafka's that is larger comes whole."""
+FETCH, FETCH_OF_PARTITION = 512 * 1024, 128 * 1024
+"""Bytes of one fetch, in all and of one partition: of all topics that a service reads at once, they become many times
+as much in its memory. A single batch of Kafka's that is larger comes whole."""
 
 
 Decode = Callable[[Record, str | None], T | None]
@@ -169,7 +169,6 @@ class Consumption(Generic[T]):
         self._stopping = asyncio.Event()
         self._busy_since: float | None = None
         self._handled_at = 0.0
-        fetch, part = INBOX_FETCH if self.of_strangers else OWN_FETCH
         self._subscriber = broker.subscriber(
             *(() if self.of_strangers else (prefix + topic,)),
             pattern=inboxes(prefix) if self.of_strangers else None,
@@ -186,8 +185,8 @@ class Consumption(Generic[T]):
             fetch_max_wait_ms=LONGEST_WAIT,
             # Besides after each event, aiokafka looks so often for what to fetch.
             consumer_timeout_ms=TICK,
-            fetch_max_bytes=fetch,
-            max_partition_fetch_bytes=part,
+            fetch_max_bytes=FETCH,
+            max_partition_fetch_bytes=FETCH_OF_PARTITION,
         )
         self._subscriber(self._consume)
         self._most = batch
