@@ -126,8 +126,8 @@ class Gathering:
         self._policy = policy
         self._cases = {
             case_id: (min(step.round for step in steps), max(step.round for step in steps))
-            for case_id, steps in sorted(rows.cases.items())
-            if steps
+            for case_id in sorted(rows.cases)
+            if (steps := rows.cases[case_id])
         }
         self._whole: dict[str, Life | None] = {}
 

@@ -12,7 +12,7 @@ from services.audit.record.log import SEALS
 from services.audit.scorecard.evaluation import Lives, Past, evaluate, months_before
 from services.audit.scorecard.projection import READ_AT_ONCE, Position, SealedRecord, read_leaves, seal_in
 from services.audit.scorecard.result import AsOf, Scorecard
-from services.audit.scorecard.rows import Rows
+from services.audit.scorecard.rows import Rows, TooManyCasesError
 from shared.policy import Policy
 from shared.policy.baseline import Catalogue, in_force
 from shared.problems import NotFound, Unavailable
@@ -59,8 +59,8 @@ class CardStore(Protocol):
     async def rows_of(self, community: str, bodies: Iterable[str], since: int = 0) -> tuple[Position | None, Rows]:
         """The rows of a community, of which these handling bodies look after cases, and the position of the rows.
 
-        Of its cases those of which something was sealed after the seal `since`.
-        They may go beyond the position, but never fall short of it.
+        Of its cases those of which something was sealed after the seal `since`. They may go beyond the position, but
+        never fall short of it. Raises TooManyCasesError where they do not fit into the memory.
         """
 
     async def communities(self) -> AbstractSet[str]:
@@ -184,7 +184,8 @@ class Cards:
         """The scorecard of every community of the policy, and of every other one that the record knows.
 
         None before the first checkpoint. A scorecard is computed anew when it is older than `fresh_for`, and after
-        STEADY_FOR if something of the community was sealed. So each tells its own checkpoint.
+        STEADY_FOR if something of the community was sealed. So each tells its own checkpoint. A community with too many
+        cases keeps the scorecard that it had, or has none.
         """
         async with self._turn:
             position = await self._rows.position()
@@ -197,10 +198,14 @@ class Cards:
             for name in names:
                 card = self._known.get(name)
                 if card is None or self._is_old(card, now, changed, fresh_for):
-                    self._known[name] = await self.of(name, now.sealed)
+                    try:
+                        self._known[name] = await self.of(name, now.sealed)
+                    except TooManyCasesError as error:
+                        # The last scorecard stays in the list, with its time, and nobody else waits.
+                        log.warning("a scorecard waits", extra={"reason": str(error)})
                     # Between two scorecards, other work of the process has its turn.
                     await asyncio.sleep(0)
-            return [self._known[name] for name in names]
+            return [self._known[name] for name in names if name in self._known]
 
     async def round_until(self, at: datetime) -> int | None:
         """How many entries the seal log had at the last checkpoint that was not made after `at`; None before it."""

@@ -21,7 +21,7 @@ from services.audit.scorecard.result import EntryPlace
 from shared.events import FACTS, Event, Fact, RosterEntryChanged, RosterTokenChanged, decode
 from shared.events.baseline import BaselineFact, BaselineLinkChecked, LinkState
 from shared.events.cases import CaseFact
-from shared.problems import Malformed
+from shared.problems import Malformed, Unavailable
 from shared.times import parse_day, parse_rfc3339, read_isoformat
 
 TOPICS = frozenset({"reports", "cases", "erasures", "roster", "baseline"})
@@ -139,6 +139,10 @@ class Gap:
     index: int
     round: int
     reason: str
+
+
+class TooManyCasesError(Unavailable):
+    """A community has more cases than this process can look at in its memory."""
 
 
 @dataclass(frozen=True, slots=True)

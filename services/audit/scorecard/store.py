@@ -4,12 +4,20 @@
 `position` says how far the rows have come, and a `mark/<number>` every now and then where it once was.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 
 from services.audit.record.query import read_position, write_position
 from services.audit.scorecard.projection import Position
-from services.audit.scorecard.rows import Gap, Rows, Step, find_repeated_looks, number_of, read_step
+from services.audit.scorecard.rows import (
+    Gap,
+    Rows,
+    Step,
+    TooManyCasesError,
+    find_repeated_looks,
+    number_of,
+    read_step,
+)
 from shared.documents import Codec
 from shared.events import BaselineLinkChecked, CaseOpened
 from shared.mongo import (
@@ -33,12 +41,34 @@ INDEXES = (
     IndexModel([("bodies", 1)], name="bodies", sparse=True),
     IndexModel([("latest", 1)], name="latest", sparse=True),
 )
+AT_ONCE = 500
+MOST_CASES = 10_000
+"""So many cases of a community are read for a scorecard at most: some 40 MB. Audit has to go on whatever it is told."""
 MARK_EVERY = 1_000
 """So many seals at least lie between two marks."""
 MOST_REPEATED = 20
 """So many looks at links that say nothing new stay in a row at most."""
 _POSITION = "position"
 _POSITIONS = Codec(Position)
+
+
+class _Cases(Mapping[str, tuple[Step, ...]]):
+    """The steps of cases. They are kept as lines, and read each time, because as steps they take four times as much."""
+
+    def __init__(self) -> None:
+        self._lines: dict[str, tuple[str, ...]] = {}
+
+    def add(self, row: Document) -> None:
+        self._lines[_name(row["_id"])] = tuple(row["steps"])
+
+    def __getitem__(self, case_id: str) -> tuple[Step, ...]:
+        return tuple(map(read_step, self._lines[case_id]))
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._lines)
+
+    def __len__(self) -> int:
+        return len(self._lines)
 
 
 class MongoRows:
@@ -125,8 +155,8 @@ class MongoRows:
     async def rows_of(self, community: str, bodies: Iterable[str], since: int = 0) -> tuple[Position | None, Rows]:
         """The rows of a community, of which these handling bodies look after cases, and the position of the rows.
 
-        Of its cases those of which something was sealed after the seal `since`.
-        They may go beyond the position, but never fall short of it.
+        Of its cases those of which something was sealed after the seal `since`. They may go beyond the position, but
+        never fall short of it. Raises TooManyCasesError for more than MOST_CASES, and Unavailable.
         """
         wanted = [
             {"_id": _POSITION},
@@ -135,17 +165,23 @@ class MongoRows:
             {"bodies": {"$in": sorted(bodies)}},
             {"_id": {"$gte": "gap/", "$lt": "gap0"}},
         ]
-        before = await self.position()
+        before, cases, kinds = await self.position(), _Cases(), dict[str, list[Document]]()
         with reaching():
-            found = await self.collection.find({"$or": wanted}).to_list(None)
-        kinds: dict[str, list[Document]] = {}
-        for row in found:
-            kinds.setdefault(row["_id"].partition("/")[0], []).append(row)
+            cursor = self.collection.find({"$or": wanted})
+            while found := await cursor.to_list(AT_ONCE):
+                for row in found:
+                    kind = row["_id"].partition("/")[0]
+                    if kind == "case":
+                        cases.add(row)
+                        if len(cases) > MOST_CASES:
+                            raise TooManyCasesError(f"scorecards: more than {MOST_CASES} cases at once")
+                    else:
+                        kinds.setdefault(kind, []).append(row)
         position = _POSITIONS.from_document(kinds[_POSITION][0]) if _POSITION in kinds else None
         if (position and position.build) != (before and before.build):
             raise Unavailable("scorecards: rebuilt at this moment")
         return before, Rows(
-            cases={_name(row["_id"]): _steps(row) for row in kinds.get("case", ())},
+            cases=cases,
             own=tuple(step for row in kinds.get("community", ()) for step in _steps(row)),
             people={_name(row["_id"]): _steps(row) for row in kinds.get("person", ())},
             gaps=tuple(

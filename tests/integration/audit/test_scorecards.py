@@ -13,7 +13,7 @@ from services.audit.record.leaf import Leaf, Place
 from services.audit.scorecard.projection import Projection
 from services.audit.scorecard.queries import Cards
 from services.audit.scorecard.result import Scorecard
-from services.audit.scorecard.rows import settle
+from services.audit.scorecard.rows import TooManyCasesError, settle
 from services.audit.scorecard.store import REBUILT, MongoRows
 from services.audit.seals.actions import Sealer
 from services.audit.store import MongoRecord
@@ -98,6 +98,24 @@ async def test_a_late_case_turns_a_measured_item_to_not_met_at_its_checkpoint(ri
     await rig.seal(28)
     await rig.follow()
     assert outcome(await rig.card(), "HB-03") == ("not_met", "threshold_missed")
+
+
+async def test_a_community_with_too_many_cases_has_no_new_scorecard_and_holds_up_no_other(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cards = Cards(rig.rows, rig.record, ORIGIN, load_policy(), catalogue_versions())
+    for number in range(5):
+        add_case(rig, number, 0, 2)
+    await rig.seal(3)
+    await rig.follow()
+    monkeypatch.setattr("services.audit.scorecard.store.MOST_CASES", 4)
+    with pytest.raises(TooManyCasesError):
+        await cards.of("enwiki")
+    listed = {card.community for card in await cards.all()}
+    assert listed == load_policy().communities.keys() - {"enwiki"}
+    monkeypatch.setattr("services.audit.scorecard.store.MOST_CASES", 5)
+    assert (await cards.of("enwiki")).as_of.sealed
+    assert "enwiki" in {card.community for card in await cards.all()}
 
 
 async def test_an_attestation_that_ends_turns_to_no_evidence_by_itself(rig: Rig) -> None:
