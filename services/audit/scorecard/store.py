@@ -42,6 +42,7 @@ INDEXES = (
     IndexModel([("latest", 1)], name="latest", sparse=True),
 )
 AT_ONCE = 500
+"""Rows that are read from the server together."""
 MOST_CASES = 10_000
 """So many cases of a community are read for a scorecard at most: some 40 MB. Audit has to go on whatever it is told."""
 MARK_EVERY = 1_000
