@@ -30,6 +30,7 @@ from shared.mongo import RELAXED, Database, connect
 from shared.parties import Parties
 from shared.policy import load_policy
 from shared.runtime import keep_loaded
+from shared.times import now
 from tests.support.stores import mongo_cases, mongo_parties
 from tests.support.triage_rig import TOKENS, Everywhere, reported
 
@@ -39,6 +40,8 @@ DUE = min(CASES // 10, 5_000)
 """So many of the cases have a clock that is due."""
 SEEN = min(CASES // 10, 1_000)
 """For so many more MongoDB says what it examines."""
+ALL_RAN_OUT = timedelta(days=-60)
+"""So much earlier, each clock of a case has run out, as after a long outage: it has three that nobody has kept."""
 AT_ONCE = 5_000
 WRITERS = 3
 """So many writes of AT_ONCE documents go on at once while cases are stored."""
@@ -49,6 +52,7 @@ REST = ("intake", "notification", "audit")
 
 def run() -> list[Result]:
     """Fill triage from Kafka, ask it while all cases are stored, and wake those that are due."""
+    keep_loaded()
     results = measure_core()
     with Stack(StackSettings.private()) as stack, asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         database = connect(stack.mongo, service="bench")["triage"]
@@ -174,17 +178,22 @@ async def measure_waking(database: Database) -> list[Result]:
     template = await database["cases"].find_one({"state": "triaged"})
     assert template
 
-    async def make_due(first: int, count: int) -> None:
-        numbers = range(first, first + count)
-        due = [copy_of(template, f"due-{number:08}", timedelta(days=-60)) for number in numbers]
+    async def make_due(name: str, count: int, later: timedelta) -> None:
+        due = [copy_of(template, f"{name}-{number:08}", later) for number in range(count)]
         await database["cases"].insert_many(due, ordered=False)
 
-    await make_due(0, DUE)
-    began = time.monotonic()
-    woken = await watch.wake()
-    rate = woken / (time.monotonic() - began)
+    async def rate_of_waking(name: str, later: timedelta) -> tuple[int, float]:
+        await make_due(name, DUE, later)
+        began = time.monotonic()
+        woken = await watch.wake()
+        return woken, woken / (time.monotonic() - began)
+
+    # The first clock of each case has run out by a minute, and the others run.
+    first = min(one.due_at for one in case_of(template).deadlines if one.is_running)
+    woken, rate = await rate_of_waking("first", now() - first - timedelta(minutes=1))
+    _, with_all = await rate_of_waking("all", ALL_RAN_OUT)
     # MongoDB writes its profile for each clock, so what it examines is counted after the clocks that are timed.
-    await make_due(DUE, SEEN)
+    await make_due("seen", SEEN, ALL_RAN_OUT)
     # The log of the profiler keeps a megabyte if nothing else is said, which is less than a whole run writes.
     await database.command("profile", 0)
     await database["system.profile"].drop()
@@ -198,5 +207,6 @@ async def measure_waking(database: Database) -> list[Result]:
     examined = found["examined"] / max(seen, 1)
     return [
         Result("clocks that are due, woken", rate, "/s", None, None, "≥ 2,000/s", rate >= 2_000 and woken >= DUE),
+        Result("cases in which all clocks have run out, woken", with_all, "/s", None, None, "", True),
         Result("documents examined for a clock", examined, "", None, None, "≤ 4", examined <= 4),
     ]

@@ -21,7 +21,8 @@ from shared.times import now
 from tests.support.people import responder
 from tests.support.triage_rig import reported
 
-ROUNDS = 3_000
+ROUNDS = 1_000
+TURNS = 15
 POLICY = load_policy()
 TWO = tuple(responder(name, *POLICY.bodies) for name in ("e0e0e0e0", "e1e1e1e1"))
 PEOPLE = People(dict.fromkeys(POLICY.bodies, TWO))
@@ -42,11 +43,15 @@ def measure_core() -> list[Result]:
 
 
 def _rate(given: list[Given], work: Callable[[Case | None, Command], Any]) -> float:
-    began = time.process_time()
-    for _ in range(ROUNDS):
-        for case, command in given:
-            work(case, command)
-    return ROUNDS * len(given) / (time.process_time() - began)
+    def spent() -> float:
+        began = time.process_time()
+        for _ in range(ROUNDS):
+            for case, command in given:
+                work(case, command)
+        return time.process_time() - began
+
+    # What else runs on the machine only adds to a time, so the shortest one says most of the code.
+    return ROUNDS * len(given) / min(spent() for _ in range(TURNS))
 
 
 def _way() -> Iterator[Given]:
