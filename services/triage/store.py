@@ -10,17 +10,18 @@ from services.triage.case.facets import OPEN, OPEN_STATES, queues, queues_of
 from services.triage.case.in_force import fields_of
 from services.triage.case.standing import Whereabouts
 from services.triage.case.timers.table import wakes_at
-from services.triage.stored import MOST_NOTED, CaseChange, CaseQuery, Glimpse, StoredCase, Version
+from services.triage.stored import MOST_NOTED, CaseChange, CaseQuery, Due, Glimpse, StoredCase, Version
 from shared.aggregates import OUTBOX_INDEX, Aggregates, Save
 from shared.documents import Codec
 from shared.events import CaseState
 from shared.mongo import Collection as MongoCollection
 from shared.mongo import Document, IndexModel, Regex, UpdateOne, reaching, write_unordered
 
+DUE_ORDER = [("wakes_at", 1), ("_id", 1)]
 CASE_INDEXES = (
     OUTBOX_INDEX,
     IndexModel([("code_name", 1)], name="code_name", unique=True),
-    IndexModel([("wakes_at", 1)], name="wakes", partialFilterExpression={"wakes_at": {"$type": "date"}}),
+    IndexModel(DUE_ORDER, name="waking", partialFilterExpression={"wakes_at": {"$type": "date"}}),
     IndexModel(
         [("asleep_for", 1), ("lane_rank", 1), ("due", 1), ("_id", 1)],
         name="asleep",
@@ -161,11 +162,11 @@ class MongoCases:
             steps = {document["_id"]: document["history"][-1] async for document in found}
         return {case_id: Version(step["seq"], step["actor"], step["role"]) for case_id, step in steps.items()}
 
-    async def waking(self, at: datetime, limit: int) -> list[str]:
-        """The ids of at most `limit` cases of which a timer is due by that time (UTC-aware), the earliest first."""
-        found = self._aggregates.collection.find(due_by(at), {"_id": 1}).sort("wakes_at", 1)
+    async def waking(self, at: datetime, limit: int, after: Due | None = None) -> list[Due]:
+        """At most `limit` cases with a timer that is due by `at` (UTC-aware), the earliest first, behind `after`."""
+        found = self._aggregates.collection.find(due_by(at, after), {"wakes_at": 1}).sort(DUE_ORDER)
         with reaching():
-            return [document["_id"] async for document in found.limit(limit)]
+            return [Due(document["wakes_at"], document["_id"]) async for document in found.limit(limit)]
 
     async def open_after(self, case_id: str, limit: int) -> list[Case]:
         """At most `limit` cases that have not ended, by id, from behind `case_id`."""
@@ -245,10 +246,14 @@ def called_like(names: Sequence[str], bodies: Collection[str]) -> Document:
     }
 
 
-def due_by(at: datetime) -> Document:
-    """What MongoDB is asked for: the cases of which a timer is due by that time (UTC-aware)."""
+def due_by(at: datetime, after: Due | None = None) -> Document:
+    """What MongoDB is asked for: the cases of which a timer is due by that time (UTC-aware), behind `after`."""
     # Without the type it does not see that the index has all of them, and reads every case.
-    return {"wakes_at": {"$lte": at, "$type": "date"}}
+    due: Document = {"$lte": at, "$type": "date"}
+    if after is None:
+        return {"wakes_at": due}
+    behind: list[Document] = [{"wakes_at": {"$gt": after.at}}, {"wakes_at": after.at, "_id": {"$gt": after.id}}]
+    return {"wakes_at": {"$gte": after.at, **due}, "$or": behind}
 
 
 def outside_of(bodies: Collection[str]) -> Document:

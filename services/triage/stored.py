@@ -117,6 +117,13 @@ MOST_NOTED = 1_000
 """The most cases among which a store looks for the newest notes of a person."""
 
 
+class Due(NamedTuple):
+    """A case of which a timer is due, and since when (UTC-aware). They come in this order."""
+
+    at: datetime
+    id: str
+
+
 class Staffing(Protocol):
     """What triage needs of the roster, to know who is there for a case (shared.access.roster.Roster)."""
 
@@ -186,8 +193,8 @@ class CaseStore(Protocol):
         """The versions of these cases, and who made them so, by id."""
         ...
 
-    async def waking(self, at: datetime, limit: int) -> list[str]:
-        """The ids of at most `limit` cases of which a timer is due by that time (UTC-aware), the earliest first."""
+    async def waking(self, at: datetime, limit: int, after: Due | None = None) -> list[Due]:
+        """At most `limit` cases with a timer that is due by `at` (UTC-aware), the earliest first, behind `after`."""
         ...
 
     async def open_after(self, case_id: str, limit: int) -> list[Case]:

@@ -22,7 +22,7 @@ from services.triage.case.tokens import Tokens
 from services.triage.consequences import Consequences
 from services.triage.own_steps import own_step
 from services.triage.sight import Sight
-from services.triage.stored import CaseChange, CaseStore, Staffing, StoredCase, count_passed_on
+from services.triage.stored import CaseChange, CaseStore, Due, Staffing, StoredCase, count_passed_on
 from shared import metrics
 from shared.access.principal import serves_beside
 from shared.access.roster import OLDEST, Staff
@@ -270,12 +270,13 @@ class CaseWatch:
         many changes that made. Raises Unavailable.
         """
         changed, at = 0, self._clock()
-        while ids := await self._cases.waking(at, LOOKED_AT_ONCE):
+        after: Due | None = None
+        while due := await self._cases.waking(at, LOOKED_AT_ONCE, after):
             # After an outage this goes on for minutes, in which people come and go.
-            written = await self._carry_out(ids, Wake(), await self._staffing.staff())
+            written = await self._carry_out([one.id for one in due], Wake(), await self._staffing.staff())
             changed += len(written)
-            if not written:
-                break
+            # A case that cannot be woken yet is due still, and holds up none behind it.
+            after = next((one for one in reversed(due) if one.id not in written), after)
         return changed
 
     async def _carry_out(self, ids: Sequence[str], command: Command, staff: Staff) -> dict[str, Case]:

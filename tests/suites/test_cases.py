@@ -28,11 +28,12 @@ from services.triage.case.evolve.fold import fold
 from services.triage.case.facets import OPEN_STATES, WITH_FACETS
 from services.triage.case.in_force import ANYWHERE, of_body, of_community, of_scope, place_of
 from services.triage.case.standing import Whereabouts
+from services.triage.case.timers.table import wakes_at
 from services.triage.case.values import Grouped
 from services.triage.measures.store import InForceQuery, InForceStore, MongoMeasures
 from services.triage.patterns.breaches import BreachStore, MongoBreaches
 from services.triage.reports import DigestEraser, ReportFollower
-from services.triage.stored import CaseChange, CaseQuery, CaseStore, StoredCase
+from services.triage.stored import CaseChange, CaseQuery, CaseStore, Due, StoredCase
 from shared.access.principal import Role
 from shared.aggregates import change_together
 from shared.events import Actor, CaseState, Event, ReportReceived
@@ -533,9 +534,24 @@ class TestCases:
         stored = await loaded(cases, case.case)
         assert stored.case.lapses_at
         assert await cases.waking(stored.case.lapses_at - timedelta(seconds=1), 10) == []
-        assert await cases.waking(stored.case.lapses_at, 10) == [case.case.id]
+        assert await cases.waking(stored.case.lapses_at, 10) == [Due(stored.case.lapses_at, case.case.id)]
         await cases.save([commanded(stored, Withdraw("person:" + "0" * 16, "mistaken", by))])
         assert await cases.waking(stored.case.lapses_at, 10) == []
+
+    async def test_the_cases_that_are_due_are_found_page_by_page(self, cases: CaseStore) -> None:
+        at = now().replace(microsecond=0)
+        received = [reported(received_at=at - timedelta(days=days)) for days in (1, 3, 2, 2, 2)]
+        changes = [opening(event) for event in received]
+        await cases.save(changes)
+        late = at + timedelta(days=400)
+        expected = sorted(Due(wakes_at(one.case) or late, one.case.id) for one in changes)
+        found: list[Due] = []
+        while page := await cases.waking(late, 2, found[-1] if found else None):
+            found += page
+        assert found == expected
+        # Three of them are due at the same time.
+        assert len({one.at for one in found}) == 3
+        assert await cases.waking(expected[0].at, 9, expected[0]) == []
 
     async def test_a_batch_opens_every_case_once_and_takes_answers_in_order(self, cases: CaseStore) -> None:
         intake = follower(cases)

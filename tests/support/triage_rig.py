@@ -28,7 +28,7 @@ from services.triage.patterns.arrivals import Arrivals
 from services.triage.patterns.systemic import Breach
 from services.triage.reports import ReportFollower
 from services.triage.settings import TriageSettings
-from services.triage.stored import CaseChange, CaseQuery, Glimpse, Staffing, StoredCase, Version
+from services.triage.stored import CaseChange, CaseQuery, Due, Glimpse, Staffing, StoredCase, Version
 from shared.access.principal import Principal
 from shared.access.roster import Staff
 from shared.clients.vault import Contents, KeptMeasure
@@ -216,10 +216,10 @@ class MemoryCases:
         steps = {i: self.stored[i].case.history[-1] for i in ids if i in self.stored}
         return {i: Version(step.seq, step.actor, step.role) for i, step in steps.items()}
 
-    async def waking(self, at: datetime, limit: int) -> list[str]:
+    async def waking(self, at: datetime, limit: int, after: Due | None = None) -> list[Due]:
         self._reach()
-        times = [(due, case_id) for case_id, stored in self.stored.items() if (due := wakes_at(stored.case))]
-        return [case_id for due, case_id in sorted(times) if due <= at][:limit]
+        times = [Due(due, case_id) for case_id, stored in self.stored.items() if (due := wakes_at(stored.case))]
+        return [due for due in sorted(times) if due.at <= at and (after is None or due > after)][:limit]
 
     async def open_after(self, case_id: str, limit: int) -> list[Case]:
         self._reach()

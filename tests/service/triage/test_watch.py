@@ -10,7 +10,7 @@ from prometheus_client import REGISTRY
 
 from services.triage import watch as watch_module
 from services.triage.consequences import Consequences
-from services.triage.stored import CaseChange
+from services.triage.stored import CaseChange, Due
 from services.triage.watch import CaseWatch
 from shared.access.principal import Leave, Principal
 from shared.access.roster import Staff
@@ -359,6 +359,29 @@ async def test_a_missed_deadline_is_told_once_whichever_replica_looks_first(rig:
     # Nothing is touched before its time, nor again after it.
     assert await watch_of(rig, world).wake() == 0
     assert rig.cases.stored[case.id].case.history[-1].actor == "service:triage"
+
+
+async def test_cases_that_cannot_be_woken_hold_up_none_that_are_due_later(
+    rig: Rig, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watch_module, "LOOKED_AT_ONCE", 2)
+    world.at += timedelta(days=8)
+    for apart in (True, True, True, False, True, False):
+        case = await rig.open(reported(received_at=now() - timedelta(seconds=30)))
+        if apart:
+            # The names beside it are not there, as where only the cases of a backup were brought back.
+            stored = rig.cases.stored[case.id]
+            rig.cases.stored[case.id] = replace(stored, case=replace(stored.case, parties_apart=True))
+    asked, waking = [], rig.cases.waking
+
+    async def count(at: datetime, limit: int, after: Due | None = None) -> list[Due]:
+        asked.append(after)
+        return await waking(at, limit, after)
+
+    monkeypatch.setattr(rig.cases, "waking", count)
+    assert await watch_of(rig, world).wake() == 2
+    assert [event.fact.name for event in rig.cases.events].count("deadline.breached") == 2
+    assert len(asked) <= 6
 
 
 async def test_a_case_of_which_nothing_is_due_is_not_touched(rig: Rig, world: World) -> None:
