@@ -37,18 +37,22 @@ class PolicyState:
     """How the files of the operator, and the cases that are open, stand to the policy in force.
 
     `findings`: the mistakes for which the files are not in force; `waiting`: the version that waits for the next start.
-    `lost`: by handling body that the policy does not have, how many open cases lie there.
+    `lost`: by handling body that the policy does not have, how many open cases lie there. `aside`: how many cases
+    cannot be judged, and so were set aside.
     """
 
     findings: Sequence[Finding] = ()
     waiting: str | None = None
     lost: Mapping[str, int] = field(default_factory=dict)
+    aside: int = 0
 
     @property
     def notice(self) -> str | None:
         """What an operator has to know of it, without a word of the files; None where all is in order."""
         lost = sorted(self.lost.items())
         said = [f"the policy has no body {body}, where open cases lie ({number})" for body, number in lost]
+        if self.aside:
+            said.append(f"cases cannot be judged and are set aside ({self.aside}): the log of the service names them")
         if self.findings:
             said.append(f"the files have mistakes ({len(self.findings)}), and the policy before is in force")
         elif self.waiting:
@@ -59,6 +63,11 @@ class PolicyState:
         """These bodies, which the policy does not have, have so many open cases."""
         self.lost = lost
         metrics.CASES_OF_NO_BODY.set(sum(lost.values()))
+
+    def set_aside(self, count: int) -> None:
+        """So many cases cannot be judged."""
+        self.aside = count
+        metrics.CASES_SET_ASIDE.set(count)
 
     def refuse(self, error: PolicyError) -> None:
         """The files have mistakes."""

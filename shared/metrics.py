@@ -74,6 +74,8 @@ CASES_PASSED_ON = Counter("hearth_cases_passed_on_total", "Cases passed on to a 
 CASES_UNATTENDED = Gauge("hearth_cases_unattended", "Open cases for which nobody is there.")
 # Open cases that lie with a handling body that the policy does not have: should be 0.
 CASES_OF_NO_BODY = Gauge("hearth_cases_of_no_body", "Open cases of bodies that the policy does not have.")
+# Cases that triage cannot judge because of a fault in them or in Hearth, in one process: should be 0.
+CASES_SET_ASIDE = Gauge("hearth_cases_set_aside", "Cases that cannot be judged and were set aside.")
 # How far the clock of the machine is ahead of that of MongoDB; below 0 where it is behind. Should be near 0.
 CLOCK_AHEAD = Gauge("hearth_clock_ahead_seconds", "How far the machine is ahead of MongoDB's clock.", ("service",))
 # When triage last judged the open cases for which people or parties had changed, in seconds since the epoch.

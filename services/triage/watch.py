@@ -46,6 +46,8 @@ RESTS = 3
 """After a full batch, the watch rests for so many times as long as the batch took: everything else goes first."""
 SETTLES = timedelta(seconds=30)
 """How long a change of a case may go on that began with older names."""
+MOST_ASIDE = 1_000
+"""Cases that are set aside at once. More of them are no fault of cases: then the work fails, and begins anew."""
 _NAMES = frozenset[str]()
 """What stands beside a case that names nobody."""
 
@@ -115,7 +117,8 @@ class CaseWatch:
     ) -> None:
         """`every`: seconds from the end of one look to the next. `hints`: judges communities that miss deadlines.
 
-        `state`: is told of the bodies that have open cases, and that the policy does not have.
+        `state`: is told of the bodies that have open cases, and that the policy does not have, and how many cases
+        cannot be judged.
         """
         self._cases = cases
         self._parties = parties
@@ -132,6 +135,10 @@ class CaseWatch:
         self._state = state or PolicyState()
         self._missed: set[str] = set()
         """The communities in which a deadline was missed since they were last judged."""
+        self._aside: set[str] = set()
+        """The cases that could not be judged. Timers pass them over, and each look judges them once more."""
+        self._aside_before: set[str] = set()
+        """Those that could not be judged at the look before, so that the log tells of each once."""
         self._after: str | None = ""
         """The last case of those that were judged since the start; None once all were."""
         self._following: list[str] | None = None
@@ -204,7 +211,7 @@ class CaseWatch:
             self._following = [case_id async for case_id in self._parties.all_following()]
         while ids := self._following[:LOOKED_AT_ONCE]:
             began = time.monotonic()
-            changed = await self._consequences.on_ended(ids)
+            changed = await self._each_judged(ids, self._consequences.on_ended)
             del self._following[:LOOKED_AT_ONCE]
             if len(ids) == LOOKED_AT_ONCE:
                 await self._sleep(RESTS * (time.monotonic() - began))
@@ -214,7 +221,7 @@ class CaseWatch:
         """Judge the cases that lie where people have changed, and those of which names were told."""
         # What changes from here on is found at the next look, because only then this one counts.
         seen = await self._see()
-        changed = await self.wake()
+        changed = await self.wake() + await self._judge_again()
         if self._seen:
             told = list(await self._parties.told_from(self._seen.since))
             for first in range(0, len(told), LOOKED_AT_ONCE):
@@ -245,7 +252,49 @@ class CaseWatch:
 
     async def _judge(self, batch: Sequence[Case]) -> int:
         """Carry out what follows for these cases from who is there now. A full batch is followed by a rest."""
-        began = time.monotonic()
+        began, cases = time.monotonic(), {case.id: case for case in batch}
+        changed = await self._each_judged(list(cases), lambda ids: self._judge_at_once([cases[i] for i in ids]))
+        if len(batch) == LOOKED_AT_ONCE:
+            await self._sleep(RESTS * (time.monotonic() - began))
+        return changed
+
+    async def _judge_again(self) -> int:
+        """Judge once more what was set aside: it may have been changed."""
+
+        async def judge(ids: Sequence[str]) -> int:
+            return await self._judge_at_once([stored.case for stored in (await self._cases.load(ids)).values()])
+
+        self._aside_before, self._aside = self._aside, set()
+        changed = await self._each_judged(sorted(self._aside_before), judge)
+        self._state.set_aside(len(self._aside))
+        return changed
+
+    async def _each_judged(self, ids: Sequence[str], judge: Callable[[Sequence[str]], Awaitable[int]]) -> int:
+        """Judge these cases at once; where that fails, fewer of them at a time. What fails alone is set aside.
+
+        Returns how many changes there were. Raises Unavailable.
+        """
+        try:
+            return await judge(ids)
+        except Unavailable:
+            raise
+        except Exception as error:
+            if len(ids) == 1:
+                self._set_aside(ids[0], error)
+                return 0
+            half = len(ids) // 2
+            return await self._each_judged(ids[:half], judge) + await self._each_judged(ids[half:], judge)
+
+    def _set_aside(self, case_id: str, error: Exception) -> None:
+        if len(self._aside) >= MOST_ASIDE:
+            raise error
+        self._aside.add(case_id)
+        self._state.set_aside(len(self._aside))
+        if case_id not in self._aside_before:
+            # The log shows the kind of the error and its place in the code, and none of its words.
+            log.error("a case cannot be judged and is set aside", extra={"case_id": case_id}, exc_info=error)
+
+    async def _judge_at_once(self, batch: Sequence[Case]) -> int:
         staff, named, at = await self._staffing.staff(), await self._sight.names_of_each(batch), self._clock()
         # A case that was stored before its timer was built is found only here.
         overdue = [case.id for case in batch if (due_at := wakes_at(case)) and due_at <= at]
@@ -258,10 +307,7 @@ class CaseWatch:
         changed += len(await self._carry_out(due, Attend(), staff))
         left = [case for case in batch if has_left(case, everybody, at)]
         let_go = LetGo(frozenset(case.assignee for case in left if case.assignee))
-        changed += len(await self._carry_out([case.id for case in left], let_go, staff))
-        if len(batch) == LOOKED_AT_ONCE:
-            await self._sleep(RESTS * (time.monotonic() - began))
-        return changed
+        return changed + len(await self._carry_out([case.id for case in left], let_go, staff))
 
     async def wake(self) -> int:
         """Carry out the timers that are due, and touch no other case.
@@ -273,8 +319,14 @@ class CaseWatch:
         after: Due | None = None
         while due := await self._cases.waking(at, LOOKED_AT_ONCE, after):
             # After an outage this goes on for minutes, in which people come and go.
-            written = await self._carry_out([one.id for one in due], Wake(), await self._staffing.staff())
-            changed += len(written)
+            staff, written = await self._staffing.staff(), set[str]()
+
+            async def wake(ids: Sequence[str], staff: Staff = staff, written: set[str] = written) -> int:
+                done = await self._carry_out(ids, Wake(), staff)
+                written.update(done)
+                return len(done)
+
+            changed += await self._each_judged([one.id for one in due if one.id not in self._aside], wake)
             # A case that cannot be woken yet is due still, and holds up none behind it.
             after = next((one for one in reversed(due) if one.id not in written), after)
         return changed
@@ -298,7 +350,8 @@ class CaseWatch:
             return own_step(stored, command, people, self._policy, began)
 
         written = await change(self._cases, ids, decide, PORTION, self._note)
-        await self._consequences.of(written.values())
+        # It is written, and no second try would find what follows.
+        await self._each_judged(list(written), lambda some: self._consequences.of([written[i] for i in some]))
         return {case_id: done.case for case_id, done in written.items()}
 
     async def _measure(self) -> None:

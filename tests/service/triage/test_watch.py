@@ -384,6 +384,52 @@ async def test_cases_that_cannot_be_woken_hold_up_none_that_are_due_later(
     assert len(asked) <= 6
 
 
+def damaged(rig: Rig, case_id: str) -> None:
+    """Damage a stored case: no fact can be told of a deadline without a name."""
+    stored = rig.cases.stored[case_id]
+    nameless = tuple(replace(one, name=None) for one in stored.case.deadlines)  # type: ignore[arg-type]
+    rig.cases.stored[case_id] = replace(stored, case=replace(stored.case, deadlines=nameless))
+
+
+async def test_a_case_that_cannot_be_judged_is_set_aside_and_all_others_go_on(
+    rig: Rig, world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    world.at += timedelta(days=8)
+    cases, state = [await rig.open() for _ in range(7)], PolicyState()
+    whole = rig.cases.stored[cases[2].id]
+    damaged(rig, cases[2].id)
+    parties, told = Parties(rig.parties, patience=0.0), {"every": 60, "state": state, "clock": world.clock}
+    watch = CaseWatch(rig.cases, parties, world, POLICY, TOKENS, **told)
+    assert await watch.wake() == 6
+    assert [event.fact.name for event in rig.cases.events].count("deadline.breached") == 6
+    assert (metric("cases_set_aside"), state.aside) == (1, 1)
+    assert "cases cannot be judged and are set aside (1)" in (state.notice or "")
+    # The looks at who is there go on as well, and the log tells of the case once.
+    world.people = [UMA]
+    world.at += timedelta(minutes=1)
+    assert [await watch.look(), await watch.wake(), await watch.look()] == [6, 0, 0]
+    assert {rig.cases.stored[case.id].case.body for case in cases if case.id != cases[2].id} == {"u4c"}
+    (entry,) = [one for one in caplog.records if one.levelname == "ERROR"]
+    assert entry.__dict__["case_id"] == cases[2].id
+    # Once it is mended, the next look carries out all that was due.
+    rig.cases.stored[cases[2].id] = whole
+    assert await watch.look() > 0
+    assert (metric("cases_set_aside"), state.notice) == (0, None)
+    after = rig.cases.stored[cases[2].id].case
+    assert (after.body, any(one.breached_at for one in after.deadlines)) == ("u4c", True)
+
+
+async def test_where_nearly_all_cases_cannot_be_judged_the_look_fails(
+    rig: Rig, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watch_module, "MOST_ASIDE", 2)
+    world.at += timedelta(days=8)
+    for _ in range(3):
+        damaged(rig, (await rig.open()).id)
+    with pytest.raises(ValueError, match="deadline"):
+        await watch_of(rig, world).wake()
+
+
 async def test_a_case_of_which_nothing_is_due_is_not_touched(rig: Rig, world: World) -> None:
     late, early = await rig.open(), await rig.open()
     for command, body in (("assign", {}), ("start", {}), ("ask", {"question": "When?"})):
