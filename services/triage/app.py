@@ -140,7 +140,14 @@ def build_app(
     consumer.consume(
         runtime,
         ReportFollower(
-            cases, policy, known, staffing, tokens, clock.or_own, arrivals=Arrivals(marks, policy), counting=hints
+            cases,
+            policy,
+            known,
+            staffing,
+            tokens,
+            clock.or_own,
+            arrivals=Arrivals(marks, cases, policy),
+            counting=hints,
         ),
         eraser,
     )

@@ -1,6 +1,6 @@
 """What triage does with what intake tells: cases are opened, get answers, and forget."""
 
-from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Protocol
@@ -54,7 +54,7 @@ NAMES_AHEAD = 6
 class Arriving(Protocol):
     """Who says which new reports are part of a flood (services.triage.patterns.arrivals.Arrivals)."""
 
-    async def floods(self, case_ids: Collection[str]) -> Mapping[str, tuple[Flood, ...]]: ...
+    async def floods(self, reports: Mapping[str, ReportReceived]) -> Mapping[str, tuple[Flood, ...]]: ...
 
 
 class Counting(Protocol):
@@ -119,9 +119,9 @@ class ReportFollower:
         Malformed for an answer, check-in or appeal that fits no case (`unknown_case`), an answer that fits no question
         of it (`unknown_question`), and Unavailable.
         """
-        apart = {_case_id(event) for event in events if _names_apart(event)}
-        named = await self._parties.known(apart)
-        named |= await self._parties.load({_case_id(event) for event in events} - apart)
+        apart = {_case_id(event): report for event in events if (report := _report_apart(event))}
+        named = await self._parties.known(apart.keys())
+        named |= await self._parties.load({_case_id(event) for event in events} - apart.keys())
         floods = await self._arrivals.floods(apart) if self._arrivals else {}
         patterns = {_case_id(event): await self._counted(event) for event in events if _is_counted(event)}
         staff = await self._staffing.staff()
@@ -330,8 +330,9 @@ _OF_REPORTS = (
 """The facts that name a report, and so its case."""
 
 
-def _names_apart(event: Event) -> bool:
-    return isinstance(event.fact, ReportReceived) and event.fact.parties_apart
+def _report_apart(event: Event) -> ReportReceived | None:
+    """The report that an event tells, if who is named in it is told apart."""
+    return event.fact if isinstance(event.fact, ReportReceived) and event.fact.parties_apart else None
 
 
 def _is_counted(event: Event) -> bool:

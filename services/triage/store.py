@@ -89,6 +89,12 @@ class MongoCases:
         with reaching():
             return {document["_id"] async for document in self._aggregates.collection.find(wanted, {"_id": 1})}
 
+    async def lanes(self, case_ids: Iterable[str]) -> dict[str, str | None]:
+        """The lanes of the cases."""
+        found = self._aggregates.collection.find({"_id": {"$in": list(case_ids)}}, {"lane": 1})
+        with reaching():
+            return {document["_id"]: document.get("lane") async for document in found}
+
     async def save(self, changes: Sequence[CaseChange]) -> set[str]:
         """One bulk write; returns the ids of cases that were not written."""
         return await self._aggregates.save([_save(change) for change in changes])

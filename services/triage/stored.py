@@ -153,6 +153,10 @@ class CaseStore(Protocol):
         """Those of the cases that have ended: they are closed, or part of another one."""
         ...
 
+    async def lanes(self, ids: Iterable[str], /) -> dict[str, str | None]:
+        """The lanes of the cases by id, without those that do not exist."""
+        ...
+
     async def save(self, changes: Sequence[CaseChange], /) -> set[str]:
         """Write what is still based on the newest version; returns the ids of the others.
 

@@ -635,6 +635,15 @@ async def test_a_store_counts_the_open_cases_that_lie_with_other_bodies(cases: C
     assert await cases.outside(["a", "enwiki_arbcom", "gone"]) == {}
 
 
+async def test_a_store_tells_the_lanes_of_cases(cases: CaseStore) -> None:
+    urgent, other = opening(reported(flags=("physical_violence",))), opening(reported(flags=()))
+    await cases.save([urgent, other])
+    lanes = {urgent.case.id: "emergency", other.case.id: other.case.lane}
+    assert other.case.lane != "emergency"
+    assert await cases.lanes([*lanes, "none"]) == lanes
+    assert await cases.lanes([]) == {}
+
+
 async def test_a_store_tells_which_cases_have_ended(cases: CaseStore) -> None:
     ended, waiting = opening(reported()), opening(reported())
     ended = replace(ended, case=replace(ended.case, state=CaseState.CLOSED))

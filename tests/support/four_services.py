@@ -154,7 +154,7 @@ async def four_services(staffing: Staffing) -> AsyncIterator[FourServices]:
             )  # fmt: skip
             desk_transport = httpx.ASGITransport(app, raise_app_exceptions=False)
             async with httpx.AsyncClient(transport=desk_transport, base_url="https://desk.example") as desk:
-                arrivals = Arrivals(MemoryMarks(parties), POLICY)
+                arrivals = Arrivals(MemoryMarks(parties), cases, POLICY)
                 known_parties = Parties(parties, patience=0.0)
                 follower = ReportFollower(cases, POLICY, known_parties, staffing, TOKENS, arrivals=arrivals)
                 watch = CaseWatch(cases, known_parties, staffing, POLICY, TOKENS, every=60)

@@ -120,6 +120,10 @@ class MemoryCases:
         self._reach()
         return {i for i in case_ids if (s := self.stored.get(i)) and s.case.state in ENDED}
 
+    async def lanes(self, case_ids: Iterable[str]) -> dict[str, str | None]:
+        self._reach()
+        return {i: s.case.lane for i in case_ids if (s := self.stored.get(i))}
+
     async def save_together(self, changes: Sequence[CaseChange]) -> bool:
         self._reach()
         known = [(change, self.stored.get(change.case.id)) for change in changes]
@@ -432,7 +436,7 @@ async def make_rig(
             Parties(parties, patience=0.0),
             staffing,
             TOKENS,
-            arrivals=Arrivals(MemoryMarks(parties), POLICY),
+            arrivals=Arrivals(MemoryMarks(parties), cases, POLICY),
         )
         yield Rig(cases, vault, intake, app, http, sessions, entries, parties, registries, lookers, views, ticks)
 

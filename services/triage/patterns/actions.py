@@ -110,15 +110,16 @@ class Patterns:
         Only where the cases that the reader may see are a flood by themselves. Raises Unavailable.
         """
         marked = {case.id: case for case in cases if case.grouped}
-        alike = await Arrivals(self._marks, self._policy).alike(marked, FLOOD_LOOKED_AT)
+        alike = await Arrivals(self._marks, self._cases, self._policy).alike(marked, FLOOD_LOOKED_AT)
         found = await self._cases.load({marks.id for _, others in alike for marks in others})
         seen = {one.id: one for one in await self._seen(reader, [stored.case for stored in found.values()])}
+        lanes = {case_id: one.lane for case_id, one in seen.items()}
         told: dict[str, GroupedShown] = {}
         for own, others in alike:
             case = marked[own.id]
             # As with similar cases, of two levels of privacy nothing is told of the source.
             near = [marks for marks in others if marks.id in seen and seen[marks.id].privacy == case.privacy]
-            by = floods(own, near, self._policy.patterns.mass)
+            by = floods(own, near, self._policy.patterns.mass, lanes)
             if case.grouped and by:
                 behind = case.grouped.behind and any(flood.behind_in for flood in by)
                 largest = max(by, key=lambda flood: flood.reports)

@@ -1,13 +1,15 @@
 """Judges new reports before their cases are opened: which of them are part of a flood. A few lookups for each batch."""
 
 from collections import defaultdict
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from datetime import timedelta
 
 from services.triage.case.values import Flood
 from services.triage.patterns.marks import Marks, MarkStore
 from services.triage.patterns.mass import floods
-from shared.policy import About, Policy
+from services.triage.stored import CaseStore
+from shared.events import ReportReceived
+from shared.policy import About, Policy, ReportFacts
 
 MOST = 2_000
 """So many reports are looked at for each kind of mark, the newest first: of a larger flood these tell enough."""
@@ -16,15 +18,35 @@ MOST = 2_000
 class Arrivals:
     """What new reports have in common with those before them."""
 
-    def __init__(self, marks: MarkStore, policy: Policy) -> None:
+    def __init__(self, marks: MarkStore, cases: CaseStore, policy: Policy) -> None:
         self._marks = marks
+        self._cases = cases
         self._policy = policy
 
-    async def floods(self, case_ids: Collection[str]) -> Mapping[str, tuple[Flood, ...]]:
-        """By which rules of the policy the reports of these new cases are part of a flood. Raises Unavailable."""
-        alike = await self.alike(case_ids, MOST)
+    async def floods(self, reports: Mapping[str, ReportReceived]) -> Mapping[str, tuple[Flood, ...]]:
+        """By which rules of the policy these new reports, by the ids of their cases, are part of a flood.
+
+        Raises Unavailable.
+        """
         rules = self._policy.patterns.mass
-        return {own.id: found for own, others in alike if (found := floods(own, others, rules))}
+        alike = [(own, others) for own, others in await self.alike(reports, MOST) if floods(own, others, rules)]
+        lanes = await self._lanes(alike, reports)
+        return {own.id: floods(own, others, rules, lanes) for own, others in alike}
+
+    async def _lanes(
+        self, alike: Sequence[tuple[Marks, Sequence[Marks]]], reports: Mapping[str, ReportReceived]
+    ) -> Mapping[str, str | None]:
+        """The lanes of the others that come from the same program."""
+        wanted = {m.id for own, others in alike if own.program for m in others if m.program == own.program}
+        if not wanted:
+            return {}
+        # A report of the same batch has no case yet.
+        new = {case_id: self._lane_of(reports[case_id]) for case_id in wanted.intersection(reports)}
+        return {**new, **await self._cases.lanes(wanted)}
+
+    def _lane_of(self, report: ReportReceived) -> str:
+        facts = ReportFacts(report.community, report.category, frozenset(report.flags), report.setting)
+        return self._policy.triage(facts).lane
 
     async def alike(self, case_ids: Collection[str], most: int) -> list[tuple[Marks, list[Marks]]]:
         """Each of these reports that has others by which it may be part of a flood, and these; `most` of each kind."""

@@ -29,14 +29,15 @@ async def open_case(
     hours: float = 0,
     pages: Sequence[str] = (),
     source: str | None = None,
+    program: str | None = None,
     witnesses: Sequence[str] = (),
     **changed: Any,
 ) -> Case:
-    """A case of a report that names these people, so many hours ago."""
+    """A case of a report that names these people, so many hours ago; of a reporter (`source`) or of a `program`."""
     report_id, at = new_id(), now() - timedelta(hours=hours)
     fact = ReportParties(
         report_id=report_id, subjects=people, witnesses=tuple(witnesses), reporter=(source,) if source else (),
-        pages=tuple(pages), source=source, reported_at=at, salt="0" * 32,
+        pages=tuple(pages), source=source or program, reported_at=at, salt="0" * 32,
     )  # fmt: skip
     await rig.parties.follow([from_intake(report_id, fact, 1)])
     return await rig.open(reported(report_id, at, parties_apart=True, **changed))

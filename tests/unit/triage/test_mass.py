@@ -1,5 +1,6 @@
 """Many reports from few sources: which report is one of them, and which ranks behind."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -10,54 +11,77 @@ from services.triage.patterns.mass import floods
 from shared.policy import MassRule
 
 AT = datetime(2026, 11, 29, 9, tzinfo=UTC)
-LANES = frozenset({"emergency"})
+LANES, NONE = frozenset({"emergency"}), frozenset[str]()
 PERSON = MassRule("person", "person", timedelta(hours=2), reports=5, sources=2, keeps=2, lanes=LANES)
 SOURCE = MassRule("source", "source", timedelta(hours=2), reports=5, sources=1, keeps=2, lanes=LANES)
 
 
 def report(number: int, source: str | None, minutes: int = 0, person: str = "vic") -> Marks:
-    return Marks(f"{number:03}", AT + timedelta(minutes=minutes or number), (person,), (), source, source is not None)
+    """A report of a program; where the source is a mail address, of a reporter who typed it."""
+    at, typed = AT + timedelta(minutes=minutes or number), source is not None and "@" in source
+    return Marks(f"{number:03}", at, (person,), (), source, typed)
 
 
 def flood(count: int, *sources: str | None) -> list[Marks]:
     return [report(number, sources[number % len(sources)]) for number in range(count)]
 
 
+def found(own: Marks, others: Sequence[Marks], *rules: MassRule, lane: str = "emergency") -> tuple[Flood, ...]:
+    """The floods where all others are in one lane."""
+    return floods(own, others, rules, {marks.id: lane for marks in others})
+
+
 def test_too_few_reports_are_no_flood() -> None:
-    assert floods(report(4, "a"), flood(3, "a"), [PERSON]) == ()
-    assert floods(report(5, "a"), flood(4, "a"), [PERSON]) == (Flood("person", LANES),)
+    assert found(report(4, "a"), flood(3, "a"), PERSON) == ()
+    assert found(report(5, "a"), flood(4, "a"), PERSON) == (Flood("person", LANES),)
 
 
 def test_many_reports_from_many_sources_are_no_flood() -> None:
-    assert floods(report(20, "a"), flood(20, "a", "b", "c"), [PERSON]) == ()
+    assert found(report(20, "a"), flood(20, "a", "b", "c"), PERSON) == ()
 
 
 def test_the_first_reports_of_each_source_keep_their_place_in_a_flood() -> None:
     before = flood(20, "a")
-    assert floods(report(21, "genuine"), before, [PERSON]) == (Flood("person", frozenset()),)
+    assert found(report(21, "genuine"), before, PERSON) == (Flood("person", NONE),)
     again = report(22, "genuine")
-    assert floods(again, [*before, report(21, "genuine")], [PERSON]) == (Flood("person", frozenset()),)
-    assert floods(report(23, "a"), before, [PERSON]) == (Flood("person", LANES),)
+    assert found(again, [*before, report(21, "genuine")], PERSON) == (Flood("person", NONE),)
+    assert found(report(23, "a"), before, PERSON) == (Flood("person", LANES),)
 
 
 def test_a_report_that_tells_nothing_of_its_source_is_marked_and_never_ranks_behind() -> None:
-    assert floods(report(20, None), flood(20, None), [PERSON]) == (Flood("person", frozenset()),)
-    assert floods(report(20, None), flood(20, "a", None), [PERSON]) == (Flood("person", frozenset()),)
-    assert floods(report(20, "named"), flood(20, None), [PERSON]) == (Flood("person", frozenset()),)
+    assert found(report(20, None), flood(20, None), PERSON) == (Flood("person", NONE),)
+    assert found(report(20, None), flood(20, "a", None), PERSON) == (Flood("person", NONE),)
+    assert found(report(20, "named"), flood(20, None), PERSON) == (Flood("person", NONE),)
+
+
+def test_a_source_that_anybody_can_type_is_marked_and_never_ranks_behind() -> None:
+    before = flood(20, "ann@example.org")
+    assert found(report(20, "ann@example.org"), before, PERSON, SOURCE) == (
+        Flood("person", NONE),
+        Flood("source", NONE),
+    )
+
+
+def test_a_source_uses_up_its_places_in_each_lane_by_itself() -> None:
+    before = flood(20, "a")
+    assert found(report(20, "a"), before, PERSON, lane="standard") == (Flood("person", NONE),)
+    one = {marks.id: "standard" for marks in before} | {before[0].id: "emergency"}
+    assert floods(report(20, "a"), before, [PERSON], one) == (Flood("person", NONE),)
+    assert floods(report(20, "a"), before, [PERSON], one | {before[1].id: "emergency"}) == (Flood("person", LANES),)
 
 
 def test_what_comes_later_or_came_long_before_changes_nothing() -> None:
     later = [report(number, "a", minutes=100 + number) for number in range(20)]
-    assert floods(report(50, "a"), later, [PERSON]) == ()
-    assert floods(report(50, "a", minutes=500), flood(20, "a"), [PERSON]) == ()
+    assert found(report(50, "a"), later, PERSON) == ()
+    assert found(report(50, "a", minutes=500), flood(20, "a"), PERSON) == ()
 
 
 def test_one_source_that_reports_many_people_is_a_flood_by_itself() -> None:
-    before = [report(number, "a", person=f"p{number}") for number in range(10)]
-    assert floods(report(20, "a", person="x"), before, [PERSON, SOURCE]) == (Flood("source", LANES),)
-    assert floods(report(20, "b", person="x"), before, [PERSON, SOURCE]) == ()
+    before = [report(number, "a@example.org", person=f"p{number}") for number in range(10)]
+    assert found(report(20, "a@example.org", person="x"), before, PERSON, SOURCE) == (Flood("source", NONE),)
+    assert found(report(20, "b@example.org", person="x"), before, PERSON, SOURCE) == ()
 
 
 @pytest.mark.parametrize("twice", [1, 3], ids=["once", "thrice"])
 def test_a_report_that_is_found_in_several_ways_counts_once(twice: int) -> None:
-    assert floods(report(4, "a"), flood(3, "a") * twice, [PERSON]) == ()
+    assert found(report(4, "a"), flood(3, "a") * twice, PERSON) == ()
