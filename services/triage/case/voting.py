@@ -5,7 +5,7 @@ While only one person says that another one is recused, the objection of that ot
 person on leave.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
@@ -21,6 +21,8 @@ from shared.policy import Outcome, Policy
 ENOUGH = 2
 """So many people have to be in favour where one person alone does not suffice."""
 Need = Literal["outcome", "second", "majority", "quorum", "reporter", "answer", "date", "reach"]
+_OF_REPORTER: frozenset[Need] = frozenset({"reporter", "answer"})
+"""What no vote brings, and time does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,9 +44,26 @@ class Tally:
 def count_votes(case: Case, proposal: Proposal, people: People, policy: Policy, now: datetime) -> Tally:
     """What the proposal of a case has at `now` (UTC-aware). `people`: who could handle the case."""
     may_agree, may_vote = voters(case, people, policy, now), may_object(case, people, policy, now)
-    votes = [(proposal.by, True), *((vote.by, vote.in_favour) for vote in proposal.votes)]
-    in_favour = tuple(by for by, agrees in votes if agrees and by in may_agree)
-    against = tuple(by for by, agrees in votes if not agrees and by in may_vote)
+    return _tally(case, proposal, _given(proposal), may_agree, may_vote, people, policy, now)
+
+
+def _given(proposal: Proposal) -> dict[str, bool]:
+    """Who (a reference) has voted, and whether in favour."""
+    return {proposal.by: True, **{vote.by: vote.in_favour for vote in proposal.votes}}
+
+
+def _tally(
+    case: Case,
+    proposal: Proposal,
+    votes: Mapping[str, bool],
+    may_agree: Set[str],
+    may_vote: Set[str],
+    people: People,
+    policy: Policy,
+    now: datetime,
+) -> Tally:
+    in_favour = tuple(by for by, agrees in votes.items() if agrees and by in may_agree)
+    against = tuple(by for by, agrees in votes.items() if not agrees and by in may_vote)
     needs: list[Need] = []
     if proposal.outcome not in policy.outcomes:
         needs.append("outcome")
@@ -84,14 +103,20 @@ def _votes_needed(rules: Sequence[Outcome], in_favour: int, against: int, may_vo
     return needs
 
 
-def stands_against(case: Case, person: str | None, people: People, policy: Policy, now: datetime) -> bool:
-    """Whether the proposal of a case stands against another one by this person (a reference).
+def stands_against(case: Case, outcome: str, person: str | None, people: People, policy: Policy, now: datetime) -> bool:
+    """Whether the proposal of a case stands in the way of this outcome, which this person (a reference) wants now.
 
-    Only the person who made it replaces it, unless another person objects to it, or that person may vote no longer.
+    It stands while no more people are against it than in favour, and while it can get what it needs from those who have
+    not voted. The person counts as against it, also the one who made it: what others agree with, nobody puts aside
+    alone. Only for its own outcome the person who made it replaces it at any time, and the votes begin anew.
     """
     proposal = case.proposal
-    if proposal is None or person == proposal.by:
+    if proposal is None or (person, outcome) == (proposal.by, proposal.outcome):
         return False
     may_vote = may_object(case, people, policy, now)
-    objected = any(not vote.in_favour and vote.by in may_vote for vote in proposal.votes)
-    return proposal.by in may_vote and not objected
+    votes = {**_given(proposal), **({person: False} if person else {})}
+    tally = _tally(case, proposal, votes, may_vote, may_vote, people, policy, now)
+    if not tally.in_favour or len(tally.against) > len(tally.in_favour):
+        return False
+    at_best = _tally(case, proposal, dict.fromkeys(may_vote, True) | votes, may_vote, may_vote, people, policy, now)
+    return _OF_REPORTER.issuperset(at_best.needs)

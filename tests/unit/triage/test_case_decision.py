@@ -225,7 +225,10 @@ def test_a_person_who_is_named_in_the_report_has_no_vote() -> None:
 
 
 def test_a_proposal_that_changes_starts_its_vote_anew() -> None:
-    case = led(proposal("restriction"), agree(BEN), proposal("temporary_suspension", why="p2"))
+    assert refused(led(proposal("restriction"), agree(BEN)), proposal("temporary_suspension", why="p2")) == [
+        ("/outcome", "proposal_stands")
+    ]
+    case = led(proposal("restriction"), agree(BEN), against(BEN), proposal("temporary_suspension", why="p2"))
     assert case.proposal is not None
     assert (case.proposal.votes, needs(case)) == ((), ("second",))
     assert refused(case, decision("restriction")) == [("/outcome", "not_proposed")]
@@ -244,9 +247,9 @@ def test_an_objection_stands_against_the_same_outcome_proposed_again() -> None:
     # Who objected can agree with it then, and has nothing against another outcome, or against a proposal of their own.
     assert needs(after(led(proposal("restriction"), against(BEN), proposal("restriction")), agree(BEN))[0]) == ()
     for again in (proposal("restriction"), proposal("permanent_ban", BEN, "p2")):
-        proposed = led(proposal("permanent_ban"), against(BEN), again).proposal
+        proposed = led(proposal("permanent_ban"), against(BEN), against(CAT), again).proposal
         assert proposed is not None
-        assert proposed.votes == ()
+        assert proposed.vote_of(BEN.ref) is (True if proposed.by == BEN.ref else None)
 
 
 def test_proposing_another_outcome_in_between_takes_no_objection_away() -> None:
@@ -255,7 +258,7 @@ def test_proposing_another_outcome_in_between_takes_no_objection_away() -> None:
     assert case.proposal is not None
     assert {vote.by for vote in case.proposal.votes if not vote.in_favour} == {BEN.ref, DOT.ref}
     # Agreeing takes an objection back, in whichever round; and what is decided on is outvoted.
-    case = led(ban, against(BEN), other, proposal("permanent_ban", why="p3"), agree(BEN), other, ban)
+    case = led(ban, against(BEN), other, proposal("permanent_ban", why="p3"), agree(BEN), ban)
     assert case.proposal is not None
     assert case.proposal.votes == ()
     case, _ = after(led(proposal("restriction"), against(BEN), agree(CAT)), decision("restriction"))
@@ -291,10 +294,58 @@ def test_nobody_gets_around_the_proposal_of_another_person() -> None:
     case = led(proposal("permanent_ban"))
     for command in (proposal("advice", BEN, "p2"), decision("advice", BEN)):
         assert refused(case, command) == [("/outcome", "proposal_stands")]
-    # The person who proposed it may, anybody may after an objection, and where that person may vote no longer.
-    for way in ((), (against(CAT),), (Recuse("related", ANN.ref, ANN),)):
+    # The person who proposed it may while nobody else agrees, and anybody may where that person may vote no longer.
+    for way in ((), (Recuse("related", ANN.ref, ANN),)):
         by = BEN if way else ANN
         assert after(led(proposal("permanent_ban"), *way), decision("advice", by))[0].outcome == "advice"
+
+
+@pytest.mark.parametrize(
+    ("outcome", "in_favour", "objecting", "by", "staff", "stands"),
+    [
+        # Nobody alone puts aside what can win, or has won: not by an objection either, nor who made it.
+        ("permanent_ban", "", "E", EVE, 6, True),
+        ("permanent_ban", "BCD", "E", EVE, 6, True),
+        ("permanent_ban", "BCD", "E", ANN, 6, True),
+        ("permanent_ban", "BC", "EF", EVE, 6, True),
+        ("restriction", "", "B", BEN, 6, True),
+        ("restriction", "B", "C", CAT, 6, True),
+        ("restriction", "B", "", ANN, 6, True),
+        ("warning", "", "B", BEN, 6, True),
+        ("warning", "B", "CD", CAT, 6, True),
+        # More people are against it than in favour; who wants another outcome is one of them.
+        ("permanent_ban", "", "BC", BEN, 6, False),
+        ("restriction", "", "B", CAT, 6, False),
+        ("restriction", "B", "CD", EVE, 6, False),
+        ("restriction", "", "B", ANN, 6, False),
+        ("warning", "", "BC", CAT, 6, False),
+        # Those who have not voted cannot carry it any more.
+        ("permanent_ban", "BC", "DEF", DOT, 6, False),
+        ("permanent_ban", "BC", "DE", DOT, 5, False),
+        ("permanent_ban", "BC", "D", DOT, 5, True),
+        ("restriction", "", "B", BEN, 2, False),
+        ("restriction", "", "B", BEN, 3, True),
+    ],
+)
+def test_a_proposal_stands_while_it_can_win_and_is_not_outvoted(
+    outcome: str, in_favour: str, objecting: str, by: Actor, staff: int, stands: bool
+) -> None:
+    people = People({BODY: STAFF[:staff]})
+    actors = dict(zip("ABCDEF", (ANN, BEN, CAT, DOT, EVE, FAY), strict=True))
+    case = led(proposal(outcome))
+    for command in (*(agree(actors[one]) for one in in_favour), *(against(actors[one]) for one in objecting)):
+        case, _ = after(case, command, people=people)
+    for command in (proposal("no_violation", by, "p2"), decision("no_violation", by)):
+        if stands:
+            assert refused(case, command, people=people) == [("/outcome", "proposal_stands")]
+        else:
+            assert after(case, command, people=people)[1]
+
+
+def test_what_no_vote_carries_any_more_is_in_nobodys_way() -> None:
+    case = led(ProposeDecision("restriction", AT.date(), "pages", Words("p"), ANN), agree(BEN))
+    assert refused(case, decision("advice", CAT)) == [("/outcome", "proposal_stands")]
+    assert after(case, decision("advice", CAT), AT + timedelta(days=1))[0].outcome == "advice"
 
 
 @pytest.mark.parametrize(

@@ -38,7 +38,7 @@ from shared.policy import Policy
 from shared.problems import FieldError
 
 UNKNOWN_OUTCOME = FieldError("/outcome", "unknown_choice", "Choose one of the options.")
-PROPOSAL_STANDS = FieldError("/outcome", "proposal_stands", "Another proposal stands: vote on that one first.")
+PROPOSAL_STANDS = FieldError("/outcome", "proposal_stands", "A proposal stands: vote on that one first.")
 OWN_NOTE = FieldError("/outcome", "own_note", "You noted the reporter's answer. Another person reads it and decides.")
 NOT_SCOPED = FieldError("/scope", "not_scoped", "This outcome holds for nothing in particular.")
 NEEDS = {
@@ -86,7 +86,7 @@ class ProposeDecision(Command):
         if rule is None:
             yield UNKNOWN_OUTCOME
             return
-        if stands_against(case, self.by.ref, self.people, policy, now):
+        if stands_against(case, self.outcome, self.by.ref, self.people, policy, now):
             yield PROPOSAL_STANDS
         yield from day_faults(self.until, now, needed=rule.timed, longest=rule.longest)
         if rule.scoped and not self.scope:
@@ -208,7 +208,7 @@ class Decide(Command):
             one.needs_proposal for one in rules_of(case, self.outcome, policy)
         ):
             yield FieldError("/outcome", "not_proposed", "This outcome has to be proposed first.")
-        elif stands_against(case, self.by.ref if self.by else None, self.people, policy, now):
+        elif stands_against(case, self.outcome, self.by.ref if self.by else None, self.people, policy, now):
             yield PROPOSAL_STANDS
 
     def decide(self, case: Case, state: CaseState, policy: Policy, now: datetime) -> list[CaseFact]:
