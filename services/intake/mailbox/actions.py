@@ -218,7 +218,7 @@ class Mailbox:
             refuse_erased(report)
             if consent_of(report) == consent:
                 return None
-            if not may_consent(report):
+            if not may_consent(report, self._clock()):
                 raise Problem(409, "not-asked", "This is not asked now.")
             fact, asked = ReportConsented(report_id=report.id, consent=consent), report.status.check_in
             # A yes after a silence is another one: it lets the asking begin again.
@@ -363,7 +363,7 @@ class Mailbox:
             support_wanted=wanted,
             consent=consent_of(report),
             # From the first check-in on, each of them has a stop.
-            may_consent=may_consent(report) and (status.check_in is None or status.silent),
+            may_consent=may_consent(report, self._clock()) and (status.check_in is None or status.silent),
             parts=tuple(self._further.of_matter(part_id).receipt for part_id in report.parts),
             recusal_asks=view_asks(report, None, lambda statement_id: self._words.statement(report, statement_id)),
             may_ask_recusal=may_ask(report, None),
@@ -401,10 +401,15 @@ def consent_of(report: StoredReport) -> str | None:
     return None if said == "yes" and report.status.silent else said
 
 
-def may_consent(report: StoredReport) -> bool:
-    """Whether the reporter can say whether to be asked again: from the decision on, until a no."""
+def may_consent(report: StoredReport, at: datetime) -> bool:
+    """Whether the reporter can say `at` a time (UTC-aware) whether to be asked again: from the decision on, until a no.
+
+    Once the case is closed, only for as long as the decision can be appealed.
+    """
     status = report.status
-    stands = status.state in (CaseState.DECIDED, CaseState.FOLLOWING_UP) and not status.before_merge
+    in_time = status.appeal_until is None or at <= status.appeal_until
+    stands = status.state in (CaseState.DECIDED, CaseState.FOLLOWING_UP)
+    stands = (stands or (status.state == CaseState.CLOSED and in_time)) and not status.before_merge
     stands = stands or status.outcome_there is not None
     return report.erased is None and stands and consent_of(report) != "no"
 

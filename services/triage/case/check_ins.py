@@ -3,20 +3,22 @@
 from datetime import datetime
 
 from services.triage.case.case import Case
-from services.triage.case.values import CheckIn
 from shared.events import CaseFact, CaseState, CheckInKept
 
 NO_ANSWER = "no_answer"
 """What becomes of a check-in to which the reporter says nothing, and why the reporter is not asked again."""
 
 
-def is_asked_in(case: Case, check_in: CheckIn) -> bool:
-    """Whether the reporter is asked while the case is where it is: once it is closed, only for a measure.
+ASKING = (CaseState.FOLLOWING_UP, CaseState.CLOSED)
+"""The states in which the reporter is asked how it goes, if the reporter agreed to be asked."""
 
-    Of a merged case the reporter is asked while the decision there stands.
+
+def is_asked(case: Case) -> bool:
+    """Whether the reporter is asked while the case is where it is. Of a merged case: while the decision there stands.
+
+    Who closes a case ends the work on it, and not what the reporter agreed to.
     """
-    of_measure = case.state is CaseState.CLOSED and check_in.measure_id is not None
-    return case.state is CaseState.FOLLOWING_UP or case.is_decided_there or of_measure
+    return case.state in ASKING or case.is_decided_there
 
 
 def kept(case: Case, now: datetime, answer: str, answer_id: str | None = None) -> list[CaseFact]:
@@ -31,5 +33,5 @@ def kept(case: Case, now: datetime, answer: str, answer_id: str | None = None) -
             answer_id=answer_id if one.told_at else None,
         )
         for one in case.check_ins
-        if not one.kept_at and (one.told_at or (one.due_at <= now and is_asked_in(case, one)))
+        if not one.kept_at and (one.told_at or (one.due_at <= now and is_asked(case)))
     ]

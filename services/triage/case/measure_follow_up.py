@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import date, datetime, timedelta
 
 from services.triage.case.case import Case
+from services.triage.case.check_ins import ASKING
 from services.triage.case.values import end_of
 from shared.events import (
     CaseDecided,
@@ -24,11 +25,6 @@ from shared.events import (
 )
 from shared.policy import Policy
 
-ASKING = (CaseState.FOLLOWING_UP, CaseState.CLOSED)
-"""The states in which the end of a measure has check-ins, also under an appeal that was lodged in one of them.
-
-Before them, the follow-up of the case is still to come.
-"""
 _FOLLOWED = frozenset(
     {
         CaseDecided,
@@ -77,6 +73,7 @@ def follow_measures(
             case MeasureEnded() | MeasureExpired() | MeasureLapsed() | EmergencyMeasureReviewed(review="ended"):
                 known = case.measure(fact.measure_id)
                 after = policy.after_measure(fact.outcome).after if known and known.until else ()
+                # Before these states, also under an appeal, the follow-up of the case is still to come.
                 if after and stage in ASKING and case.consent == "yes" and not case.unasked_for:
                     set_ = _check_ins(fact.measure_id, fact.outcome, [now + one for one in after], number, state)
                     yield set_

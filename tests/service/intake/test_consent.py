@@ -1,10 +1,12 @@
 """The reporter says on the follow-up page whether to be asked again how it goes, and stops it for good."""
 
+from datetime import timedelta
+
 import pytest
 
 from services.intake.vault.reads import Read
 from shared.access.purposes import PURPOSES
-from shared.events import CaseDecided, ConsentGiven, ReportConsented
+from shared.events import CaseClosed, CaseDecided, ConsentGiven, ReportConsented
 from tests.service.intake.test_mailbox import ASKED, BEGUN, ENDED, NOTED, RESPONDER, follow
 from tests.support.forms import SAME_ORIGIN, token_from
 from tests.support.intake_rig import Rig, case_event
@@ -35,6 +37,27 @@ async def test_the_reporter_says_it_once_the_case_is_decided_and_a_no_is_for_goo
     told = [fact.consent for fact in rig.store.events() if isinstance(fact, ReportConsented)]
     view = await follow(rig, receipt)
     assert (told, view["consent"], view["may_consent"]) == (["yes", "no"], "no", False)
+
+
+async def test_the_reporter_says_it_of_a_closed_case_for_as_long_as_the_decision_can_be_appealed(rig: Rig) -> None:
+    sent, until = await rig.post(), rig.clock() + timedelta(days=180)
+    closed = CaseClosed(previous="decided", state="closed")
+    decided = DECIDED.model_copy(update={"appeal_until": until})
+    await rig.progress.project([case_event(sent["report_id"], n, fact) for n, fact in enumerate((decided, closed), 1)])
+    rig.clock.pass_by(days=181)
+    assert (await says(rig, sent["receipt"], "yes"), (await follow(rig, sent["receipt"]))["may_consent"]) == (
+        409,
+        False,
+    )
+    rig.clock.pass_by(days=-1)
+    assert (await follow(rig, sent["receipt"]))["may_consent"] is True
+    assert await says(rig, sent["receipt"], "yes") == 202
+    # The check-ins are asked in the closed case.
+    given = ConsentGiven(previous="closed", state="closed")
+    asked = ASKED.model_copy(update={"previous": "closed", "state": "closed"})
+    await rig.progress.project([case_event(sent["report_id"], n, fact) for n, fact in enumerate((given, asked), 3)])
+    view = await follow(rig, sent["receipt"])
+    assert (view["check_in"]["number"], view["may_consent"]) == (1, False)
 
 
 async def test_handlers_read_it_as_no_answer_to_a_question(rig: Rig) -> None:

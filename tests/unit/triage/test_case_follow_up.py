@@ -8,6 +8,7 @@ import pytest
 
 from services.triage.case.afterwards import is_answered
 from services.triage.case.case import Case
+from services.triage.case.check_ins import ASKING as ASKED_IN
 from services.triage.case.commands.check_ins import CheckIn, ReceiveCheckIn, ReceiveConsent
 from services.triage.case.commands.command import Command, Words
 from services.triage.case.commands.follow_up import Agree, CheckAgreement, FollowUp
@@ -167,7 +168,7 @@ def test_to_stop_the_asking_later_changes_nothing_of_the_answer(before: CheckIn 
     assert wakes_at(stopped) is None
 
 
-@pytest.mark.parametrize("state", [state for state in CaseState if state is not CaseState.FOLLOWING_UP])
+@pytest.mark.parametrize("state", [state for state in CaseState if state not in ASKED_IN])
 def test_nobody_is_asked_of_a_case_that_is_not_followed_up_any_more(state: CaseState) -> None:
     assert wakes_at(replace(followed_up(), state=state)) is None
 
@@ -264,33 +265,49 @@ def test_what_the_reporter_says_of_being_asked_again_holds_for_its_handlers() ->
     assert FollowUp.chosen(agreed) == {"consent": "yes"}
     with pytest.raises(FieldsRefused, match="consent_given"):
         after(agreed, FollowUp("no"))
-    with pytest.raises(FieldsRefused, match="reporter_asks"):
-        after(agreed, Close())
-    followed, _ = after(agreed, FollowUp("yes"))
-    assert len(followed.check_ins) == 3
-    with pytest.raises(FieldsRefused, match="reporter_asks"):
-        after(followed, Close())
-    silent = followed
-    while due := wakes_at(silent):
-        silent, _ = after(silent, Wake(), at=due)
-    assert after(silent, Close())[0].state is CaseState.CLOSED
-    assert after(followed, ReceiveConsent("no"), Close())[0].state is CaseState.CLOSED
-    # A check-in after the end of a measure comes in a closed case as well.
-    (late, *_) = followed.check_ins
-    measured = replace(
-        silent, check_ins=(replace(late, kept_at=None, told_at=None, measure_id="m1"),), unasked_for=None
-    )
-    assert after(measured, Close())[0].state is CaseState.CLOSED
-    # What a handler noted of the reporter lets the handler close.
-    assert after(followed_up("yes"), Close())[0].state is CaseState.CLOSED
-    # Nobody can ask once the report is erased.
-    assert after(agreed, LoseReporter(), Close())[0].state is CaseState.CLOSED
+    assert len(after(agreed, FollowUp("yes"))[0].check_ins) == 3
     stopped, _ = after(agreed, ReceiveConsent("no"))
     assert FollowUp.chosen(stopped) == {"consent": "no"}
     assert after(stopped, Close())[0].state is CaseState.CLOSED
     with pytest.raises(FieldsRefused, match="asked_no_more"):
         after(stopped, FollowUp("yes"))
     assert after(stopped, FollowUp("no"), ReceiveConsent("yes"), ReceiveConsent("no"))[0].check_ins == ()
+
+
+YES_ON_THE_PAGE, YES_BY_PHONE = ReceiveConsent("yes"), FollowUp("yes")
+
+
+@pytest.mark.parametrize(
+    "way",
+    [(YES_ON_THE_PAGE, Close()), (Close(), YES_ON_THE_PAGE), (YES_BY_PHONE, Close()),
+     (YES_ON_THE_PAGE, FollowUp("yes"), Close()), (FollowUp("no"), Close(), YES_ON_THE_PAGE)],
+    ids=["page, closed", "closed, page", "phone, closed", "page, followed up", "unasked, closed, page"],
+)  # fmt: skip
+def test_a_reporter_who_agreed_by_any_door_is_asked_although_the_case_is_closed(way: tuple[Command, ...]) -> None:
+    case, _ = after(decided(), *way)
+    assert (case.state, case.consent, due_after(case)) == (CaseState.CLOSED, "yes", [7 * DAY, 30 * DAY, 90 * DAY])
+    assert case.check_ins == after(case, ReceiveConsent("yes"))[0].check_ins
+    asked, events = after(case, Wake(), at=AT + 7 * DAY)
+    assert ([event.fact.name for event in events], asked.state) == (["case.check_in_due"], CaseState.CLOSED)
+    told, _ = after(asked, said(asked), at=AT + 8 * DAY)
+    assert (told.check_ins[0].answer, wakes_at(told)) == ("answered", AT + 30 * DAY)
+    stopped, _ = after(told, ReceiveConsent("no"))
+    assert wakes_at(stopped) is None
+
+
+def test_closing_anew_asks_anew_and_what_was_asked_before_stays() -> None:
+    case, _ = after(followed_up(), Close(), Wake(), at=AT + 7 * DAY)
+    again, _ = after(replace(case, state=CaseState.DECIDED), Close(), at=AT + 20 * DAY)
+    assert [(one.number, one.answer) for one in again.check_ins] == [(1, "no_answer"), (4, None), (5, None), (6, None)]
+    assert wakes_at(again) == AT + 27 * DAY
+
+
+@pytest.mark.parametrize(
+    "way", [(), (YES_ON_THE_PAGE, ReceiveConsent("no")), (FollowUp("no"),), (YES_ON_THE_PAGE, LoseReporter())]
+)
+def test_who_did_not_agree_or_cannot_be_asked_is_not_asked_of_a_closed_case(way: tuple[Command, ...]) -> None:
+    case, events = after(decided(), *way, Close())
+    assert (case.state, case.check_ins, events[-1].fact.name) == (CaseState.CLOSED, (), "case.closed")
 
 
 def test_a_reporter_begins_or_ends_the_asking_after_the_follow_up_has_begun() -> None:

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Annotated
 
 from services.triage.case.case import Case
-from services.triage.case.check_ins import NO_ANSWER, kept
+from services.triage.case.check_ins import ASKING, NO_ANSWER, kept
 from services.triage.case.commands.command import ChoiceField, Command
 from services.triage.case.commands.follow_up import NO, YES, begun
 from shared.events import CaseFact, CaseState, CheckInKept, CheckInsEnded, ConsentGiven
@@ -95,7 +95,7 @@ class ReceiveConsent(Command):
         if case.consent_given and not case.unasked_for:
             return []
         given = ConsentGiven(previous=state, state=state, after_silence=case.unasked_for is not None)
-        waits_for_it = state is CaseState.FOLLOWING_UP and (case.consent == NO or case.unasked_for)
+        waits_for_it = state in ASKING and (case.consent != YES or case.unasked_for)
         # No handler follows up a merged case, and its own reporter alone can agree.
         waits_for_it = waits_for_it or case.is_decided_there
         return [given, begun(case, state, YES, policy, now)] if waits_for_it else [given]

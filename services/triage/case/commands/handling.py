@@ -8,6 +8,7 @@ from typing import Annotated
 from services.triage.case.attendance import NOBODY, People, has_left
 from services.triage.case.case import Case
 from services.triage.case.commands.command import Command, ReferenceField, Words, WordsField
+from services.triage.case.commands.follow_up import YES, FollowUp
 from services.triage.case.lifecycle import Taken, cannot_have
 from shared.access.principal import Role
 from shared.events import (
@@ -170,23 +171,20 @@ class Close(Command):
 
     @classmethod
     def applies(cls, case: Case) -> bool:
-        """Where no measure waits for its review, and no reporter to be asked again."""
-        return not _waits_for_review(case) and not _is_to_follow_up(case)
+        """Where no measure waits for its review."""
+        return not _waits_for_review(case)
 
     def faults(self, case: Case, policy: Policy, now: datetime) -> Iterable[FieldError]:
-        """A measure waits for its review, or the reporter wants to be asked again how it goes."""
+        """A measure waits for its review."""
         if _waits_for_review(case):
             yield FieldError("", "review_waits", "A measure waits for its review; review it first, or let it lapse.")
-        if _is_to_follow_up(case):
-            yield FieldError(
-                "",
-                "reporter_asks",
-                "The reporter wants to be asked how it goes: the case ends after the last check-in.",
-            )
 
     def decide(self, case: Case, state: CaseState, policy: Policy, now: datetime) -> list[CaseFact]:
-        """The end."""
-        return [CaseClosed(previous=case.state, state=state)]
+        """The end, behind the beginning of a follow-up that the reporter waits for: check-ins come also when closed."""
+        if not _is_to_follow_up(case):
+            return [CaseClosed(previous=case.state, state=state)]
+        begun = FollowUp(YES).decide(case, CaseState.FOLLOWING_UP, policy, now)
+        return [*begun, CaseClosed(previous=CaseState.FOLLOWING_UP, state=state)]
 
 
 def _waits_for_review(case: Case) -> bool:
@@ -195,11 +193,9 @@ def _waits_for_review(case: Case) -> bool:
 
 
 def _is_to_follow_up(case: Case) -> bool:
-    """Whether the reporter has said to want to be asked again, can be asked, and this has not begun or goes on."""
-    to_come = any(not check_in.kept_at and check_in.measure_id is None for check_in in case.check_ins)
-    asks = case.state is CaseState.FOLLOWING_UP and to_come
-    wants = case.consent_given and case.reachable and not case.unasked_for
-    return wants and (case.state is CaseState.DECIDED or asks)
+    """Whether the reporter agreed to be asked again, by whatever door, can be asked, and this has not begun."""
+    agreed = (case.consent_given or case.consent == YES) and not case.unasked_for
+    return case.state is CaseState.DECIDED and agreed and case.reachable
 
 
 @dataclass(frozen=True, slots=True)
