@@ -42,7 +42,9 @@ class Found:
     """What was found: cases by their code name, those in which the person of this name is reported, and cases by words,
     each with where these stand: `person` or `note`.
 
-    `communities` and `categories`: those that are meant. `read`: so many reports were opened; None: none was to be.
+    `communities` and `categories`: those that are meant. `left`: no person of this name was looked for, because the
+    text is a code name, a community or a category; the reader may ask for it all the same. `read`: so many reports were
+    opened; None: none was to be.
     """
 
     named: Sequence[Case] = ()
@@ -50,6 +52,7 @@ class Found:
     worded: Sequence[tuple[Case, str]] = ()
     communities: Sequence[str] = ()
     categories: Sequence[str] = ()
+    left: bool = False
     read: int | None = None
     unread: Unread | None = field(default=None, kw_only=True)
     """Why no name was looked for, or no words were read: the vault is away, or refuses it to the person."""
@@ -75,9 +78,10 @@ class Search:
         self._clock = clock
 
     async def find(
-        self, principal: Principal, text: str, categories: Sequence[tuple[str, str]], *, words: bool
+        self, principal: Principal, text: str, categories: Sequence[tuple[str, str]], *, words: bool, person: bool
     ) -> Found:
-        """What fits a text. `categories`: each with its name in the reader's language.
+        """What fits a text. `categories`: each with its name in the reader's language. `person`: look for a person of
+        this name, whatever else has it.
 
         `words`: look also into the reports of the cases that the person has, and into the person's own notes; the vault
         notes each report that is opened, and that a name was looked for. Raises Unavailable while the store is away.
@@ -92,30 +96,31 @@ class Search:
             else []
         )
         seen = await self._queue.seen(principal, named)
-        communities = [
-            one.id for one in self._policy.communities.values() if sought in fold(one.name) or sought == fold(one.id)
-        ]
-        meant = [code for code, name in categories if sought in fold(name) or sought == fold(code)]
-        # What is a code name, a place or a category is no name of a person, and stands in no record of names.
-        is_name = not (seen or communities or meant)
-        reporting, unasked = await self._reporting(principal, text) if is_name else ([], None)
+        places = [(one.id, one.name) for one in self._policy.communities.values()]
+        # What is a code name, a place or a category is hardly the name of a person, and each look for one is on record.
+        others = {fold(text) for pair in (*places, *categories) for text in pair}
+        is_other = sought in others or any(sought.replace(" ", "-") == fold(case.code_name) for case in seen)
+        permit = allow(principal, "case.read_content", None, self._clock())
+        reporting: list[Case] = []
+        unasked, left = None, False
+        if isinstance(permit, Permit):
+            left = is_other and not person
+            reporting, unasked = ([], None) if left else await self._reporting(principal, permit, text)
         opened = await self._candidates(principal) if words else []
         contents, unread = await self._open(principal, opened)
         return Found(
             seen[:MOST_SHOWN],
             reporting,
             [(case, why) for case in opened if (why := _fits(sought, case, contents.get(case.report_id), principal))],
-            communities,
-            meant,
+            [code for code, name in places if sought in fold(name) or sought == fold(code)],
+            [code for code, name in categories if sought in fold(name) or sought == fold(code)],
+            left,
             len(contents) if words else None,
             unread=unread or unasked,
         )
 
-    async def _reporting(self, principal: Principal, name: str) -> tuple[list[Case], Unread | None]:
+    async def _reporting(self, principal: Principal, permit: Permit, name: str) -> tuple[list[Case], Unread | None]:
         """The cases that report a person of this name and tell the reader words; and why nobody was sought."""
-        permit = allow(principal, "case.read_content", None, self._clock())
-        if not isinstance(permit, Permit):
-            return [], None
         try:
             keys = await self._vault.seek_name(name, behalf=principal.actor(permit.role))
         except (Unavailable, Problem) as error:

@@ -43,8 +43,9 @@ class SearchView:
         """The form, and what was found for what it said."""
         text = trim_line(form.get("text", [""])[-1])[:LONGEST] if form else ""
         words = bool(form and "words" in form)
+        person = bool(form and "person" in form)
         categories = self._names.options(request, "category", tuple(self._policy.categories))
-        found = await self._search.find(principal, text, categories, words=words)
+        found = await self._search.find(principal, text, categories, words=words, person=person)
         first = [] if form else (await self._queue.page(principal, QueueFilter(states=OPEN_STATES, limit=FIRST)))[0]
         row = partial(self._row, request, principal)
         links = [({"community": one}, self._names.community(one)) for one in found.communities]
@@ -59,6 +60,7 @@ class SearchView:
             "by_person": [await row(case) for case in found.reporting],
             "by_words": [{**await row(case), "why": f"desk-found-{why}"} for case, why in found.worded],
             "places": [(f"{HOME}?{urlencode(query)}", name) for query, name in links],
+            "left": found.left,
             "read": found.read,
             "unread": found.unread,
             "rooms": rooms_of(principal, self._desk.clock()),

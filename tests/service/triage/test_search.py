@@ -21,6 +21,7 @@ from tests.support.triage_rig import ALICE, BOB, COLLEAGUE, CORA, KEY, Rig, make
 BAD = "Vandal Example"
 AWAY = "Names and words of reports are not available now."
 REFUSED = "Names and words of reports were not looked into"
+LEFT = "No person was looked for"
 NOTHING = "Nothing that you may see fits this."
 
 
@@ -143,6 +144,53 @@ async def test_cases_in_which_a_person_is_reported_are_found_by_the_name(rig: Ri
     assert rig.vault.reads == []
     assert rig.vault.sought == [Actor(ALICE.ref, "responder")]
     assert "Cases in which this person is reported" not in await look_for(rig, "Vandal Examples")
+
+
+@pytest.mark.parametrize("name", ["Ed", "Wiki", "Hate", "Harm", "Eng"])
+async def test_a_name_is_looked_for_also_where_it_is_a_part_of_another_one(rig: Rig, name: str) -> None:
+    received = reported(parties_apart=True, subjects=["a" * 32])
+    await rig.parties.follow([naming(received, *pseudonyms_sought(KEY, name))])
+    case = await rig.open(received)
+    page = await look_as(rig, ALICE, name)
+    assert "Cases in which this person is reported" in page
+    assert case.code_name in page
+    assert "All cases of" in page
+    assert rig.vault.sought == [Actor(ALICE.ref, "responder")]
+
+
+async def test_a_name_is_looked_for_beside_a_code_name_that_is_like_it(rig: Rig) -> None:
+    other = await rig.open()
+    name = other.code_name.split("-")[0]
+    received = reported(parties_apart=True, subjects=["a" * 32])
+    await rig.parties.follow([naming(received, *pseudonyms_sought(KEY, name))])
+    case = await rig.open(received)
+    page = await look_as(rig, ALICE, name)
+    assert case.code_name in page
+    assert other.code_name in page
+    assert LEFT not in page
+
+
+@pytest.mark.parametrize(
+    "text", ["", "English Wikipedia", "ENWIKI", "harassment.doxing", "disclosure of private information"]
+)
+async def test_the_whole_name_of_something_else_is_looked_for_as_a_person_only_when_asked(rig: Rig, text: str) -> None:
+    code_name = (await rig.open()).code_name
+    text = text or code_name.replace("-", " ").title()
+    received = reported(parties_apart=True, subjects=["a" * 32])
+    await rig.parties.follow([naming(received, *pseudonyms_sought(KEY, text))])
+    case = await rig.open(received)
+    page = await look_as(rig, ALICE, text)
+    assert LEFT in page
+    assert case.code_name not in page
+    assert rig.vault.sought == []
+    page = await look_for(rig, text, person="yes")
+    assert case.code_name in page
+    assert LEFT not in page
+    assert rig.vault.sought == [Actor(ALICE.ref, "responder")]
+
+
+async def test_who_may_read_no_words_is_offered_no_search_for_a_person(rig: Rig) -> None:
+    assert LEFT not in await look_as(rig, CORA, (await rig.open()).code_name)
 
 
 async def test_who_is_recused_or_named_or_of_another_body_finds_nobody(rig: Rig) -> None:
