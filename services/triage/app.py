@@ -105,7 +105,8 @@ def build_app(
     clock = runtime.clock
     aggregates, kept, said = (runtime.aggregates(name) for name in ("cases", "roster", "baseline"))
     in_force: InForceStore = measures or MongoMeasures(aggregates.collection)
-    cases = cases or MongoCases(aggregates)
+    stored = MongoCases(aggregates)
+    cases = cases or stored
     policy = load_policy(settings.policy_dir)
     http = make_http(settings.intake_url)
     signer = ServiceSigner("triage", settings.service_keys_file, settings.service_peers_file)
@@ -189,8 +190,9 @@ def build_app(
         Part(
             [make_router(desk, queue, gate, people)],
             indexes=[(aggregates.collection, CASE_INDEXES)],
-            prepare=[MongoCases(aggregates).place_in_queues, replay.run],
+            prepare=[stored.place_in_queues, replay.run],
             tasks=[clock.behind(watch.run), clock.behind(watch.run_timers), watch.run_hints],
+            stops=[stored.stop],
         ),
         build_desk(
             desk,

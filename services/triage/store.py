@@ -10,6 +10,7 @@ from services.triage.case.facets import OPEN, OPEN_STATES, queues, queues_of
 from services.triage.case.in_force import fields_of
 from services.triage.case.standing import Whereabouts
 from services.triage.case.timers.table import wakes_at
+from services.triage.moves import MongoMoves
 from services.triage.stored import MOST_NOTED, CaseChange, CaseQuery, Due, Glimpse, StoredCase, Version
 from shared.aggregates import OUTBOX_INDEX, Aggregates, Save
 from shared.documents import Codec
@@ -56,6 +57,7 @@ class MongoCases:
 
     def __init__(self, aggregates: Aggregates) -> None:
         self._aggregates = aggregates
+        self._moves = MongoMoves(aggregates.collection.database["moves"])
 
     async def load(self, case_ids: Iterable[str]) -> dict[str, StoredCase]:
         """The stored cases by id, without those that do not exist."""
@@ -97,11 +99,24 @@ class MongoCases:
 
     async def save(self, changes: Sequence[CaseChange]) -> set[str]:
         """One bulk write; returns the ids of cases that were not written."""
-        return await self._aggregates.save([_save(change) for change in changes])
+        lost = await self._aggregates.save([_save(change) for change in changes])
+        self._moves.note(body for change in changes if change.case.id not in lost for body in change.bodies)
+        return lost
 
     async def save_together(self, changes: Sequence[CaseChange]) -> bool:
         """One transaction; returns whether all of them are written, or none."""
-        return await self._aggregates.save_together([_save(change) for change in changes])
+        if not await self._aggregates.save_together([_save(change) for change in changes]):
+            return False
+        self._moves.note(body for change in changes for body in change.bodies)
+        return True
+
+    async def moves(self, bodies: Collection[str]) -> dict[str, int]:
+        """How often something has changed among the cases of each of these bodies, as far as it ever has."""
+        return await self._moves.of(bodies)
+
+    async def stop(self) -> None:
+        """End what tells of changes."""
+        await self._moves.stop()
 
     async def queue(self, query: CaseQuery) -> list[Case]:
         """Emergencies first, then by the next deadline, then by id."""

@@ -41,6 +41,12 @@ class CaseChange:
     requests: Mapping[str, str] = field(default_factory=dict)
     forget: bool = False
 
+    @property
+    def bodies(self) -> set[str]:
+        """The bodies that have the case, or are asked to, before the change or after it."""
+        cases = [self.case, *([self.stored.case] if self.stored else [])]
+        return {body for case in cases for body in (*case.bodies, *([case.asked.to_body] if case.asked else []))}
+
 
 @dataclass(frozen=True, slots=True)
 class CaseQuery:
@@ -195,6 +201,13 @@ class CaseStore(Protocol):
 
     async def versions(self, ids: Collection[str], /) -> dict[str, Version]:
         """The versions of these cases, and who made them so, by id."""
+        ...
+
+    async def moves(self, bodies: Collection[str], /) -> dict[str, int]:
+        """How often something has changed among the cases of each of these bodies, as far as it ever has.
+
+        A change is counted soon after it is written. Of many together it may be that fewer are counted, but never none.
+        """
         ...
 
     async def waking(self, at: datetime, limit: int, after: Due | None = None) -> list[Due]:

@@ -624,6 +624,27 @@ async def test_a_store_tells_versions_and_who_made_them(cases: CaseStore) -> Non
     assert "none" not in told
 
 
+async def test_a_store_counts_changes_by_the_bodies_that_have_a_case_or_are_asked(cases: CaseStore) -> None:
+    first, _ = await opened_two(cases)
+    own, other, by = first.case.body or "", "stewards", ALICE.actor(Role.RESPONDER)
+    people = People(dict.fromkeys(BODIES, (*Everywhere.two, replace(responder("a1", own), ref=ALICE.ref))))
+
+    async def moves_beyond(known: Mapping[str, int]) -> dict[str, int]:
+        """The counts of both bodies, once they are others than these."""
+        async with asyncio.timeout(30):
+            while (moves := await cases.moves([own, other, "none"])) == known:
+                await asyncio.sleep(0.01)
+        return moves
+
+    opened = await moves_beyond({})
+    await cases.save([commanded(first, Assign(ALICE.ref))])
+    assigned = await moves_beyond(opened)
+    assert opened.keys() == assigned.keys() == {own}
+    invited = commanded(await loaded(cases, first.case), InviteBody(other, Words("why"), by, people))
+    assert await cases.save_together([invited])
+    assert (await moves_beyond(assigned)).keys() == {own, other}
+
+
 async def test_a_store_counts_the_open_cases_that_lie_with_other_bodies(cases: CaseStore) -> None:
     everywhere = [opening(reported()) for _ in range(5)]
     bodies = ("enwiki_arbcom", "gone", "gone", "a", None)

@@ -96,6 +96,7 @@ class MemoryCases:
         self.stored: dict[str, StoredCase] = {}
         self.events: list[Event] = []
         self.away = False
+        self.moved: Counter[str] = Counter()
         self.looked_at: list[str] = []
         """The cases that were read, other than for a page of the queue."""
 
@@ -152,6 +153,7 @@ class MemoryCases:
             requests = {**(known.requests if known and not change.forget else {}), **change.requests}
             self.stored[case.id] = StoredCase(case, applied, requests, (known.base if known else 0) + 1)
             self.events += change.events
+            self.moved.update(change.bodies)
         return lost
 
     async def queue(self, query: CaseQuery) -> list[Case]:
@@ -219,6 +221,10 @@ class MemoryCases:
         self._reach()
         steps = {i: self.stored[i].case.history[-1] for i in ids if i in self.stored}
         return {i: Version(step.seq, step.actor, step.role) for i, step in steps.items()}
+
+    async def moves(self, bodies: Collection[str]) -> dict[str, int]:
+        self._reach()
+        return {body: self.moved[body] for body in bodies if body in self.moved}
 
     async def waking(self, at: datetime, limit: int, after: Due | None = None) -> list[Due]:
         self._reach()

@@ -1,7 +1,8 @@
 """Open pages of the desk learn that their cases change, and who else looks at them.
 
-Each replica asks the store once a moment for the versions of all cases that are open at it, and once in a while who
-looks at them: so many pages cost one small read, and what happens to other cases costs nothing.
+Each replica asks the store once a moment for the versions of all cases that are open at it, and for how often something
+has changed among the cases of the handling bodies of which queues are open; and once in a while who looks at a case. So
+many pages cost two small reads, and what happens to other cases costs nothing.
 """
 
 import asyncio
@@ -31,10 +32,12 @@ LIFE = 30.0
 """Seconds until a page has to ask anew, and passes the gate again: a right that ended ends the page's hearing."""
 
 
-class Versions(Protocol):
-    """Where the versions are (services.triage.stored.CaseStore). Raises Unavailable."""
+class Changes(Protocol):
+    """Where it is known what has changed (services.triage.stored.CaseStore). Raises Unavailable."""
 
     async def versions(self, ids: Collection[str], /) -> dict[str, Version]: ...
+
+    async def moves(self, bodies: Collection[str], /) -> dict[str, int]: ...
 
 
 class Lookers(Protocol):
@@ -51,11 +54,17 @@ class Lookers(Protocol):
 
 @dataclass(eq=False)
 class OpenPage:
-    """A page that is open: whose it is, which versions of which cases it shows, and whether it is a look at one."""
+    """A page that is open: whose it is (a reference), and what it shows.
+
+    `seen`: which version of the one case that is looked at, by its id; or `bodies`: the cases of these handling bodies,
+    of which none is looked at. `pause`: it is told something once in so many seconds, however often it is woken.
+    """
 
     person: str
-    seen: dict[str, int]
-    looks: bool = True
+    seen: dict[str, int] = field(default_factory=dict)
+    bodies: Collection[str] = ()
+    pause: float = 0.0
+    moves: Mapping[str, int] = field(default_factory=dict)
     changed: dict[str, Version] = field(default_factory=dict)
     others: frozenset[str] | None = None
     told: frozenset[str] | None = None
@@ -67,7 +76,7 @@ class Live:
 
     def __init__(
         self,
-        cases: Versions,
+        cases: Changes,
         lookers: Lookers,
         life: float = LIFE,
         clock: Callable[[], datetime] = now,
@@ -85,16 +94,15 @@ class Live:
         return len(self._pages) >= MOST_OPEN or sum(p.person == person for p in self._pages) >= MOST_OF_PERSON
 
     @asynccontextmanager
-    async def open(self, person: str, seen: Mapping[str, int], *, looks: bool = True) -> AsyncIterator[OpenPage]:
-        """A page of this person (a reference), which shows these versions by case id. `looks`: it is a look at one."""
-        page = OpenPage(person, dict(seen), looks)
+    async def open(self, page: OpenPage) -> AsyncIterator[None]:
+        """Wake the page when there is something to tell, as long as it is open."""
         self._pages.add(page)
         try:
             await self._look([page])
             await self._tell([page])
             if self._looking is None and self.life:
                 self._looking = asyncio.create_task(self._run())
-            yield page
+            yield
         finally:
             self._pages.discard(page)
 
@@ -123,8 +131,14 @@ class Live:
 
     async def _look(self, pages: Iterable[OpenPage]) -> None:
         pages = list(pages)
-        latest = await self._cases.versions({case_id for page in pages for case_id in page.seen})
+        ids, bodies = {one for page in pages for one in page.seen}, {one for page in pages for one in page.bodies}
+        latest = await self._cases.versions(ids) if ids else {}
+        moves = await self._cases.moves(bodies) if bodies else {}
         for page in pages:
+            theirs = {body: moves[body] for body in page.bodies if body in moves}
+            if theirs != page.moves:
+                page.moves = theirs
+                page.woken.set()
             moved = {i: latest[i] for i, seq in page.seen.items() if i in latest and latest[i].seq > seq}
             if moved:
                 page.seen |= {i: version.seq for i, version in moved.items()}
@@ -133,7 +147,7 @@ class Live:
 
     async def _tell(self, pages: Iterable[OpenPage]) -> None:
         """Say who looks at the page of one case. A list of cases is no look at any of them."""
-        alone = {page: next(iter(page.seen)) for page in pages if page.looks}
+        alone = {page: next(iter(page.seen)) for page in pages if page.seen}
         at = self._clock()
         if not alone:
             return

@@ -30,7 +30,9 @@ def make_live_router(desk: Desk, live: Live, gate: Gate, names: CaseNames) -> AP
         case = await desk.find_by_code_name(principal, code_name)
         told_to = seen or case.seq
 
-        async def news(page: OpenPage) -> list[bytes]:
+        page = OpenPage(principal.ref, {case.id: told_to})
+
+        async def news() -> list[bytes]:
             nonlocal case, told_to
             steps: list[Step] = []
             if page.changed.pop(case.id, None):
@@ -41,8 +43,7 @@ def make_live_router(desk: Desk, live: Live, gate: Gate, names: CaseNames) -> AP
                 told_to = max(told_to, case.seq)
             return _news(request, principal, case, steps, page)
 
-        stream = hear(request, live, principal.ref, {case.id: told_to}, news)
-        return EventSourceResponse(stream, headers={"Cache-Control": "no-store"})
+        return EventSourceResponse(hear(request, live, page, news), headers={"Cache-Control": "no-store"})
 
     def _news(request: Request, principal: Principal, case: Case, steps: Sequence[Step], page: OpenPage) -> list[bytes]:
         """`steps`: the new ones that the person may see; of others, which tell of hidden cases, nothing is said."""

@@ -3,7 +3,6 @@
 from collections.abc import Collection
 from dataclasses import replace
 from datetime import datetime
-from time import monotonic
 
 from fastapi import APIRouter, Request, Response
 from fastapi.sse import EventSourceResponse
@@ -21,7 +20,7 @@ from shared.times import parse_rfc3339
 from shared.web.gate import Callers, Gate, does, principal_of
 
 PAUSE = 2.0
-"""Seconds between two looks at the queue of one page: a flood of changes is no flood of looks."""
+"""Seconds from one look at the queue of one page to the next: a flood of changes is no flood of looks."""
 
 
 def make_live_queue_router(desk: Desk, queue: Queue, live: Live, gate: Gate, names: CaseNames) -> APIRouter:
@@ -32,34 +31,31 @@ def make_live_queue_router(desk: Desk, queue: Queue, live: Live, gate: Gate, nam
     async def hear_of_queue(request: Request, since: str = "", cursor: str = "") -> Response:
         """What happens from `since` on to the cases of this part of the queue, which the address says as the page's."""
         principal = principal_of(request)
-        shown = listed(filter_of(request.query_params, queue.bodies(principal), desk.policy), cursor or None)
+        own = queue.bodies(principal)
+        shown = listed(filter_of(request.query_params, own, desk.policy), cursor or None)
         began = _time_in(since) or desk.clock()
-        cases, _ = await queue.page(principal, shown)
+        page = OpenPage(principal.ref, bodies=[b for b in own if not shown.bodies or b in shown.bodies], pause=PAUSE)
+        there: dict[str, int] = {}
         changed: set[str] = set()
-        looked_at: float | None = None
+        said: list[bytes] = []
 
-        async def news(page: OpenPage) -> list[bytes]:
-            nonlocal looked_at
-            first = looked_at is None
-            if looked_at is not None and (not page.changed or monotonic() - looked_at < PAUSE):
-                return []
-            looked_at = monotonic()
-            moved, page.changed = page.changed.keys(), {}
-            there = cases if first else (await queue.page(principal, shown))[0]
-            page.seen = {case.id: case.seq for case in there}
-            # What has left the list stood there when the page opened.
-            changed.update(moved - page.seen.keys())
-            changed.update(await _changed(principal, there, changed, began))
+        async def news() -> list[bytes]:
+            nonlocal there, said
+            before, (cases, _) = there, await queue.page(principal, shown)
+            there = {case.id: case.seq for case in cases}
+            # What has left the list stood there at the look before.
+            changed.update(await queue.moved(principal, {i: before[i] for i in before.keys() - there.keys()}))
+            changed.update(await _changed(principal, cases, changed, began))
             counts = (await queue.counts(principal, replace(shown, cursor=None))).tabs
-            numbers: dict[str, str | int] = {tab: count_told(names, request, count) for tab, count in counts.items()}
-            if not changed:
-                return [told("counts", numbers)]
-            text = names.said(request, "desk-live-cases", len(changed))
-            return [told("changed", {"text": text, "version": len(changed)}), told("counts", numbers)]
+            saying = [told("counts", {tab: count_told(names, request, count) for tab, count in counts.items()})]
+            if changed:
+                text = names.said(request, "desk-live-cases", len(changed))
+                saying.append(told("changed", {"text": text, "version": len(changed)}))
+            # The same once more would tell that a case has changed which the reader may not see.
+            told_before, said = said, saying
+            return [one for one in saying if one not in told_before]
 
-        seen = {case.id: case.seq for case in cases}
-        stream = hear(request, live, principal.ref, seen, news, looks=False)
-        return EventSourceResponse(stream, headers={"Cache-Control": "no-store"})
+        return EventSourceResponse(hear(request, live, page, news), headers={"Cache-Control": "no-store"})
 
     async def _changed(
         principal: Principal, cases: Collection[Case], but: Collection[str], since: datetime

@@ -190,6 +190,11 @@ class Queue:
 
         return await self._cursors.page(wanted.cursor, wanted.limit, read, see, place)
 
+    async def moved(self, reader: Principal, seen: Mapping[str, int]) -> set[str]:
+        """Those of the cases, by id, that another person has changed last, after these versions of them."""
+        latest = await self._cases.versions(seen.keys()) if seen else {}
+        return {i for i, version in latest.items() if version.seq > seen[i] and version.actor != reader.ref}
+
     async def seen(self, principal: Principal, found: Sequence[Case]) -> list[Case]:
         """Those of the cases that the principal may see, as far as the principal may see them."""
         known, at = await self._sight.shut_out_of_each(found, principal.ref), self._clock()

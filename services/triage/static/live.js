@@ -23,7 +23,8 @@
   };
   const end = (name) => {
     over = true;
-    if (part(name)) part(name).hidden = false;
+    const here = part(name) || part("ended");
+    here.hidden = false;
     close();
   };
   const open = () => {

@@ -1,9 +1,12 @@
 """An open page hears that its case changes and who else looks, and only while its reader may see the case."""
 
 import asyncio
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator, Collection, MutableMapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import datetime
+from itertools import pairwise
+from time import monotonic
 from typing import Any
 from urllib.parse import quote
 
@@ -12,8 +15,9 @@ import pytest
 
 from services.triage.case.case import Case
 from services.triage.desk import live, live_queue
+from services.triage.desk.live import OpenPage
 from services.triage.desk.people import person_name
-from services.triage.stored import Version
+from services.triage.stored import CaseQuery, Glimpse, Version
 from shared.access.principal import Principal
 from shared.times import now, rfc3339
 from tests.fakes.memory_lookers import MemoryLookers
@@ -109,15 +113,18 @@ async def test_what_looks_for_pages_begins_anew_after_a_fault(monkeypatch: pytes
                 raise ValueError("a fault")
             return {}
 
+        async def moves(self, bodies: Collection[str], /) -> dict[str, int]:
+            raise NotImplementedError
+
     monkeypatch.setattr(live, "LOOK_EVERY", 0.01)
     monkeypatch.setattr(live, "TELL_EVERY", 1.0)
     versions = Versions()
     looking = live.Live(versions, MemoryLookers())
-    async with asyncio.timeout(30), looking.open(ALICE.ref, {"a": 1}):
+    async with asyncio.timeout(30), looking.open(OpenPage(ALICE.ref, {"a": 1})):
         (task,) = [task for task in asyncio.all_tasks() if task.get_coro().__name__ == "_run"]
         await asyncio.wait([task])
         assert isinstance(task.exception(), ValueError)
-        async with looking.open(BOB.ref, {"b": 1}):
+        async with looking.open(OpenPage(BOB.ref, {"b": 1})):
             while versions.looks < 5:
                 await asyncio.sleep(0.01)
             await looking.stop()
@@ -161,24 +168,130 @@ async def test_an_open_queue_hears_of_no_case_that_its_reader_may_not_see(rig: R
     assert (await queue_heard(rig, since, who=BOB))["counts"]["all"] == "0"
 
 
-async def test_an_open_queue_hears_within_a_moment_of_a_case_that_leaves_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(live_queue, "PAUSE", 0.0)
-    async with make_rig(live_seconds=1.5) as rig:
-        case, opened, versions = await rig.open(), asyncio.Event(), rig.cases.versions
+class Hearing:
+    """An open queue, and what it hears: each event with its data, and when (seconds of the monotonic clock)."""
 
-        async def look(ids: Collection[str], /) -> dict[str, Version]:
-            opened.set()
-            return await versions(ids)
+    def __init__(self, rig: Rig, query: str = "") -> None:
+        self.heard: list[tuple[float, str, dict[str, Any]]] = []
+        self.ended = asyncio.Event()
+        self._rig = rig
+        self._query = query
+        self._new = asyncio.Event()
 
-        monkeypatch.setattr(rig.cases, "versions", look)
-        rig.entries.enrol(ALICE)
-        await sign_in(rig.http, rig.sessions, "/desk", ALICE)
+    @asynccontextmanager
+    async def open(self) -> AsyncIterator["Hearing"]:
+        """The page of ALICE, until the test has seen enough. The client of the rig waits for the end of an answer."""
+        self._rig.entries.enrol(ALICE)
+        await sign_in(self._rig.http, self._rig.sessions, "/desk", ALICE)
+        request = self._rig.http.build_request("GET", f"/desk/live{self._query}")
+        scope = {
+            "type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "scheme": "https", "method": "GET",
+            "path": "/desk/live", "raw_path": b"/desk/live", "query_string": request.url.query,
+            "headers": [(name.lower(), value) for name, value in request.headers.raw],
+            "server": ("desk.example", 443), "client": ("127.0.0.1", 9), "root_path": "",
+        }  # fmt: skip
         async with asyncio.TaskGroup() as tasks:
-            hearing = tasks.create_task(rig.http.get("/desk/live?tab=unassigned"))
-            await opened.wait()
-            await rig.order(case, "claim", {}, COLLEAGUE)
+            stream = tasks.create_task(self._rig.app(scope, self._receive, self._take))
+            await self.next(0)
+            yield self
+            self.ended.set()
+            stream.cancel()
+
+    async def _receive(self) -> dict[str, Any]:
+        await self.ended.wait()
+        return {"type": "http.disconnect"}
+
+    async def _take(self, message: MutableMapping[str, Any]) -> None:
+        for part in message.get("body", b"").decode().split("\n\n"):
+            if part.startswith("event: "):
+                event, data = part.split("\n")
+                self.heard.append((monotonic(), event[7:], orjson.loads(data[6:])))
+                self._new.set()
+
+    async def next(self, known: int) -> float:
+        """When it hears more than so many events."""
+        async with asyncio.timeout(30):
+            while len(self.heard) <= known:
+                self._new.clear()
+                await self._new.wait()
+        return self.heard[known][0]
+
+    def numbers(self, tab: str) -> list[str]:
+        """How many cases are behind a tab, each time that it hears so."""
+        return [data[tab] for _, event, data in self.heard if event == "counts"]
+
+
+@pytest.mark.parametrize("comes", ["new", "referred", "assigned"])
+async def test_an_open_queue_hears_at_once_of_a_case_that_comes_into_it(comes: str) -> None:
+    async with make_rig(live_seconds=60) as rig:
+        case = await rig.open(community="swwiki" if comes == "referred" else "enwiki")
+        queue = Hearing(rig, "?tab=mine" if comes == "assigned" else "")
+        async with queue.open():
+            # The pause behind the first look is over.
+            await asyncio.sleep(live_queue.PAUSE)
+            began, known = monotonic(), len(queue.heard)
+            if comes == "new":
+                await rig.open(flags=("physical_violence",))
+            elif comes == "referred":
+                await rig.order(case, "refer", {"body": "enwiki_admins", "explanation": "Theirs."}, BOB)
+            else:
+                await rig.order(case, "assign", {"assignee": ALICE.ref}, CORA)
+            assert await queue.next(known) - began < 1
+            await asyncio.sleep(live_queue.PAUSE)
+        before, after = ("1", "2") if comes == "new" else ("0", "1")
+        assert queue.numbers("mine" if comes == "assigned" else "all") == [before, after]
+        assert [data["version"] for _, event, data in queue.heard if event == "changed"] == [1]
         assert rig.lookers.until == {}, "a list of one case is no look at it"
-        assert '{"text":"1 case of this list has changed.","version":1}' in hearing.result().text
+
+
+async def test_what_changes_in_the_pause_of_an_open_queue_is_told_when_the_pause_ends() -> None:
+    async with make_rig(live_seconds=60) as rig:
+        case, queue = await rig.open(), Hearing(rig, "?tab=unassigned")
+        async with queue.open():
+            first = queue.heard[0][0]
+            await asyncio.sleep(live_queue.PAUSE / 2)
+            await rig.order(case, "claim", {}, COLLEAGUE)
+            assert live_queue.PAUSE - 0.5 < await queue.next(1) - first < live_queue.PAUSE + 0.5
+            await queue.next(2)
+        assert queue.numbers("unassigned") == ["1", "0"]
+        assert ("changed", 1) in [(event, data.get("version")) for _, event, data in queue.heard]
+
+
+async def test_a_flood_of_changes_is_no_flood_of_looks_and_no_change_is_no_look(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with make_rig(live_seconds=60) as rig:
+        looks, glimpses = list[float](), rig.cases.glimpses
+
+        async def look(queries: Sequence[CaseQuery]) -> list[list[Glimpse]]:
+            looks.append(monotonic())
+            return await glimpses(queries)
+
+        monkeypatch.setattr(rig.cases, "glimpses", look)
+        queue = Hearing(rig)
+        async with queue.open():
+            idle, began = len(looks), monotonic()
+            await asyncio.sleep(live_queue.PAUSE)
+            assert len(looks) == idle == 1
+            while monotonic() - began < 4 * live_queue.PAUSE - 0.5:
+                await rig.open()
+                await asyncio.sleep(0.02)
+            known = len(rig.cases.stored)
+            await asyncio.sleep(live_queue.PAUSE + 0.5)
+        assert all(later - one >= live_queue.PAUSE - 0.01 for one, later in pairwise(looks))
+        assert 4 <= len(looks) <= 6
+        assert queue.numbers("all")[-1] == ("100+" if known > 100 else str(known))
+
+
+async def test_an_open_queue_says_nothing_when_a_case_changes_that_its_reader_may_not_see() -> None:
+    async with make_rig(live_seconds=60) as rig:
+        hidden, queue = await rig.open(), Hearing(rig)
+        await rig.order(hidden, "recuse", {"ground": "related"})
+        async with queue.open():
+            await asyncio.sleep(live_queue.PAUSE)
+            await rig.order(hidden, "watch", {}, COLLEAGUE)
+            await asyncio.sleep(1)
+            assert len(queue.heard) == 1
 
 
 async def test_so_many_pages_are_told_and_no_more(monkeypatch: pytest.MonkeyPatch, rig: Rig) -> None:
