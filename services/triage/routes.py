@@ -41,7 +41,7 @@ from services.triage.desk.queue import Counts, Queue, QueueFilter, Tab
 from services.triage.patterns.shown import show_similar
 from services.triage.requests import CommandRequest
 from shared.events import CaseState
-from shared.policy import Triage
+from shared.policy import Policy, Triage
 from shared.policy.model import Lane
 from shared.problems import NotFound
 from shared.times import rfc3339
@@ -97,7 +97,7 @@ def make_router(desk: Desk, queue: Queue, gate: Gate, people: PeopleNames) -> AP
         who = principal_of(request)
         cases, after = await queue.page(who, wanted)
         at = desk.clock()
-        items = [_summary(case, at) for case in cases]
+        items = [_summary(case, at, desk.policy) for case in cases]
         answer: CaseList = {"items": items, "people": people.in_answer(items), "next": after}
         if counts:
             answer["counts"] = _counts(await queue.counts(who, wanted))
@@ -119,7 +119,7 @@ def make_router(desk: Desk, queue: Queue, gate: Gate, people: PeopleNames) -> AP
         forms = permitted(case, principal, desk.policy, at)
         able = await desk.able(case) if any(form.gives_case for form in forms) else ()
         body: CaseShown = {
-            **_summary(case, at),
+            **_summary(case, at, desk.policy),
             "report_id": case.report_id,
             "rule": case.rule,
             "setting": case.setting,
@@ -271,8 +271,9 @@ def _named(case: Case | None) -> CaseNamed | None:
     return {"id": case.id, "code_name": case.code_name} if case else None
 
 
-def _summary(case: Case, at: datetime) -> CaseSummary:
+def _summary(case: Case, at: datetime, policy: Policy) -> CaseSummary:
     """A case in a list. A paused deadline has `remaining_seconds`, and is due as if its clock ran again now."""
+    calendar = policy.calendar_of(case.body)
     return {
         "id": case.id,
         "code_name": case.code_name,
@@ -291,7 +292,7 @@ def _summary(case: Case, at: datetime) -> CaseSummary:
         "deadlines": [
             {
                 "name": d.name,
-                "due_at": rfc3339(d.due_if_running(at)),
+                "due_at": rfc3339(d.due_if_running(at, calendar)),
                 "met_at": rfc3339(d.met_at) if d.met_at else None,
                 "overdue": d.is_overdue(at),
                 "remaining_seconds": d.remaining_seconds,

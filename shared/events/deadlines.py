@@ -54,17 +54,29 @@ class DeadlineEscalated(DeadlineFact):
 
 
 class DeadlinePaused(DeadlineFact):
-    """The clock of a deadline stands still while the reporter is asked; `due_at` holds no longer."""
+    """The clock of a deadline stands still while the reporter is asked; `due_at` holds no longer.
+
+    `business`: what remains is time of business days of the handling body, of which each has 24 hours.
+    """
 
     name: ClassVar[str] = "deadline.paused"
+    version: ClassVar[str] = "1.1"
 
     remaining_seconds: int
+    business: bool = False
 
 
 class DeadlineResumed(DeadlineFact):
-    """The clock of a deadline runs again, to a new `due_at`."""
+    """The clock of a deadline runs again, to a new `due_at`.
+
+    `warn_at` and `escalate_at`: see DeadlineSet. Where neither is told, both come as much later as `due_at` does.
+    """
 
     name: ClassVar[str] = "deadline.resumed"
+    version: ClassVar[str] = "1.1"
+
+    warn_at: AwareDatetime | None = None
+    escalate_at: AwareDatetime | None = None
 
 
 class DeadlineStarted(DeadlineFact):

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta, tzinfo
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from itertools import islice
 
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
@@ -27,8 +27,47 @@ class Calendar:
         day = next(islice(self._days_after(local.date()), days - 1, None))
         return datetime.combine(day, local.timetz()).astimezone(UTC)
 
+    def between(self, start: datetime, end: datetime) -> timedelta:
+        """The business time between two times (UTC-aware): each business day has 24 hours, and others none."""
+        first, last = self._local(start), self._local(end)
+        days = (first.date() + timedelta(days=n) for n in range((last.date() - first.date()).days + 1))
+        spans = (min(last, _begin(day, 1)) - max(first, _begin(day)) for day in days if self.is_business_day(day))
+        return max(sum(spans, timedelta()), timedelta())
+
+    def later(self, at: datetime, left: timedelta) -> datetime:
+        """When so much business time has passed since `at`: a time of a business day. Both are UTC-aware."""
+        local = self._local(at)
+        day = local.date()
+        while not self.is_business_day(day) or left >= _begin(day, 1) - local:
+            left -= _begin(day, 1) - local if self.is_business_day(day) else timedelta()
+            day += timedelta(days=1)
+            local = _begin(day)
+        return self._utc(local + left)
+
+    def earlier(self, at: datetime, left: timedelta) -> datetime:
+        """So much business time before `at`: a time of a business day, if `left` is more than none. Both UTC-aware."""
+        local = self._local(at)
+        day = local.date()
+        while not self.is_business_day(day) or left > local - _begin(day):
+            left -= local - _begin(day) if self.is_business_day(day) else timedelta()
+            local = _begin(day)
+            day -= timedelta(days=1)
+        return self._utc(local - left)
+
+    def _local(self, at: datetime) -> datetime:
+        """The time on the wall there: where the clocks change, a day has 24 hours as well."""
+        return at.astimezone(self.zone).replace(tzinfo=None)
+
+    def _utc(self, local: datetime) -> datetime:
+        return local.replace(tzinfo=self.zone).astimezone(UTC)
+
     def _days_after(self, day: date) -> Iterator[date]:
         while True:
             day += timedelta(days=1)
             if self.is_business_day(day):
                 yield day
+
+
+def _begin(day: date, days: int = 0) -> datetime:
+    """The midnight at which a day begins, so many days later."""
+    return datetime.combine(day, time()) + timedelta(days=days)

@@ -137,8 +137,8 @@ class DeadlineRule:
     """`lanes` empty means every lane; `pausable` clocks stand still while the case awaits information.
 
     `met_by`: the names of the facts that keep it. `warn`: so long before it is due the handlers are warned. `escalate`:
-    so long after it was missed the stand-in of the handling body hears of it. `business`: its days are business days of
-    the handling body. `restarts`: its clock starts anew where the case is reopened.
+    so long after it was missed the stand-in of the handling body hears of it. `business`: all its times are business
+    time of the handling body. `restarts`: its clock starts anew where the case is reopened.
     """
 
     id: str
@@ -157,13 +157,17 @@ class DeadlineRule:
 
     def from_start(self, at: datetime, calendar: Calendar = EVERYWHERE) -> "Clock":
         """The deadline of a case, with a clock that starts at that time (UTC-aware), in a body with that calendar."""
-        due_at = calendar.after(at, self.within.days) if self.business else at + self.within
-        return Clock(
-            self.id,
-            due_at,
-            due_at - self.warn if self.warn else None,
-            due_at + self.escalate if self.escalate else None,
-        )
+        return self.due(calendar.after(at, self.within.days) if self.business else at + self.within, calendar)
+
+    def due(self, at: datetime, calendar: Calendar = EVERYWHERE) -> "Clock":
+        """The deadline of a case that is due at that time (UTC-aware), in a body with that calendar."""
+        warn_at = self.warn and (calendar.earlier(at, self.warn) if self.business else at - self.warn)
+        escalate_at = self.escalate and (calendar.later(at, self.escalate) if self.business else at + self.escalate)
+        return Clock(self.id, at, warn_at or None, escalate_at or None)
+
+    def left(self, now: datetime, due_at: datetime, calendar: Calendar = EVERYWHERE) -> timedelta:
+        """How much time is left until then (both UTC-aware), in a body with that calendar; of business days, theirs."""
+        return calendar.between(now, due_at) if self.business else due_at - now
 
 
 class Deadline(NamedTuple):

@@ -8,6 +8,7 @@ from services.triage.case.case import Case
 from services.triage.case.clocks import started
 from services.triage.case.stages import follow_stages
 from services.triage.case.updates import follow_updates
+from services.triage.case.values import Deadline
 from shared.events import (
     FACTS,
     CaseFact,
@@ -19,13 +20,14 @@ from shared.events import (
     DeadlineMet,
     DeadlinePaused,
     DeadlineResumed,
-    DeadlineStarted,
     EmergencyMeasureTaken,
     InformationRequested,
     MeasureFact,
     RecusalAnswered,
 )
-from shared.policy import MEASURE_REVIEW, Policy
+from shared.policy import MEASURE_REVIEW, DeadlineRule, Policy
+from shared.policy.business_days import Calendar
+from shared.policy.model import Clock
 
 WAITING, REOPENED = CaseState.AWAITING_INFORMATION, CaseState.REOPENED
 _PAUSES = {CasePaused.name: True, CaseResumed.name: False}
@@ -61,19 +63,19 @@ def judge(case: Case | None, facts: Sequence[CaseFact], policy: Policy, now: dat
         anew = frozenset(fact.deadline for fact in found)
     if not names.isdisjoint(_OF_MEASURES):
         found += _reviews(case, facts, policy, now)
+    calendar = policy.calendar_of(case.body)
     unmet = {deadline.name: deadline for deadline in case.deadlines if deadline.met_at is None}
     for name, deadline in unmet.items():
         if name == MEASURE_REVIEW:
             continue
         rule = policy.deadlines.get(name)
         if not stands and deadline.remaining_seconds is not None and name not in anew:
-            due_at = deadline.due_if_running(goes_on)
-            found.append(DeadlineResumed(previous=state, state=state, deadline=name, due_at=due_at))
+            found.append(_resumed(state, deadline, goes_on, calendar))
         if rule and not rule.met_by.isdisjoint(names):
-            due_at = deadline.due_if_running(goes_on)
+            due_at = deadline.due_if_running(goes_on, calendar)
             found.append(DeadlineMet(previous=state, state=state, deadline=name, due_at=due_at, met_at=now))
         elif stands and deadline.is_running and deadline.due_at >= now and name not in anew and rule and rule.pausable:
-            found.append(_stopped(state, name, deadline.due_at, now))
+            found.append(_stopped(state, rule, deadline.due_at, now, calendar))
     found += follow_updates(case, unmet, state, names, policy, now, stands=stands)
     found += follow_stages(case, facts, unmet, names, policy, now)
     found += follow_asks(case, facts, unmet, names, policy, now)
@@ -94,17 +96,9 @@ def _reviews(case: Case, facts: Sequence[CaseFact], policy: Policy, now: datetim
     clock = next((d for d in case.deadlines if d.name == MEASURE_REVIEW), None)
     runs = clock is not None and clock.met_at is None
     if waiting and not (clock and runs and clock.due_at == min(waiting)):
-        rule = policy.deadlines.get(MEASURE_REVIEW)
-        due_at = min(waiting)
-        yield DeadlineStarted(
-            previous=state,
-            state=state,
-            deadline=MEASURE_REVIEW,
-            previous_due_at=clock.due_at if clock else None,
-            due_at=due_at,
-            warn_at=due_at - rule.warn if rule and rule.warn else None,
-            escalate_at=due_at + rule.escalate if rule and rule.escalate else None,
-        )
+        rule, due_at = policy.deadlines.get(MEASURE_REVIEW), min(waiting)
+        begun = rule.due(due_at, policy.calendar_of(case.body)) if rule else Clock(MEASURE_REVIEW, due_at)
+        yield started(state, begun, clock.due_at if clock else None)
     elif not waiting and clock and runs:
         yield DeadlineMet(previous=state, state=state, deadline=MEASURE_REVIEW, due_at=clock.due_at, met_at=now)
 
@@ -115,9 +109,22 @@ def _is_paused(case: Case, facts: Sequence[CaseFact], names: Set[str], now: date
     return [_PAUSES[fact.name] for fact in facts if fact.name in _PAUSES][-1]
 
 
-def _stopped(state: str, name: str, due_at: datetime, now: datetime) -> DeadlinePaused:
-    left = (due_at - now) // timedelta(seconds=1)
-    return DeadlinePaused(previous=state, state=state, deadline=name, due_at=due_at, remaining_seconds=left)
+def _stopped(state: str, rule: DeadlineRule, due_at: datetime, now: datetime, calendar: Calendar) -> DeadlinePaused:
+    return DeadlinePaused(
+        previous=state,
+        state=state,
+        deadline=rule.id,
+        due_at=due_at,
+        remaining_seconds=rule.left(now, due_at, calendar) // timedelta(seconds=1),
+        business=rule.business,
+    )
+
+
+def _resumed(state: str, deadline: Deadline, now: datetime, calendar: Calendar) -> DeadlineResumed:
+    clock = deadline.if_running(now, calendar)
+    # Those of other clocks come as much later as they are due.
+    others = {"warn_at": clock.warn_at, "escalate_at": clock.escalate_at} if deadline.business else {}
+    return DeadlineResumed(previous=state, state=state, deadline=clock.name, due_at=clock.due_at, **others)
 
 
 def _restarted(case: Case, policy: Policy, now: datetime, *, stands: bool) -> Iterator[DeadlineFact]:
@@ -134,7 +141,7 @@ def _restarted(case: Case, policy: Policy, now: datetime, *, stands: bool) -> It
             clock = policy.deadline(name, now, case.body)
             yield started(state, clock, due.get(name))
             if rule.pausable and stands:
-                yield _stopped(state, name, clock.due_at, now)
+                yield _stopped(state, rule, clock.due_at, now, policy.calendar_of(case.body))
 
 
 def _met_at_once(facts: Sequence[CaseFact], names: Set[str], policy: Policy, now: datetime) -> Iterator[DeadlineMet]:

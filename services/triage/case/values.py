@@ -8,6 +8,8 @@ from typing import Literal
 from services.triage.case.extent import NOWHERE_ELSE, Extent
 from shared.copies import quick
 from shared.events import CaseState
+from shared.policy.business_days import Calendar
+from shared.policy.model import EVERYWHERE, Clock
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +35,8 @@ ANSWER, REOPENED, ANEW, MERGED = "answer", "reopened", "anew", "merged"
 class Deadline:
     """A deadline of the case. Times are UTC-aware; `met_at` is when a step kept it, in time or not.
 
-    `remaining_seconds`: how much time is left while its clock stands still; None while it runs. `breached_at`: when
+    `remaining_seconds`: how much time is left while its clock stands still; None while it runs. `business`: that is
+    business time. `breached_at`: when
     triage told that it was missed. `warn_at` and `escalate_at`: when triage is to warn of it, and to tell others
     that it was missed; `warned_at` and `escalated_at`: when it did. `anew_at`: when its clock started anew; this is
     how it stood before. `stopped_for`: why its clock stands still, as a reason of a Move. `moves`: why it is due at
@@ -52,6 +55,7 @@ class Deadline:
     anew_at: datetime | None = None
     stopped_for: str | None = None
     moves: tuple[Move, ...] = ()
+    business: bool = False
 
     @property
     def is_running(self) -> bool:
@@ -79,11 +83,22 @@ class Deadline:
         passed = self.anew_at is not None and self.remaining_seconds is None and self.due_at < self.anew_at
         return self.breached_at is not None or passed
 
-    def due_if_running(self, now: datetime) -> datetime:
-        """When it is due if its clock runs from now on."""
+    def due_if_running(self, now: datetime, calendar: Calendar = EVERYWHERE) -> datetime:
+        """When it is due if its clock runs from now on, in a handling body with that calendar."""
         if self.remaining_seconds is None:
             return self.due_at
-        return now + timedelta(seconds=self.remaining_seconds)
+        left = timedelta(seconds=self.remaining_seconds)
+        return calendar.later(now, left) if self.business else now + left
+
+    def if_running(self, now: datetime, calendar: Calendar = EVERYWHERE) -> Clock:
+        """The same, with its warning and escalation: as long before that, and after, as before it stood still."""
+        due_at, warn_at, escalate_at = self.due_if_running(now, calendar), self.warn_at, self.escalate_at
+        if self.business:
+            warn_at = warn_at and calendar.earlier(due_at, calendar.between(warn_at, self.due_at))
+            escalate_at = escalate_at and calendar.later(due_at, calendar.between(self.due_at, escalate_at))
+            return Clock(self.name, due_at, warn_at, escalate_at)
+        later = due_at - self.due_at
+        return Clock(self.name, due_at, warn_at and warn_at + later, escalate_at and escalate_at + later)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,8 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from shared.policy import PolicyError, load_policy
 from shared.policy.business_days import WEEKDAYS, Calendar
@@ -12,6 +14,9 @@ from shared.policy.business_days import WEEKDAYS, Calendar
 BERLIN = Calendar(
     ZoneInfo("Europe/Berlin"), holidays=frozenset({date(2026, 12, 25), date(2026, 12, 26), date(2027, 1, 1)})
 )
+SAO_PAULO = Calendar(ZoneInfo("America/Sao_Paulo"), holidays=frozenset({date(2026, 11, 30)}))
+"""A place where the clocks never change."""
+START = datetime(2026, 1, 1, tzinfo=UTC)
 CAIRO = Calendar(ZoneInfo("Africa/Cairo"), weekend=frozenset({"friday", "saturday"}))
 
 
@@ -36,6 +41,53 @@ def test_business_days_are_counted_in_the_place_of_the_body(
     calendar: Calendar, at: datetime, days: int, due: datetime
 ) -> None:
     assert calendar.after(at, days) == due
+
+
+@pytest.mark.parametrize(
+    ("calendar", "start", "end", "time"),
+    [
+        (BERLIN, datetime(2026, 11, 27, 9, tzinfo=UTC), datetime(2026, 11, 30, 9, tzinfo=UTC), timedelta(days=1)),
+        # A Saturday is over on Sunday at eleven in the evening of UTC.
+        (BERLIN, datetime(2026, 11, 28, 9, tzinfo=UTC), datetime(2026, 11, 30, 9, tzinfo=UTC), timedelta(hours=10)),
+        (BERLIN, datetime(2026, 12, 24, 9, tzinfo=UTC), datetime(2026, 12, 28, 9, tzinfo=UTC), timedelta(days=1)),
+        (CAIRO, datetime(2026, 11, 26, 9, tzinfo=UTC), datetime(2026, 11, 29, 9, tzinfo=UTC), timedelta(days=1)),
+        (Calendar(), datetime(2026, 11, 28, 9, tzinfo=UTC), datetime(2026, 11, 29, 9, tzinfo=UTC), timedelta()),
+        (Calendar(), datetime(2026, 11, 30, 9, tzinfo=UTC), datetime(2026, 11, 27, 9, tzinfo=UTC), timedelta()),
+    ],
+)
+def test_business_time_leaves_out_all_other_days(
+    calendar: Calendar, start: datetime, end: datetime, time: timedelta
+) -> None:
+    assert calendar.between(start, end) == time
+
+
+@given(
+    st.sampled_from((BERLIN, CAIRO, Calendar())),
+    st.integers(0, 730 * 1_440).map(lambda minutes: START + timedelta(minutes=minutes)),
+    st.timedeltas(timedelta(), timedelta(days=40)),
+)
+def test_business_time_is_added_and_taken_away_as_it_is_counted(
+    calendar: Calendar, at: datetime, time: timedelta
+) -> None:
+    later, earlier = calendar.later(at, time), calendar.earlier(at, time)
+    hour = timedelta(hours=1)
+    # Within the hour that there is twice, or not at all, the time on the wall says less.
+    assert abs(calendar.between(at, later) - time) <= hour
+    assert abs(calendar.between(earlier, at) - time) <= hour
+    assert calendar.is_business_day(later.astimezone(calendar.zone).date())
+    assert not time or calendar.is_business_day(earlier.astimezone(calendar.zone).date())
+
+
+@given(
+    st.sampled_from((SAO_PAULO, Calendar())),
+    st.integers(0, 730 * 1_440).map(lambda minutes: START + timedelta(minutes=minutes)),
+    st.integers(1, 30),
+)
+def test_a_clock_of_business_days_is_due_as_before_behind_a_pause_of_no_time(
+    calendar: Calendar, at: datetime, days: int
+) -> None:
+    due = calendar.after(at, days)
+    assert calendar.later(at, calendar.between(at, due)) == due
 
 
 PACKAGED = Path(__file__).parents[3] / "shared/policy"

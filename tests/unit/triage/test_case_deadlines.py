@@ -1,7 +1,7 @@
 """Deadlines of a case: which steps keep them, how their clocks pause, and how older cases fold."""
 
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -31,13 +31,16 @@ from shared.events import (
     DeadlineEscalated,
     DeadlineFact,
     DeadlineMet,
+    DeadlinePaused,
     DeadlineStarted,
     Draft,
     Event,
+    Fact,
     ReportReceived,
     stamp,
 )
 from shared.policy import DeadlineRule, Policy, load_policy
+from shared.policy.model import EVERYWHERE
 from tests.support.other_clocks import without_updates
 from tests.support.triage_rig import reported
 
@@ -120,6 +123,72 @@ def test_it_runs_again_with_the_time_that_was_left(going_on: Command) -> None:
     case = case_of(events)
     assert deadline(case, "decision").due_at == case.next_due == AT + 5 * DAY + 25 * DAY
     assert deadline(case, "decision").remaining_seconds is None
+
+
+def in_business_days() -> Policy:
+    """A decision is due after two business days; a warning comes one before, and an escalation one after."""
+    rule = replace(POLICY.deadlines["decision"], within=2 * DAY, business=True, warn=DAY, escalate=DAY)
+    return replace(POLICY, deadlines={**POLICY.deadlines, "decision": rule})
+
+
+MONDAY = datetime(2026, 11, 23, 9, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("opened", "paused_after", "until", "left", "due"),
+    [
+        # From Monday at ten to the midnight before Friday, and so one day and 23 hours later.
+        (MONDAY, 1, 27, 47, datetime(2026, 11, 30, 23, tzinfo=UTC)),
+        # From Friday at ten, with 14 hours of it and nine of Monday left, to the midnight before Thursday.
+        (MONDAY + 3 * DAY, 25, 33, 23, datetime(2026, 12, 3, 23, tzinfo=UTC)),
+        # From a Saturday, of which nothing counts.
+        (MONDAY + 3 * DAY, 49, 30, 9, datetime(2026, 11, 30, 9, tzinfo=UTC)),
+    ],
+)
+def test_a_clock_of_business_days_keeps_business_time_while_it_stands_still(
+    opened: datetime, paused_after: int, until: int, left: int, due: datetime
+) -> None:
+    policy = in_business_days()
+    ends_at = datetime(2026, 11, 1, tzinfo=UTC) + (until - 1) * DAY
+    report = reported(received_at=opened).fact
+    assert isinstance(report, ReportReceived)
+    steps: tuple[tuple[Command, datetime], ...] = (
+        (Open("amber-road", report), opened),
+        (Assign(ALICE.ref), opened),
+        (Start(), opened),
+        (Pause("evidence", ends_at.date()), opened + timedelta(hours=paused_after)),
+        (Wake(), ends_at),
+    )
+    events: list[Event] = []
+    for number, (command, at) in enumerate(steps):
+        if isinstance(command, Wake):
+            stands = deadline(case_of(events), "decision")
+            assert (stands.remaining_seconds, stands.business) == (left * 3_600, True)
+        events += events_of(
+            fold(events), command, policy, at, case_id="c-1", actor=ALICE, cause=f"{number}", trace=None
+        )
+    runs = deadline(case_of(events), "decision")
+    assert (runs.due_at, runs.remaining_seconds, runs.business) == (due, None, False)
+    assert (runs.warn_at, runs.escalate_at) == (EVERYWHERE.earlier(due, DAY), EVERYWHERE.later(due, DAY))
+
+
+def test_a_clock_that_stood_still_before_business_time_was_kept_goes_on_by_the_calendar() -> None:
+    policy = in_business_days()
+    events = told(Assign(ALICE.ref), Start(), Pause("evidence", date(2026, 11, 30)), every=timedelta(), policy=policy)
+    older = [replace(event, fact=_by_calendar(event.fact)) for event in events]
+    ends_at = datetime(2026, 11, 30, tzinfo=UTC)
+    older += events_of(fold(older), Wake(), policy, ends_at, case_id="c-1", actor=TRIAGE, cause="w", trace=None)
+    assert deadline(case_of(older), "decision").due_at == ends_at + 2 * DAY
+
+
+def _by_calendar(fact: Fact) -> Fact:
+    return fact.model_copy(update={"business": False}) if isinstance(fact, DeadlinePaused) else fact
+
+
+def test_the_warning_and_the_escalation_of_business_days_leave_out_the_weekend() -> None:
+    clock = in_business_days().deadline("decision", MONDAY + 3 * DAY)
+    friday, tuesday = MONDAY + 4 * DAY, MONDAY + 8 * DAY
+    assert (clock.warn_at, clock.due_at, clock.escalate_at) == (friday, MONDAY + 7 * DAY, tuesday)
 
 
 def test_each_question_pauses_and_the_decision_is_judged_by_the_last_date() -> None:

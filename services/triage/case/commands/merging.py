@@ -35,6 +35,7 @@ from shared.events import (
 )
 from shared.ids import derive
 from shared.policy import Policy
+from shared.policy.model import Clock
 from shared.problems import FieldError
 
 
@@ -215,14 +216,14 @@ class Follow(Command):
             if outcome is not None and case.consent_given and not case.unasked_for:
                 decided = replace(case, outcome_there=outcome)
                 facts += [*kept(case, now, NO_ANSWER), begun(decided, state, YES, policy, now)]
-        return [*facts, *asked_again(case, self.survivor, state), *self._clocks(case, state)]
+        return [*facts, *asked_again(case, self.survivor, state), *self._clocks(case, state, policy)]
 
-    def _clocks(self, case: Case, state: CaseState) -> Iterator[CaseFact]:
+    def _clocks(self, case: Case, state: CaseState, policy: Policy) -> Iterator[CaseFact]:
         """How the clocks stand there; and that people are at work, where they wrote to the reporter of the survivor."""
         if self.absorbed is None:
             return
         absorbed, told = self.absorbed
-        there = tuple(clocks_there(case, self.survivor, absorbed.at))
+        there = tuple(clocks_there(case, self.survivor, absorbed.at, policy.calendar_of(case.body)))
         known = any(step.fact == ClocksFollowed.name and step.at >= absorbed.at for step in case.history)
         # Beside the outcome it would be untrue, and what was told before this case followed at all is no news.
         if told > case.told_there and case.reachable and known and self.survivor.outcome is None:
@@ -253,7 +254,8 @@ def _earlier_deadlines(other: Case, case: Case, policy: Policy, now: datetime) -
     known = {deadline.name: deadline for deadline in other.deadlines}
     told = {step.fact for step in other.history}
     for name, deadline in _owed(case, policy).items():
-        theirs, mine, rule = _to_keep(deadline, now), known.get(name), policy.deadlines.get(name)
+        theirs = _set(deadline.if_running(now, policy.calendar_of(case.body)))
+        mine, rule = known.get(name), policy.deadlines.get(name)
         if mine is None:
             if rule is None or rule.met_by.isdisjoint(told):
                 yield theirs
@@ -271,16 +273,8 @@ def _is_sooner(escalate_at: datetime | None, mine: Deadline) -> bool:
     return mine.escalate_at is None or escalate_at < mine.escalate_at
 
 
-def _to_keep(deadline: Deadline, now: datetime) -> DeadlineSet:
-    """The deadline, running from now on. Where its clock stood still, its warning and escalation come later, too."""
-    due_at = deadline.due_if_running(now)
-    later = due_at - deadline.due_at
-    return DeadlineSet(
-        name=deadline.name,
-        due_at=due_at,
-        warn_at=deadline.warn_at and deadline.warn_at + later,
-        escalate_at=deadline.escalate_at and deadline.escalate_at + later,
-    )
+def _set(clock: Clock) -> DeadlineSet:
+    return DeadlineSet(name=clock.name, due_at=clock.due_at, warn_at=clock.warn_at, escalate_at=clock.escalate_at)
 
 
 def _less_left(other: Case, case: Case, policy: Policy, now: datetime) -> Iterator[DeadlinePaused]:
@@ -289,7 +283,11 @@ def _less_left(other: Case, case: Case, policy: Policy, now: datetime) -> Iterat
     for name, deadline in _owed(other, policy).items():
         if deadline.remaining_seconds is None or name not in owed:
             continue
-        due_at = owed[name].due_if_running(now)
-        left = max(0, (due_at - now) // timedelta(seconds=1))
+        due_at = owed[name].due_if_running(now, policy.calendar_of(case.body))
+        business = deadline.business
+        time_left = policy.calendar_of(other.body).between(now, due_at) if business else due_at - now
+        left = max(0, time_left // timedelta(seconds=1))
         if left < deadline.remaining_seconds:
-            yield DeadlinePaused(previous=state, state=state, deadline=name, due_at=due_at, remaining_seconds=left)
+            yield DeadlinePaused(
+                previous=state, state=state, deadline=name, due_at=due_at, remaining_seconds=left, business=business
+            )

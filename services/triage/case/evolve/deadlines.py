@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
+from typing import Any
 
 from services.triage.case.case import Case
 from services.triage.case.evolve.changes import Change, Fields
@@ -24,19 +25,22 @@ from shared.events import (
 
 _again = copier(Deadline)
 """A deadline once more, with other fields."""
+_RUNS: Mapping[str, Any] = {"remaining_seconds": None, "business": False, "stopped_for": None}
+"""The fields of a deadline that does not stand still."""
 
 
 def _met(case: Case, fact: DeadlineMet, event: Event) -> Fields:
     def met(d: Deadline) -> Deadline:
         moves = _moved(d, fact.due_at, event.time)
-        return _again(d, due_at=fact.due_at, met_at=fact.met_at, remaining_seconds=None, stopped_for=None, moves=moves)
+        return _again(d, due_at=fact.due_at, met_at=fact.met_at, moves=moves, **_RUNS)
 
     return _with(case, fact, met)
 
 
 def _paused(case: Case, fact: DeadlinePaused, _event: Event) -> Fields:
     reason = case.pause.reason if case.pause else ANSWER
-    return _with(case, fact, lambda d: _again(d, remaining_seconds=fact.remaining_seconds, stopped_for=reason))
+    stands = {"remaining_seconds": fact.remaining_seconds, "business": fact.business, "stopped_for": reason}
+    return _with(case, fact, lambda d: _again(d, **stands))
 
 
 def _moved(deadline: Deadline, due_at: datetime, at: datetime) -> tuple[Move, ...]:
@@ -48,15 +52,14 @@ def _moved(deadline: Deadline, due_at: datetime, at: datetime) -> tuple[Move, ..
 
 def _resumed(case: Case, fact: DeadlineResumed, event: Event) -> Fields:
     def resumed(d: Deadline) -> Deadline:
-        later = fact.due_at - d.due_at
+        later, told = fact.due_at - d.due_at, fact.warn_at or fact.escalate_at
         return _again(
             d,
             due_at=fact.due_at,
-            remaining_seconds=None,
-            stopped_for=None,
             moves=_moved(d, fact.due_at, event.time),
-            warn_at=d.warn_at and d.warn_at + later,
-            escalate_at=d.escalate_at and d.escalate_at + later,
+            warn_at=fact.warn_at if told else d.warn_at and d.warn_at + later,
+            escalate_at=fact.escalate_at if told else d.escalate_at and d.escalate_at + later,
+            **_RUNS,
         )
 
     return _with(case, fact, resumed)
