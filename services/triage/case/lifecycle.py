@@ -38,6 +38,12 @@ _OPEN: Ways = _staying(*(state for state in CaseState if state not in (CaseState
 _JOINABLE: Ways = {state: to for state, to in _OPEN.items() if state is not CaseState.REFERRED}
 # A conflict may be seen at any time, and a party found; only what is merged away needs nothing of its own.
 _ANY: Ways = _staying(*(state for state in CaseState if state not in (CaseState.RECEIVED, CaseState.MERGED)))
+# Whatever has become of a case, an answer is never refused. It moves the case only where it is awaited.
+_ANSWERED: Ways = {
+    **_ANY,
+    CaseState.MERGED: CaseState.MERGED,
+    CaseState.AWAITING_INFORMATION: CaseState.INVESTIGATING,
+}
 # Only a case that was new is assigned from then on. Any other one goes on where it is, with another person.
 _HANDED: Ways = {
     CaseState.TRIAGED: CaseState.ASSIGNED,
@@ -94,13 +100,8 @@ TRANSITIONS: Mapping[str, Ways] = {
     "ask": {CaseState.INVESTIGATING: CaseState.AWAITING_INFORMATION},
     # What is said to the reporter of a merged case, in words, is said in that case: they are of no other report.
     "tell": {**_OPEN, CaseState.MERGED: CaseState.MERGED},
-    # Whatever has become of a case, an answer is never refused. It moves the case only where it is awaited.
-    "receive_answer": {
-        **_ANY,
-        CaseState.MERGED: CaseState.MERGED,
-        CaseState.AWAITING_INFORMATION: CaseState.INVESTIGATING,
-    },
-    "take_answer": {**_ANY, CaseState.AWAITING_INFORMATION: CaseState.INVESTIGATING},
+    "receive_answer": _ANSWERED,
+    "take_answer": _ANSWERED,
     "add_party": _ANY,
     "disclose": _ANY,
     "receive_reply": {**_ANY, CaseState.MERGED: CaseState.MERGED},
@@ -137,7 +138,7 @@ TRANSITIONS: Mapping[str, Ways] = {
     "unmerge": {CaseState.MERGED: BEFORE_DECISION},
     "follow": {CaseState.MERGED: CaseState.MERGED},
     "follow_up": {CaseState.DECIDED: CaseState.FOLLOWING_UP},
-    "check_in": _staying(CaseState.FOLLOWING_UP),
+    "check_in": {**_ANY, CaseState.MERGED: CaseState.MERGED},
     "receive_check_in": {**_ANY, CaseState.MERGED: CaseState.MERGED},
     "receive_consent": {**_ANY, CaseState.MERGED: CaseState.MERGED},
     "lose_reporter": {

@@ -13,7 +13,7 @@ from services.triage.case.commands.check_ins import CheckIn, ReceiveCheckIn, Rec
 from services.triage.case.commands.command import Command, Words
 from services.triage.case.commands.follow_up import Agree, CheckAgreement, FollowUp
 from services.triage.case.commands.handling import Close
-from services.triage.case.commands.inquiry import LoseReporter, ReceiveAnswer
+from services.triage.case.commands.inquiry import LoseReporter, ReceiveAnswer, TakeAnswer
 from services.triage.case.commands.waking import Wake
 from services.triage.case.evolve.fold import fold
 from services.triage.case.facets import facets_of, in_community
@@ -157,6 +157,14 @@ def test_what_became_of_a_check_in_can_be_noted_by_a_handler() -> None:
         after(case, CheckIn("answered"), at=AT + 9 * DAY)
 
 
+@pytest.mark.parametrize("state", sorted(set(CaseState) - {CaseState.RECEIVED}))
+def test_an_answer_by_another_door_can_be_noted_whatever_has_become_of_the_case(state: CaseState) -> None:
+    case, _ = after(followed_up(), Wake(), at=AT + 7 * DAY)
+    noted, events = after(replace(case, state=state), CheckIn("answered"), at=AT + 8 * DAY)
+    assert ([event.fact.name for event in events], noted.state) == (["case.check_in_kept"], state)
+    assert noted.check_ins[0].answer == "answered"
+
+
 @pytest.mark.parametrize("before", [CheckIn("answered"), None], ids=["noted", "answered"])
 def test_to_stop_the_asking_later_changes_nothing_of_the_answer(before: CheckIn | None) -> None:
     case, _ = after(followed_up(), Wake(), at=AT + 7 * DAY)
@@ -235,6 +243,8 @@ def test_an_answer_is_never_refused_whatever_has_become_of_the_case(state: CaseS
     expected = CaseState.INVESTIGATING if state is CaseState.AWAITING_INFORMATION else state
     assert case.state is expected
     assert after(case, ReceiveAnswer("q1", "a1")) == (case, [])
+    noted, _ = after(decided(state=state), TakeAnswer("q1", Words("a1")))
+    assert (noted.questions[0].answers, noted.state) == (("a1",), expected)
 
 
 def test_a_second_follow_up_keeps_what_became_of_the_first_and_a_late_answer_counts() -> None:
