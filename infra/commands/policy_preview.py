@@ -58,12 +58,15 @@ def show_preview(
     old, new = comparison.old.version, comparison.new.version
     since = f"Of {count(tally.cases, 'case')} of the last {count(days, 'day')}, {tally.changed}"
     said = f"{since} would have been treated otherwise, from {old} to {new}."
+    if comparison.unshown:
+        said += f" Past cases cannot show everything that changes in {', '.join(comparison.unshown)}."
     document = {
         "old": old,
         "new": new,
         "since": rfc3339(now() - timedelta(days=days)),
         "cases": tally.cases,
         "changed": tally.changed,
+        "unshown": list(comparison.unshown),
         "differences": [{**one._asdict(), "cases": number, "code_names": names} for one, number, names in found],
     }
     rows = [

@@ -11,7 +11,18 @@ from services.triage.stored import StoredCase
 def shadow_of(case: Case) -> ShadowCase:
     """A case as it is compared."""
     flags = frozenset(case.flags)
-    kind = CaseKind(case.community, case.category, flags, case.setting, case.privacy, case.outcome)
+    waits = {reason for one in case.deadlines for reason in (one.stopped_for, *(move.reason for move in one.moves))}
+    kind = CaseKind(
+        case.community,
+        case.category,
+        flags,
+        case.setting,
+        case.privacy,
+        case.outcome,
+        frozenset(filter(None, waits)),
+        frozenset(measure.kind for measure in case.measures if measure.until),
+        case.grouped.rule if case.grouped else None,
+    )
     return ShadowCase(case.id, case.code_name, case.received_at, kind)
 
 

@@ -6,13 +6,14 @@ files, so any two policies can be compared, and a page or a command can show wha
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from shared.policy import DeadlineRule, HandlingBody, Outcome, Policy, ReportFacts, Triage
+from shared.policy import DeadlineRule, HandlingBody, MassRule, Outcome, Policy, ReportFacts, Triage
 from shared.policy.business_days import Calendar
+from shared.policy.model import EVERYWHERE, MeasureFollowUp
 
 MOST_EXAMPLES = 20
 """The code names that are kept of the cases with the same difference."""
@@ -20,15 +21,22 @@ _KINDS_KEPT = 16_384
 """The combinations that are remembered with what differs for them."""
 _CLOCK_PARTS = ("within", "starts", "met_by", "warn", "escalate", "pausable", "business", "restarts")
 _BODY_PARTS = ("training", "stand_in", "quorum")
+_MEASURE_PARTS = ("talk", "before", "after")
+_FLOOD_PARTS = ("lanes", "keeps")
 _CONSENT_PARTS = ("needs", "quorum", "sanction", "timed", "longest", "scoped", "emergency")
 
-
+_ANSWER = "answer"
+"""Why a clock stands still while the reporter is asked, as the reason of a Move."""
 _UNITS = ((1440, 2880, "d"), (60, 60, "h"), (1, 0, "min"))
 """The minutes of each unit, and from how many on it is used: a day is written as 24 h."""
 
 
 class CaseKind(NamedTuple):
-    """Everything of a case that a policy looks at, but its times: what differs is the same for all cases of a kind."""
+    """Everything of a case that a policy looks at, but its times: what differs is the same for all cases of a kind.
+
+    `waits`: why its clocks stood still, as the reasons of a Move; `measures`: the kinds of its measures that have a
+    last day; `grouped`: the rule by which it is part of a flood.
+    """
 
     community: str
     category: str
@@ -36,6 +44,9 @@ class CaseKind(NamedTuple):
     setting: str
     privacy: str
     outcome: str | None
+    waits: frozenset[str] = frozenset()
+    measures: frozenset[str] = frozenset()
+    grouped: str | None = None
 
 
 class ShadowCase(NamedTuple):
@@ -93,12 +104,28 @@ def _check_ins(policy: Policy, kind: CaseKind, way: Triage) -> Said:
     return {kind.outcome or "": parts} if steps else {}
 
 
+def _pauses(policy: Policy, kind: CaseKind, way: Triage) -> Said:
+    longest = {**policy.pauses, _ANSWER: policy.answer_within}
+    return {reason: {"longest": written(most)} for reason, most in longest.items() if reason in kind.waits}
+
+
+def _measures(policy: Policy, kind: CaseKind, way: Triage) -> Said:
+    return {code: _parts_of(policy.after_measure(code), _MEASURE_PARTS) for code in sorted(kind.measures)}
+
+
+def _flood(policy: Policy, kind: CaseKind, way: Triage) -> Said:
+    row = next((row for row in policy.patterns.mass if row.id == kind.grouped), None)
+    return {"": _parts_of(row, _FLOOD_PARTS)} if row else {}
+
+
 def _identity(policy: Policy, kind: CaseKind, way: Triage) -> Said:
     rows = policy.identities.items()
     return {state: {"fields": written(fields)} for (privacy, state), fields in rows if privacy == kind.privacy}
 
 
-def _parts_of(thing: DeadlineRule | HandlingBody | Outcome, parts: Sequence[str]) -> dict[str, str]:
+def _parts_of(
+    thing: DeadlineRule | HandlingBody | MassRule | MeasureFollowUp | Outcome, parts: Sequence[str]
+) -> dict[str, str]:
     return {part: written(getattr(thing, part)) for part in parts}
 
 
@@ -108,10 +135,33 @@ ASPECTS: Mapping[str, Callable[[Policy, CaseKind, Triage], Said]] = {
     "clock": _clocks,
     "consent": _consent,
     "check_in": _check_ins,
+    "pause": _pauses,
+    "measure": _measures,
+    "flood": _flood,
     "people": lambda policy, kind, way: {"": _parts_of(policy.bodies[way.body], _BODY_PARTS)},
     "identity": _identity,
 }
 """What is compared, in the order in which differences are shown."""
+
+
+UNSHOWN: Mapping[str, Callable[[Policy], object]] = {
+    "routing.toml": lambda policy: [replace(body, **_SHOWN_OF_BODIES) for body in policy.bodies.values()],
+    "communities.toml": lambda policy: [replace(one, bodies={}) for one in policy.communities.values()],
+    "taxonomy.toml": lambda policy: [
+        getattr(policy, name) for name in ("categories", "flags", "settings", "scopes", "boundless")
+    ],
+    "retention.toml": lambda policy: policy.retention,
+    "peer_support.toml": lambda policy: policy.peer_support,
+    "playbooks.toml": lambda policy: policy.playbooks,
+    "patterns.toml": lambda policy: replace(
+        policy.patterns, mass=tuple(replace(row, **_SHOWN_OF_FLOODS) for row in policy.patterns.mass)
+    ),
+}
+"""By file, what a policy says that no case of the past can tell: what is new, who is written to, and what comes of many
+cases together.
+"""
+_SHOWN_OF_BODIES: Mapping[str, Any] = {"training": (), "stand_in": None, "quorum": 0, "calendar": EVERYWHERE}
+_SHOWN_OF_FLOODS: Mapping[str, Any] = {"lanes": frozenset(), "keeps": 0}
 
 
 def written(value: object) -> str:
@@ -163,6 +213,8 @@ class Comparison:
     def __init__(self, old: Policy, new: Policy) -> None:
         self.old = old
         self.new = new
+        self.unshown = tuple(file for file, say in UNSHOWN.items() if say(old) != say(new))
+        """The files of which past cases cannot show everything that changes."""
         self._of_ways = lru_cache(_KINDS_KEPT)(self._compare)
 
     def of(self, case: ShadowCase) -> tuple[Difference, ...]:
@@ -172,7 +224,7 @@ class Comparison:
         # Beside the two ways a policy looks at no more than these, so there are few combinations. At what a case is, it
         # looks only where an outcome may have to be heard first.
         category, flags = (kind.category, kind.flags) if kind.outcome else ("", frozenset[str]())
-        looked_at = CaseKind("", category, flags, kind.setting, kind.privacy, kind.outcome)
+        looked_at = kind._replace(community="", category=category, flags=flags)
         return self._of_ways(self.old.triage(facts), self.new.triage(facts), looked_at)
 
     def _compare(self, old: Triage, new: Triage, kind: CaseKind) -> tuple[Difference, ...]:

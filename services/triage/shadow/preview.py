@@ -35,7 +35,8 @@ _TURN = 500
 class Preview:
     """What a policy would change. `findings`: what is wrong with it, and then nothing was compared.
 
-    `notes`: what may not be meant, and is not so in the policy in force.
+    `notes`: what may not be meant, and is not so in the policy in force. `unshown`: the files of which past cases
+    cannot show everything that changes.
 
     `tally`: the cases that would change and that the person may see; `more`: there may be further ones, older than
     those that were looked at.
@@ -44,6 +45,7 @@ class Preview:
     findings: tuple[Finding, ...] = ()
     notes: tuple[Finding, ...] = ()
     version: str | None = None
+    unshown: tuple[str, ...] = ()
     tally: Tally = field(default_factory=Tally)
     more: bool = False
 
@@ -95,7 +97,7 @@ class Previews:
 
     async def _compare(self, principal: Principal, comparison: Comparison) -> Preview:
         at = self.clock()
-        found = Preview(version=comparison.new.version)
+        found = Preview(version=comparison.new.version, unshown=comparison.unshown)
         bodies = {body for reach in reaches(principal, "case.read", at) for body in reach.bodies}
         batch: dict[str, tuple[ShadowCase, tuple[Difference, ...]]] = {}
         looked_at = read = 0

@@ -2,14 +2,21 @@
 
 from collections.abc import AsyncIterator, Collection
 from datetime import datetime
-from typing import Protocol
+from typing import Any, Protocol
 
 from services.triage.shadow.comparison import CaseKind, ShadowCase
 from shared.mongo import Collection as MongoCollection
 from shared.mongo import Document, IndexModel, reaching
 
 SHADOW_INDEXES = (IndexModel([("received_at", -1), ("body", 1)], name="received"),)
-_FIELDS = dict.fromkeys(("code_name", "received_at", *CaseKind._fields), 1)
+_OWN = ("community", "category", "setting", "privacy", "outcome")
+_FIELDS = dict.fromkeys(
+    (
+        *("code_name", "received_at", "flags", *_OWN),
+        *("deadlines.stopped_for", "deadlines.moves.reason", "measures.kind", "measures.until", "grouped.rule"),
+    ),
+    1,
+)
 
 
 class RecentCases(Protocol):
@@ -31,9 +38,21 @@ class MongoRecentCases:
         found = self._cases.find(received_since(at, bodies), _FIELDS).sort("received_at", -1)
         with reaching():
             async for document in found:
-                facts = {name: document.get(name) for name in CaseKind._fields}
-                kind = CaseKind(**{**facts, "flags": frozenset(document["flags"])})
-                yield ShadowCase(document["_id"], document["code_name"], document["received_at"], kind)
+                yield ShadowCase(document["_id"], document["code_name"], document["received_at"], _kind_of(document))
+
+
+def _kind_of(document: Document) -> CaseKind:
+    """What the policy looks at; a document of an earlier version may lack what was added since."""
+    clocks = document.get("deadlines", ())
+    stopped = {one["stopped_for"] for one in clocks if one.get("stopped_for")}
+    own: dict[str, Any] = {name: document.get(name) for name in _OWN}
+    return CaseKind(
+        **own,
+        flags=frozenset(document["flags"]),
+        waits=frozenset(stopped.union(move["reason"] for one in clocks for move in one.get("moves", ()))),
+        measures=frozenset(one["kind"] for one in document.get("measures", ()) if one.get("until")),
+        grouped=(document.get("grouped") or {}).get("rule"),
+    )
 
 
 def received_since(at: datetime, bodies: Collection[str] | None) -> Document:

@@ -15,9 +15,18 @@ from shared.policy.model import RowCondition
 
 _TIME = re.compile(r"(\d+) (d|h|min)")
 _YES = frozenset({"pausable", "business", "restarts", "sanction", "reporter_first", "timed", "scoped", "emergency"})
-_CODES = {"starts": "policy-starts", "needs": "policy-needs", "met_by": "fact", "fields": "policy-told"}
+_CODES = {
+    "starts": "policy-starts",
+    "needs": "policy-needs",
+    "met_by": "fact",
+    "fields": "policy-told",
+    "lanes": "lane",
+}
 """The parts that hold codes, with the beginning of the keys of their messages."""
-_ABOUT = {"clock": "deadline", "consent": "outcome", "check_in": "outcome", "identity": "state"}
+_ABOUT = {
+    "clock": "deadline", "consent": "outcome", "check_in": "outcome", "identity": "state",
+    "pause": "pause", "measure": "outcome",
+}  # fmt: skip
 _CONDITIONS = {
     "categories": "category", "flags": "flag", "settings": "setting", "kinds": "kind", "communities": "",
 }  # fmt: skip

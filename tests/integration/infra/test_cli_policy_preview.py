@@ -68,6 +68,16 @@ def test_a_changed_route_shows_which_cases_would_have_gone_elsewhere(tmp_path: P
     assert run_json(capsys, "policy", "preview", file, "--days", "100", "--cases", "0")["changed"] == 2
 
 
+def test_a_change_that_past_cases_cannot_show_is_told(tmp_path: Path, capsys: Capture) -> None:
+    text = (PACKAGED / "patterns.toml").read_text(encoding="utf-8").replace("reports = 10", "reports = 12")
+    file = write(tmp_path, "patterns.toml", text)
+    found = run_json(capsys, "policy", "preview", file)
+    assert (found["changed"], found["unshown"]) == (0, ["patterns.toml"])
+    assert cli.main(["policy", "preview", file]) == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert "Past cases cannot show everything that changes in patterns.toml." in said
+
+
 def test_a_changed_lane_or_clock_names_each_clock_that_runs_otherwise(tmp_path: Path, capsys: Capture) -> None:
     write(tmp_path, "routing.toml", ROUTING.replace('id = "legal-threat"', 'id = "legal-threat"\nlane = "emergency"'))
     write(tmp_path, "deadlines.toml", DEADLINES.replace('within = "7 d"', 'within = "5 d"'))

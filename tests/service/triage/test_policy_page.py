@@ -100,6 +100,22 @@ async def test_a_preview_names_the_cases_that_would_have_gone_elsewhere(rig: Rig
     assert rig.cases.stored[first.id].case == first
 
 
+async def test_a_preview_says_where_past_cases_cannot_show_what_changes(rig: Rig) -> None:
+    asked, _ = await rig.open(), await rig.open()
+    await signed_in(rig, CORA)
+    for file, before, after in (("patterns.toml", "reports = 10", "reports = 12"), ("pauses.toml", "14 d", "2 d")):
+        page = await try_out(rig, (PACKAGED / file).read_text(encoding="utf-8").replace(before, after), file)
+        assert (f"The change in {file} is about things that past cases cannot show" in page) is (file != "pauses.toml")
+        assert ("Nothing would have been different" in page) is (file == "pauses.toml")
+    await rig.order(asked, "assign")
+    await rig.order(asked, "start")
+    assert (await rig.order(asked, "ask", {"question": "Where?"})).status_code == 200
+    text = (PACKAGED / "pauses.toml").read_text(encoding="utf-8").replace('answer = "14 d"', 'answer = "2 d"')
+    page = await try_out(rig, text, "pauses.toml")
+    assert "1 case of the last 90 days would have been treated differently" in page
+    assert "Waiting: The reporter was asked something: Longest time" in page
+
+
 async def test_a_case_that_the_reader_may_not_see_is_not_even_counted(rig: Rig) -> None:
     case = await rig.open()
     await signed_in(rig, OF_SWWIKI)

@@ -94,6 +94,53 @@ def test_other_check_ins_are_told_of_cases_that_were_decided() -> None:
     assert differences(more, WARNED) == [Difference("check_in", "warning", "tries", str(POLICY.tries), "5")]
 
 
+@pytest.mark.parametrize(
+    ("name", "before", "after", "kind", "expected"),
+    [
+        pytest.param(
+            "pauses.toml", 'answer = "14 d"', 'answer = "2 d"', INSULT._replace(waits=frozenset({"answer"})),
+            Difference("pause", "answer", "longest", "14 d", "2 d"), id="answer",
+        ),
+        pytest.param(
+            "pauses.toml", 'longest = "90 d"', 'longest = "5 d"', INSULT._replace(waits=frozenset({"other_authority"})),
+            Difference("pause", "other_authority", "longest", "90 d", "5 d"), id="pause",
+        ),
+        pytest.param(
+            "follow_up.toml", 'talk = "7 d"', 'talk = "2 d"',
+            INSULT._replace(measures=frozenset({"temporary_suspension"})),
+            Difference("measure", "temporary_suspension", "talk", "7 d", "2 d"), id="measure",
+        ),
+        pytest.param(
+            "patterns.toml", 'lanes = ["emergency", "child_protection"]', 'lanes = ["standard"]',
+            INSULT._replace(grouped="same-person"),
+            Difference("flood", "", "lanes", "child_protection, emergency", "standard"), id="flood",
+        ),
+    ],
+)  # fmt: skip
+def test_what_a_case_has_met_with_is_told_of_such_cases_and_of_no_other(
+    name: str, before: str, after: str, kind: CaseKind, expected: Difference
+) -> None:
+    assert differences(changed(name, before, after), kind) == [expected]
+    assert differences(changed(name, before, after), WARNED) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "before", "after", "expected"),
+    [
+        ("patterns.toml", 'close = "48 h"', 'close = "24 h"', ("patterns.toml",)),
+        ("patterns.toml", "reports = 10", "reports = 12", ("patterns.toml",)),
+        ("routing.toml", "email =", 'language = "de"\nemail =', ("routing.toml",)),
+        ("pauses.toml", 'answer = "14 d"', 'answer = "2 d"', ()),
+        ("deadlines.toml", 'within = "28 d"', 'within = "20 d"', ()),
+        ("policy.toml", "2026-", "2027-", ()),
+    ],
+)
+def test_a_file_that_past_cases_cannot_judge_is_named(
+    name: str, before: str, after: str, expected: tuple[str, ...]
+) -> None:
+    assert Comparison(POLICY, changed(name, before, after)).unshown == expected
+
+
 def test_a_clock_that_comes_or_goes_is_told_by_its_time_alone() -> None:
     rest = {name: rule for name, rule in POLICY.deadlines.items() if name != "decision"}
     assert differences(replace(POLICY, deadlines=rest)) == [Difference("clock", "decision", "within", "28 d", "")]
