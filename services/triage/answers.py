@@ -364,10 +364,14 @@ class WayShown(TypedDict):
 
 
 class CaseShown(CaseSummary):
-    """A case as a whole."""
+    """A case as a whole.
+
+    `nobody_named`: only the last `rule` of the policy is for it, most often because no body handles its community.
+    """
 
     report_id: str
     rule: str | None
+    nobody_named: bool
     setting: str
     language: str
     privacy: str

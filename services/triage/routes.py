@@ -122,6 +122,7 @@ def make_router(desk: Desk, queue: Queue, gate: Gate, people: PeopleNames) -> AP
             **_summary(case, at, desk.policy),
             "report_id": case.report_id,
             "rule": case.rule,
+            "nobody_named": case.rule is not None and case.rule == desk.policy.rule_for_the_rest,
             "setting": case.setting,
             "language": case.language,
             "privacy": case.privacy,

@@ -317,6 +317,14 @@ class Policy:
         """The id of the body of last resort. There is exactly one."""
         return next(body.id for body in self.bodies.values() if body.last_resort)
 
+    @cached_property
+    def rule_for_the_rest(self) -> str | None:
+        """The id of the last rule, for what no other one is for: nobody was named to handle it.
+
+        None where it is the only one.
+        """
+        return self.rules[-1].id if len(self.rules) > 1 else None
+
     def training_of(self, body: str | None) -> tuple[str, ...]:
         """The modules that the people of a handling body must have completed.
 

@@ -137,6 +137,7 @@ class QueueView:
         context = {
             "cases": [self.row(request, principal, case, own, at, await self._desk.tally(case)) for case in cases],
             "grouped": await self._desk.grouped(principal, cases),
+            "rule_for_the_rest": self._policy.rule_for_the_rest,
             "state_name": partial(self._names.state, request),
             "tabs": self._tabs(request, wanted, counts),
             "tab": wanted.tab,

@@ -135,6 +135,7 @@ class CaseView:
             "case": case,
             "state_name": partial(names.state, request),
             "late": case.is_overdue(at),
+            "rule_for_the_rest": self._desk.policy.rule_for_the_rest,
             "community": names.community(case.community),
             "body": names.body(request, case.body),
             "deadlines": [deadline_of(names, request, deadline, at) for deadline in case.deadlines],

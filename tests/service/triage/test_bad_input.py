@@ -43,6 +43,21 @@ async def test_a_report_of_what_the_policy_does_not_know_has_a_body_and_says_why
     assert (case.body in POLICY.bodies, case.rule) == (True, "anywhere-else")
 
 
+async def test_people_read_that_no_body_handles_the_community_of_a_case(rig: Rig) -> None:
+    case, other = await rig.open(community="atlantis"), await rig.open(community="enwiki")
+    assert case.body == POLICY.rules[-1].to[0]
+    steward = responder("5e5e", "stewards", "enwiki_arbcom")
+    rig.entries.enrol(steward)
+    shown = [(await rig.shown(one, steward))["nobody_named"] for one in (case, other)]
+    assert shown == [True, False]
+    await sign_in(rig.http, rig.sessions, "/desk", steward)
+    said = "The policy names no handling body for this community."
+    for one, is_said in ((case, True), (other, False)):
+        page = (await rig.http.get(f"/desk/cases/{one.code_name}", headers=BROWSER)).text
+        assert (said in page, "No body named" in page) == (is_said, is_said)
+    assert (await rig.http.get("/desk", headers=BROWSER)).text.count("No body named") == 1
+
+
 async def test_a_case_of_what_the_policy_lost_goes_on(rig: Rig) -> None:
     case = await rig.open()
     for command in ("claim", "start"):
