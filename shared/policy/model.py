@@ -259,9 +259,9 @@ class FollowUpRule:
 
 @dataclass(frozen=True, slots=True)
 class MeasureFollowUp:
-    """What follows a measure with a last day: a row `measure` of follow_up.toml. `outcomes` None: every kind.
+    """What follows a measure: a row `measure` of follow_up.toml. `outcomes` None: every kind.
 
-    `talk` and `before`: so long before its end people talk with the person, and the reporter is asked; None: never.
+    `talk` and `before`: so long before its last day people talk with the person, and ask the reporter; None: never.
     """
 
     outcomes: frozenset[str] | None
@@ -384,7 +384,7 @@ class Policy:
         return next((rule.after for rule in self.follow_up if rule.fits(outcome, setting)), ())
 
     def after_measure(self, outcome: str) -> MeasureFollowUp:
-        """What follows a measure of this kind that has a last day."""
+        """What follows a measure of this kind."""
         fitting = (row for row in self.measure_follow_up if row.outcomes is None or outcome in row.outcomes)
         return next(fitting, MeasureFollowUp(None))
 

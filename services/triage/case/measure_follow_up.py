@@ -1,4 +1,4 @@
-"""What follows a measure that has a last day: a conversation before its end, and check-ins before and after. Pure.
+"""What follows a measure: before its last day, if it has one, a conversation and a check-in, and check-ins after. Pure.
 
 The policy says what and when (shared/policy/follow_up.toml). A reporter is asked only who agreed to be asked again.
 """
@@ -71,8 +71,7 @@ def follow_measures(
                         yield set_
                         number += len(set_.check_ins)
             case MeasureEnded() | MeasureExpired() | MeasureLapsed() | EmergencyMeasureReviewed(review="ended"):
-                known = case.measure(fact.measure_id)
-                after = policy.after_measure(fact.outcome).after if known and known.until else ()
+                after = policy.after_measure(fact.outcome).after
                 # Before these states, also under an appeal, the follow-up of the case is still to come.
                 if after and stage in ASKING and case.consent == "yes" and not case.unasked_for:
                     set_ = _check_ins(fact.measure_id, fact.outcome, [now + one for one in after], number, state)

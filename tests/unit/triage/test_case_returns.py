@@ -17,12 +17,14 @@ from services.triage.case.commands.returns import NoteReturn
 from services.triage.case.commands.waking import Wake
 from services.triage.case.facets import facets_of, in_community
 from services.triage.case.lifecycle import FieldsRefused
+from services.triage.case.measure_follow_up import follow_measures
 from services.triage.case.timers.table import wakes_at
 from services.triage.case.values import Appeal, end_of
 from services.triage.desk.next_step import next_step
-from shared.events import CaseFact, CaseState
+from shared.events import CaseFact, CaseState, MeasureEnded
 from tests.support.case_steps import names_of
-from tests.unit.triage.test_case_emergency import ANN, AT, BEN, DAY, done
+from tests.unit.triage.test_case_decision import agree, decision, proposal
+from tests.unit.triage.test_case_emergency import ANN, AT, BEN, CAT, DAY, POLICY, done
 from tests.unit.triage.test_case_follow_up import decided
 
 LAST = date(2027, 1, 20)
@@ -131,6 +133,30 @@ def test_the_end_of_a_measure_starts_its_follow_up_also_of_a_closed_case(early: 
     assert asked.state is CaseState.CLOSED
     _, told = woken(asked, at + 90 * DAY)
     assert told[-1][1] == "case.check_ins_ended"
+
+
+def banned(kind: str) -> Case:
+    """A closed case with a measure that has no last day. Its reporter agreed to be asked, and has answered."""
+    measure = replace(suspended().measures[0], kind=kind, until=None)
+    return done(replace(own_answered(suspended()), measures=(measure,), check_ins=()), Close(), AT, ANN)[0]
+
+
+@pytest.mark.parametrize("kind", ["permanent_ban", "event_removal"])
+def test_the_end_of_a_measure_that_has_no_last_day_starts_its_follow_up_as_well(kind: str) -> None:
+    ended = MeasureEnded(
+        previous="closed", state="closed", measure_id=MEASURE, outcome=kind, end="early", reason_id=WHY.id
+    )
+    (told,) = follow_measures(banned(kind), [ended], POLICY, AT)
+    assert [one.due_at for one in told.check_ins] == [AT + 7 * DAY]
+
+
+@pytest.mark.parametrize("way", [(Close(),), (FollowUp("yes"),)], ids=["closed", "followed up"])
+def test_who_agreed_is_asked_after_a_decision_that_lifts_a_ban(way: tuple[Command, ...]) -> None:
+    case = replace(banned("permanent_ban"), state=CaseState.INVESTIGATING)
+    for command in (proposal("advice"), agree(BEN), agree(CAT), decision("advice"), *way):
+        case, _ = done(case, command, AT + DAY, ANN)
+    assert case.measures[0].state == "ended"
+    assert (AT + 8 * DAY, "case.check_in_due") in woken(case, AT + 8 * DAY)[1]
 
 
 def test_a_new_follow_up_leaves_what_is_to_be_asked_after_a_measure() -> None:
