@@ -209,6 +209,7 @@ class MeasureShown(TypedDict):
     """A measure of a case. `until` is its last day; `state`: standing, ended, lapsed or expired.
 
     `return_at`: when handlers are to talk with the person before it ends; `conversation`: held, declined or skipped.
+    `end_by`: the person who alone says that it ends early; it takes another one.
     """
 
     measure_id: str
@@ -227,6 +228,8 @@ class MeasureShown(TypedDict):
     return_at: str | None
     conversation: str | None
     conversation_id: str | None
+    end_by: str | None
+    end_id: str | None
     reason_id: str
 
 

@@ -155,6 +155,8 @@ def show_measures(case: Case) -> list[MeasureShown]:
             "return_at": rfc3339(measure.return_at) if measure.return_at else None,
             "conversation": measure.conversation,
             "conversation_id": measure.conversation_id,
+            "end_by": measure.end_by,
+            "end_id": measure.end_id,
             "reason_id": measure.reason_id,
         }
         for measure in case.measures

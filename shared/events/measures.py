@@ -73,6 +73,14 @@ class EmergencyMeasureReviewed(MeasureFact):
     reason_id: str
 
 
+class MeasureEndProposed(MeasureFact):
+    """A person alone says that a measure which took two people ends early: it holds until another one says so, too."""
+
+    name: ClassVar[str] = "measure.end_proposed"
+
+    reason_id: str
+
+
 class MeasureEnded(MeasureFact):
     """A person ended a measure: `early`, because the case was `decided`, or because the decision was `overturned`.
 

@@ -228,7 +228,8 @@ class TestCases:
         (measure,) = late.measures
         assert await measures.find_by_measure(measure.id) == late
         assert await measures.find_by_measure("none") is None
-        ended = commanded(await loaded(cases, late), EndMeasure(measure.id, Words("w", "Over.")))
+        end = EndMeasure(measure.id, Words("w", "Over."), ALICE.actor(Role.RESPONDER))
+        ended = commanded(await loaded(cases, late), end)
         await cases.save([ended])
         assert await measures.in_force(in_enwiki) == [middle]
         assert await measures.find_by_measure(measure.id) == ended.case

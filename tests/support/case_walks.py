@@ -282,7 +282,7 @@ PLANS: Mapping[str, Sequence[Step]] = {
     "decide_appeal": [*_VOTES, _DECIDE, Step("appeal"), Step("decide_appeal")],
     "reopen": [*_VOTES, _DECIDE, Step("reopen")],
     "review_emergency": [_ACT, Step("review_emergency")],
-    "end_measure": [_ACT, Step("end_measure")],
+    "end_measure": [_ACT, Step("review_emergency"), Step("end_measure"), Step("end_measure")],
     "note_return": [Step("act_in_emergency", lambda _case: {"measure": _TALKED}), Step("note_return")],
     "confirm": [_SHUT_OUT, Step("confirm")],
     "withdraw": [_SHUT_OUT, Step("withdraw")],

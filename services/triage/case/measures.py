@@ -26,20 +26,28 @@ def ended_by_decision(case: Case, state: CaseState, reason_id: str) -> list[Meas
     return [ended(measure, state, "decided", reason_id) for measure in case.measures if measure.stands]
 
 
-def rules_of(case: Case, outcome: str, policy: Policy) -> list[Outcome]:
-    """What the policy asks for before such a decision: for its outcome, and for each ban without end that it ends.
+def takes_two(measure: Measure, policy: Policy) -> bool:
+    """Whether to end it before its time takes two people, as it took two that it holds.
 
-    Else one person, who may have objected to the ban, would lift alone what two thirds have carried. A ban that the
-    policy knows no longer counts as the outcome for which it asks most.
+    Else one person, who may have objected to it, would lift it alone. What a person took in an emergency, one person
+    ends while nobody has confirmed it.
     """
-    held = (measure.kind for measure in case.measures if measure.stands and measure.until is None)
-    asked = (kind if kind in policy.outcomes else _strictest(policy) for kind in held)
-    return [policy.outcomes[code] for code in dict.fromkeys((outcome, *asked)) if code in policy.outcomes]
+    return not measure.is_alone and _rule(measure.kind, policy).needs != "alone"
 
 
-def _strictest(policy: Policy) -> str:
+def rules_of(case: Case, outcome: str, policy: Policy) -> list[Outcome]:
+    """What the policy asks for before such a decision: for its outcome, and for each measure that it ends (takes_two).
+
+    A measure that the policy knows no longer counts as the outcome for which it asks most.
+    """
+    held = (_rule(one.kind, policy).code for one in case.measures if one.stands and takes_two(one, policy))
+    return [policy.outcomes[code] for code in dict.fromkeys((outcome, *held)) if code in policy.outcomes]
+
+
+def _rule(kind: str, policy: Policy) -> Outcome:
     rules = policy.outcomes.values()
-    return max(rules, key=lambda rule: (rule.needs == "two_thirds", rule.needs == "four_eyes", rule.quorum)).code
+    strictest = max(rules, key=lambda rule: (rule.needs == "two_thirds", rule.needs == "four_eyes", rule.quorum))
+    return policy.outcomes.get(kind, strictest)
 
 
 def ended_by_appeal(case: Case, state: CaseState, reason_id: str) -> list[MeasureEnded]:

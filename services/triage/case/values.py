@@ -215,6 +215,7 @@ class Measure:
     `imported`: it was brought in from before Hearth. `decided_on`: the beginning of the day of the decision, if known.
     `confirmed`: the review let it stand. `return_at`: when the conversation before its end comes due, and
     `return_due_at` when handlers were reminded; `conversation`: held, declined or skipped, as a handler noted.
+    `end_by` (a reference) alone says that it ends early; the vault has the words under `end_id`.
     """
 
     id: str
@@ -238,6 +239,8 @@ class Measure:
     imported: bool = False
     decided_on: datetime | None = None
     extent: Extent = NOWHERE_ELSE
+    end_by: str | None = None
+    end_id: str | None = None
 
     @property
     def is_alone(self) -> bool:

@@ -52,6 +52,7 @@ FIELD_MESSAGES = {
     "measures_stand": "desk-measures-stand",
     "no_measure": "desk-no-measure",
     "has_no_end": "desk-has-no-end",
+    "own_end": "desk-own-end",
     "no_conversation": "desk-no-conversation",
     "nothing_to_review": "desk-nothing-to-review",
     "own_measure": "desk-own-measure",

@@ -107,6 +107,10 @@ def measures_of(
             "return_due": measure.stands and measure.return_due_at is not None and not measure.conversation,
             "conversation": names.code(request, "conversation", measure.conversation) if measure.conversation else None,
             "conversation_why": said.get(measure.conversation_id or ""),
+            "end_by": names.person(request, reader, Role.RESPONDER, measure.end_by)
+            if measure.stands and measure.end_by
+            else None,
+            "end_why": said.get(measure.end_id or ""),
             "offers": [command for command, fits in _fitting(measure, reader) if command in permitted and fits],
         }
         for measure in case.measures
@@ -117,7 +121,7 @@ def _fitting(measure: Measure, reader: Principal) -> Iterator[tuple[str, bool]]:
     """The commands about a measure, and whether it is one for them."""
     yield NoteReturn.name, measure.return_at is not None and not measure.conversation
     yield ReviewEmergency.name, measure.review_by is not None and measure.by != reader.ref
-    yield EndMeasure.name, measure.stands and measure.until is not None
+    yield EndMeasure.name, measure.stands and measure.until is not None and measure.end_by != reader.ref
 
 
 def appeals_of(

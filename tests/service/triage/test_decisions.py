@@ -208,6 +208,13 @@ async def test_one_person_acts_in_an_emergency_and_another_reviews_it(rig: Rig) 
     (measure,) = (await rig.shown(case))["measures"]
     assert (measure["state"], measure["review_by"]) == ("standing", None)
     await given(rig, case, "end_measure", {"measure_id": measure["measure_id"], "why": "It is over."}, COLLEAGUE)
+    (shown,) = (await rig.shown(case))["measures"]
+    assert (shown["state"], shown["end_by"]) == ("standing", COLLEAGUE.ref)
+    page = await page_of(rig, case)
+    assert "It is over." in page
+    assert "End this measure early" in page
+    assert "End this measure early" not in await page_of(rig, case, COLLEAGUE)
+    await given(rig, case, "end_measure", {"measure_id": measure["measure_id"], "why": "Yes, Sekret."})
     assert (await rig.shown(case))["measures"][0]["state"] == "ended"
     assert "Sekret" not in repr(rig.cases.events)
 
@@ -226,7 +233,6 @@ async def test_the_forms_of_the_desk_review_and_end_measures(rig: Rig) -> None:
     status, page = await send("review_emergency", measure_id=measure.id, review="confirmed", why="")
     assert status == 422
     assert "This field needs an answer" in page or "Please" in page
-    assert (await send("review_emergency", measure_id=measure.id, review="confirmed", why="So."))[0] == 303
     assert (await send("end_measure", measure_id=measure.id, why="So."))[0] == 303
     assert rig.cases.stored[case.id].case.measures[0].state == "ended"
 

@@ -238,7 +238,11 @@ async def test_the_body_that_decided_ends_a_measure_early_and_looks_into_it_agai
     await send(rig, measure())
     case = only(rig)
     given = {"measure_id": case.measures[0].id, "why": "Peace is made."}
-    assert (await rig.order(case, "end_measure", given)).status_code == 200
+    for one in (ALICE, COLLEAGUE):
+        assert case.measures[0].stands
+        assert (await rig.order(case, "end_measure", given, one)).status_code == 200
+        case = only(rig)
+    assert not case.measures[0].stands
     assert (await send(rig, measure()))["known"] == 1
     assert (await rig.order(case, "reopen", {"why": "New evidence."})).status_code == 200
     assert (await rig.order(case, "start", {})).status_code == 200

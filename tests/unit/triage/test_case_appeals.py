@@ -390,8 +390,8 @@ def test_reopening_starts_the_deadlines_anew() -> None:
     assert due == {"first_response": at + 7 * DAY, "decision": at + 28 * DAY, "update": at + 14 * DAY}
     anew = [fact.previous_due_at for fact in started if fact.deadline != "update"]
     assert all(before and before < at for before in anew)
-    case, _ = after(case, Start(), at)
-    case, _ = after(case, decision("advice"), at + DAY)
+    for command in (Start(), proposal("advice", why="p2"), agree(BEN), decision("advice")):
+        case, _ = after(case, command, at + DAY)
     assert {d.met_at for d in case.deadlines if d.name == "decision"} == {at + DAY}
 
 

@@ -428,6 +428,3 @@ def test_a_ban_ends_by_the_votes_that_it_took() -> None:
     case, _ = after(after(after(renamed, Close())[0], Reopen(Words("r1")))[0], Start())
     assert refused(case, decision("advice", CAT)) == [("/outcome", "not_proposed")]
     assert needs(after(case, proposal("no_violation", CAT))[0]) == ("second", "quorum")
-    # What has a last day, one person may end; so a decision of one person may take its place.
-    timed = led(proposal("restriction"), agree(BEN), decision("restriction"), Close(), Reopen(Words("r1")), Start())
-    assert after(timed, decision("advice", CAT))[0].outcome == "advice"

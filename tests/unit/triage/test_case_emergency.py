@@ -7,12 +7,13 @@ import pytest
 
 from services.triage.author import TRIAGE
 from services.triage.case.case import Case
-from services.triage.case.commands.appeals import DecideAppeal, LodgeAppeal
+from services.triage.case.commands.appeals import DecideAppeal, LodgeAppeal, Reopen
 from services.triage.case.commands.command import Command, Words
 from services.triage.case.commands.emergency import ActInEmergency, EndMeasure, ReviewEmergency
-from services.triage.case.commands.handling import Attend, Close
+from services.triage.case.commands.handling import Attend, Close, Start
 from services.triage.case.commands.inquiry import Ask, ReceiveAnswer
 from services.triage.case.commands.merging import Merge
+from services.triage.case.commands.recusal import Recuse
 from services.triage.case.commands.table import COMMANDS, carry_out
 from services.triage.case.commands.waking import Wake
 from services.triage.case.lifecycle import NotPermitted, permitted_in
@@ -30,10 +31,13 @@ from tests.unit.triage.test_case_decision import (
     CAT,
     CORA,
     DOT,
+    EVE,
+    FAY,
     LATER,
     PEOPLE,
     POLICY,
     after,
+    against,
     agree,
     decision,
     given_people,
@@ -110,7 +114,7 @@ def test_what_nobody_reviews_in_time_lapses_by_a_fact_of_triage() -> None:
     assert told[-3:] == ["deadline.breached", "measure.lapsed", "deadline.met"]
     assert case.measures[0].state == "lapsed"
     assert refused(case, review(), AT + DAY) == [("/measure_id", "nothing_to_review")]
-    assert refused(case, EndMeasure(ID, Words("e"))) == [("/measure_id", "no_measure")]
+    assert refused(case, EndMeasure(ID, Words("e"), ANN)) == [("/measure_id", "no_measure")]
 
 
 def test_two_measures_wait_for_a_review_each() -> None:
@@ -127,14 +131,17 @@ def test_two_measures_wait_for_a_review_each() -> None:
 def test_nobody_prolongs_an_emergency_alone_by_acting_again(by: Actor) -> None:
     waiting = acted(led())
     lapsed = done(done(waiting, Wake(), AT + DAY)[0], Wake(), AT + DAY)[0]
-    early = done(waiting, EndMeasure(ID, Words("e")), AT, ANN)[0]
+    early = done(waiting, EndMeasure(ID, Words("e"), ANN), AT)[0]
     refuted = done(waiting, review("ended"), AT)[0]
     again = ActInEmergency("restriction", LATER, "community", Words(OTHER), by)
     for case in (waiting, lapsed, early, refuted):
         assert refused(case, again, AT + timedelta(hours=23)) == [("/measure", "taken_before")]
         assert refused(case, again, AT + DAY) == [("/measure", "day_is_over")]
         assert len(done(case, replace(again, by=BEN), AT + DAY)[0].measures) == 2
-    confirmed = done(done(waiting, review(), AT)[0], EndMeasure(ID, Words("e")), AT, BEN)[0]
+    confirmed = done(waiting, review(), AT)[0]
+    for one in (BEN, CAT):
+        confirmed = done(confirmed, EndMeasure(ID, Words(f"e {one.ref}"), one), AT)[0]
+    assert not confirmed.measures[0].stands
     assert len(done(confirmed, again, AT + DAY)[0].measures) == 2
 
 
@@ -145,7 +152,7 @@ def test_one_person_acts_alone_for_one_day_however_the_measure_is_spelled(end: s
     assert len(acted(waiting, AT + timedelta(hours=23), "event_removal", ref=OTHER).measures) == 2
     case = {
         "lapsed": lambda: done(done(waiting, Wake(), AT + DAY)[0], Wake(), AT + DAY)[0],
-        "early": lambda: done(waiting, EndMeasure(ID, Words("e")), AT, ANN)[0],
+        "early": lambda: done(waiting, EndMeasure(ID, Words("e"), ANN), AT)[0],
         "refuted": lambda: done(waiting, review("ended"), AT)[0],
         "waiting": lambda: waiting,
     }[end]()
@@ -178,13 +185,58 @@ def test_what_was_decided_ends_with_its_last_day_also_in_a_closed_case(way: tupl
 
 
 def test_a_person_ends_a_measure_early_with_a_reason_but_no_ban() -> None:
-    case, events = done(acted(led()), EndMeasure(ID, Words("e1")), AT, CAT)
+    case, events = done(acted(led()), EndMeasure(ID, Words("e1"), CAT), AT)
     assert names_of(events) == ["measure.ended", "deadline.met"]
     assert case.measures[0].state == "ended"
     ban = led(proposal("permanent_ban"), agree(BEN), agree(CAT), decision("permanent_ban"))
     assert ban.measures[0].until is None
-    assert refused(ban, EndMeasure("d1", Words("e1"))) == [("/measure_id", "has_no_end")]
-    assert refused(ban, EndMeasure(OTHER, Words("e1"))) == [("/measure_id", "no_measure")]
+    assert refused(ban, EndMeasure("d1", Words("e1"), BEN)) == [("/measure_id", "has_no_end")]
+    assert refused(ban, EndMeasure(OTHER, Words("e1"), BEN)) == [("/measure_id", "no_measure")]
+
+
+def end(by: Actor, ref: str = "d1") -> EndMeasure:
+    return EndMeasure(ref, Words(f"e {by.ref}"), by)
+
+
+def test_what_took_two_people_ends_early_by_the_word_of_two() -> None:
+    case = led(proposal("temporary_suspension"), against(EVE), agree(BEN), decision("temporary_suspension"))
+    said, events = done(case, end(EVE), AT)
+    assert names_of(events) == ["measure.end_proposed"]
+    assert (said.measures[0].stands, said.measures[0].end_by) == (True, EVE.ref)
+    assert refused(said, end(Actor(EVE.ref, "coordinator"))) == [("/measure_id", "own_end")]
+    assert [EndMeasure.suits(said, who.ref, None) for who in (EVE, FAY)] == [False, True]
+    ended, events = done(said, end(FAY), AT + DAY)
+    assert (names_of(events), ended.measures[0].stands) == (["measure.ended"], False)
+    # Who is recused since then has said nothing.
+    recused = done(said, Recuse("related", EVE.ref, EVE), AT)[0]
+    assert done(recused, end(FAY), AT)[0].measures[0].end_by == FAY.ref
+
+
+@pytest.mark.parametrize(
+    ("measure", "alone"),
+    [("waiting", True), ("confirmed", False), ("protective_measure", True), ("restriction", False), ("gone", False)],
+)
+def test_one_person_ends_only_what_one_person_imposed(measure: str, alone: bool) -> None:
+    decided = led(proposal("restriction"), agree(BEN), decision("restriction"))
+    gone = tuple(replace(one, kind="pillory") for one in decided.measures)
+    protected = led(proposal("protective_measure"), Ask(Words("q")), ReceiveAnswer("q", "a"))
+    case, ref = {
+        "waiting": lambda: (acted(led()), ID),
+        "confirmed": lambda: (done(acted(led()), review(), AT)[0], ID),
+        "protective_measure": lambda: (done(protected, decision("protective_measure"), AT)[0], "d1"),
+        "restriction": lambda: (decided, "d1"),
+        "gone": lambda: (replace(decided, measures=gone), "d1"),
+    }[measure]()
+    assert done(case, end(EVE, ref), AT)[0].measures[0].stands is not alone
+
+
+def test_a_decision_of_one_person_ends_nothing_that_took_two() -> None:
+    case = led(proposal("restriction"), agree(BEN), decision("restriction"), Close(), Reopen(Words("r")), Start())
+    assert refused(case, decision("advice", EVE)) == [("/outcome", "not_proposed")]
+    case = done(case, proposal("advice", EVE, "p2"), AT)[0]
+    assert refused(case, decision("advice", EVE)) == [("/outcome", "needs_second")]
+    case = done(done(case, agree(CAT), AT)[0], decision("advice", EVE), AT)[0]
+    assert (case.outcome, case.measures[0].stands) == ("advice", False)
 
 
 def test_a_decision_takes_the_place_of_all_measures() -> None:

@@ -126,7 +126,12 @@ def test_the_end_of_a_measure_starts_its_follow_up_also_of_a_closed_case(early: 
     closed = done(own_answered(suspended()), Close(), AT + DAY, ANN)[0]
     assert closed.state is CaseState.CLOSED
     at = AT + 10 * DAY if early else END
-    ended = done(closed, EndMeasure(MEASURE, WHY), at, ANN)[0] if early else woken(closed, END)[0]
+    if early:
+        said = done(closed, EndMeasure(MEASURE, WHY, ANN), at)[0]
+        assert said.check_ins == closed.check_ins
+        ended = done(said, EndMeasure(MEASURE, Words("e2"), BEN), at)[0]
+    else:
+        ended = woken(closed, END)[0]
     assert ended.check_ins[-1].due_at == at + 7 * DAY
     asked, told = woken(ended, at + 7 * DAY)
     assert told[-1] == (at + 7 * DAY, "case.check_in_due")

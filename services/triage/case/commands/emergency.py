@@ -20,10 +20,17 @@ from services.triage.case.commands.command import (
     WordsField,
 )
 from services.triage.case.commands.decision import day_faults, respondent_faults
-from services.triage.case.measures import ended, meant_by
+from services.triage.case.measures import ended, meant_by, takes_two
 from services.triage.case.reach import reach_faults, within
 from shared.access.principal import Role
-from shared.events import Actor, CaseFact, CaseState, EmergencyMeasureReviewed, EmergencyMeasureTaken
+from shared.events import (
+    Actor,
+    CaseFact,
+    CaseState,
+    EmergencyMeasureReviewed,
+    EmergencyMeasureTaken,
+    MeasureEndProposed,
+)
 from shared.policy import MEASURE_REVIEW, Policy
 from shared.problems import FieldError
 
@@ -151,28 +158,51 @@ class ReviewEmergency(Command):
 
 @dataclass(frozen=True, slots=True)
 class EndMeasure(Command):
-    """End a measure before its last day."""
+    """End a measure before its last day. What took two people ends once a second one says so."""
 
     name = "end_measure"
     own_place = True
 
     measure_id: Annotated[str, EntryField()]
     why: Annotated[Words, WordsField(kept_as="reason", outlived=True)]
+    by: Actor
 
     @classmethod
     def applies(cls, case: Case) -> bool:
         """Where a measure stands that has a last day."""
         return any(measure.stands and measure.until for measure in case.measures)
 
+    @classmethod
+    def suits(cls, case: Case, person: str, role: Role | None) -> bool:
+        """For people who have not said so of each such measure."""
+        return any(measure.stands and measure.until and measure.end_by != person for measure in case.measures)
+
     def faults(self, case: Case, policy: Policy, now: datetime) -> Iterable[FieldError]:
-        """There is no such measure, or it has no last day: what holds for good, only a new decision ends."""
+        """There is no such measure, or it has no last day: what holds for good, only a new decision ends.
+
+        Or the person has said so before, in whatever role.
+        """
         measure = case.measure(self.measure_id)
         if measure is None or not measure.stands:
             yield FieldError("/measure_id", "no_measure", "This measure does not stand any more.")
         elif measure.until is None:
             yield FieldError("/measure_id", "has_no_end", "Only a new decision ends this measure.")
+        elif measure.end_by == self.by.ref:
+            yield FieldError("/measure_id", "own_end", "You have said this. Another person has to say so, too.")
 
     def decide(self, case: Case, state: CaseState, policy: Policy, now: datetime) -> list[CaseFact]:
-        """The end."""
+        """The end, or that a person alone says so; who may not handle the case any more has said nothing."""
         measure = case.measure(self.measure_id)
-        return [ended(measure, state, "early", self.why.id)] if measure else []
+        if measure is None:
+            return []
+        if takes_two(measure, policy) and measure.end_by in (None, *case.recused):
+            return [
+                MeasureEndProposed(
+                    previous=case.state,
+                    state=state,
+                    measure_id=measure.id,
+                    outcome=measure.kind,
+                    reason_id=self.why.id,
+                )
+            ]
+        return [ended(measure, state, "early", self.why.id)]

@@ -14,6 +14,7 @@ from shared.events import (
     EmergencyMeasureTaken,
     Event,
     MeasureEnded,
+    MeasureEndProposed,
     MeasureExpired,
     MeasureFact,
     MeasureFollowUpSet,
@@ -133,6 +134,9 @@ CHANGES = {
     ReturnConversationNoted: _noted,
     EmergencyMeasureTaken: _taken,
     EmergencyMeasureReviewed: _reviewed,
+    MeasureEndProposed: lambda case, fact, event: {
+        "measures": _with(case, fact.measure_id, end_by=event.actor.ref, end_id=fact.reason_id)
+    },
     MeasureEnded: lambda case, fact, event: _ended(case, fact, event, "ended"),
     MeasureLapsed: lambda case, fact, event: _ended(case, fact, event, "lapsed"),
     MeasureExpired: lambda case, fact, event: _ended(case, fact, event, "expired"),
