@@ -4,22 +4,18 @@ A policy with such findings is in force all the same: only its author knows whet
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
-from itertools import product
-from typing import NamedTuple
+from collections import defaultdict
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
+from itertools import combinations, groupby, product
 
-from shared.policy.model import Community, Policy, ReportFacts, RowCondition, Rule
+from shared.policy.model import ALWAYS, Policy, ReportFacts, RowCondition
 from shared.policy.source import Finding, Source
 
-_EVERYTHING = RowCondition()
+MOST_TRIED = 2_000_000
+"""A condition is tried on a report so often, at most, to find rules that overlap. The packaged policy needs 50,000."""
+MOST_SAID = 8
+"""The communities that one note names."""
 _LINE = re.compile(r" \(line \d+\)")
-
-
-class Overlap(NamedTuple):
-    """A report that fits two rules; the earlier one takes it."""
-
-    earlier: int
-    facts: ReportFacts
 
 
 def notes_on(sources: Mapping[str, Source], policy: Policy) -> tuple[Finding, ...]:
@@ -28,7 +24,7 @@ def notes_on(sources: Mapping[str, Source], policy: Policy) -> tuple[Finding, ..
     found = [
         *overlapping_rules(routing, policy),
         *idle_rows(routing, policy),
-        *categories_without_handler(sources["taxonomy.toml"], policy),
+        *categories_without_handler(sources["taxonomy.toml"], sources["communities.toml"], policy),
         *clocks_without_owner(sources["deadlines.toml"], policy),
         *lanes_without_clock(routing, policy),
         *clocks_that_never_start(sources["deadlines.toml"], policy),
@@ -44,57 +40,100 @@ def new_notes(before: Iterable[Finding], after: Iterable[Finding]) -> tuple[Find
 
 def overlapping_rules(source: Source, policy: Policy) -> Iterator[Finding]:
     """Rules of which an earlier rule takes some reports to another body or lane: only their order decides there."""
+    found, whole = _overlaps(policy)
     for index, rule in enumerate(policy.rules):
         # The last rule is for what no other one fits.
-        overlaps = _overlaps(index, policy) if rule.when else []
+        overlaps = found.get(index) if rule.when else None
         if not overlaps:
             continue
         # An emergency before all others is meant; the nearest rule above is the one that an author overlooks.
-        nearest = overlaps[-1]
-        earlier = policy.rules[nearest.earlier]
-        names = [f"“{policy.rules[o.earlier].id}” (line {source.line_of('rule', o.earlier)})" for o in overlaps]
-        community = policy.communities[nearest.facts.community]
+        nearest = max(overlaps)
+        facts, community = overlaps[nearest], policy.communities[overlaps[nearest].community]
+        names = [f"“{policy.rules[one].id}” (line {source.line_of('rule', one)})" for one in sorted(overlaps)]
         text = (
-            f"overlaps with {', '.join(names)}, which come first: such as {_said(nearest.facts)}, which goes to "
-            f"{earlier.body_for(community)} and not to {rule.body_for(community)}"
+            f"overlaps with {', '.join(names)}, which come first: such as {_said(facts)}, which goes to "
+            f"{policy.rules[nearest].body_for(community)} and not to {rule.body_for(community)}"
         )
         yield Finding(source.file, source.line_of("rule", index), f"rule {rule.id}", text)
+    if not whole:
+        yield Finding(
+            source.file, 1, "", "overlapping rules were looked for in part: there are too many kinds of reports"
+        )
 
 
-def _overlaps(later: int, policy: Policy) -> list[Overlap]:
-    rule, found = policy.rules[later], []
-    for index, earlier in enumerate(policy.rules[:later]):
-        pairs = product(earlier.when or (_EVERYTHING,), rule.when)
-        reports = (facts for one, other in pairs for facts in _both(one, other, policy))
-        facts = next((f for f in reports if _is_taken(f, earlier, rule, policy)), None)
-        if facts is not None:
-            found.append(Overlap(index, facts))
-    return found
+def _overlaps(policy: Policy) -> tuple[Mapping[int, Mapping[int, ReportFacts]], bool]:
+    """By rule the earlier rules that take a report of it another way, each with such a report; and whether these are
+    all.
+    """
+    found: dict[int, dict[int, ReportFacts]] = defaultdict(dict)
+    tried = 0
+    for place, reports in groupby(_reports(policy), key=lambda facts: facts.community):
+        community = policy.communities[place]
+        ways = [(rule.lane, rule.body_for(community), rule.act_within) for rule in policy.rules]
+        there = [
+            (index, condition)
+            for index, rule in enumerate(policy.rules)
+            if ways[index][1] is not None
+            for condition in rule.when or (ALWAYS,)
+            if condition.holds_in(community)
+        ]
+        for facts in reports:
+            tried += len(there)
+            if tried > MOST_TRIED:
+                return found, False
+            first, *later = dict.fromkeys(index for index, condition in there if condition.fits_report(facts))
+            for index in later:
+                if ways[index] != ways[first]:
+                    found[index].setdefault(first, facts)
+    return found, True
 
 
-def _is_taken(facts: ReportFacts, earlier: Rule, later: Rule, policy: Policy) -> bool:
-    community = policy.communities[facts.community]
-    ways = [(rule.lane, rule.body_for(community), rule.act_within) for rule in (earlier, later)]
-    return policy.triage(facts).rule == earlier.id and ways[0] != ways[1] and ways[1][1] is not None
+def _reports(policy: Policy) -> Iterator[ReportFacts]:
+    """A report of each kind that the rules tell apart: without a flag, with one, or with two.
+
+    Two rules need no more than two flags, and a further one could only be one of a rule before them.
+    """
+    conditions = [condition for rule in policy.rules for condition in rule.when]
+    places = _places(policy)
+    categories = _first_of_each(policy.categories, lambda name: _named_in(name, [one.categories for one in conditions]))
+    settings = _first_of_each(policy.settings, lambda name: _named_in(name, [one.settings for one in conditions]))
+    named = [one.flags for one in conditions if one.flags is not None]
+    flags = _first_of_each(
+        [flag for flag in policy.flags if any(flag in one for one in named)], lambda name: _named_in(name, named)
+    )
+    sets = [frozenset(some) for size in range(3) for some in combinations(flags, size)]
+    for place, some, category, setting in product(places, sets, categories, settings):
+        yield ReportFacts(place[0], category, some, setting)
 
 
-def _both(one: RowCondition, other: RowCondition, policy: Policy) -> Iterator[ReportFacts]:
-    """A report of each community that fits both conditions, with no flag but those that they need."""
-    categories = _shared(one.categories, other.categories, tuple(policy.categories))
-    settings = _shared(one.settings, other.settings, policy.settings)
-    flags = frozenset(min(named) for named in (one.flags, other.flags) if named)
-    for community in policy.communities.values():
-        if categories and settings and _is_there(one, community) and _is_there(other, community):
-            yield ReportFacts(community.id, categories[0], flags, settings[0])
+def _places(policy: Policy) -> list[list[str]]:
+    """The communities, those together in which the rules do the same."""
+    targets = {target for rule in policy.rules for target in rule.to}
+
+    def signature(name: str) -> tuple[Hashable, ...]:
+        community = policy.communities[name]
+        bodies = [rule.body_for(community) for rule in policy.rules]
+        # Of a body of the community itself, only where else it stands makes a difference.
+        own = [body if body is None or body in targets else bodies.index(body) for body in bodies]
+        holds = [condition.holds_in(community) for rule in policy.rules for condition in rule.when]
+        return (*own, *holds)
+
+    return _alike(policy.communities, signature)
 
 
-def _is_there(condition: RowCondition, community: Community) -> bool:
-    is_kind = condition.kinds is None or community.kind in condition.kinds
-    return is_kind and (condition.communities is None or community.id in condition.communities)
+def _alike(names: Iterable[str], signature: Callable[[str], Hashable]) -> list[list[str]]:
+    found: dict[Hashable, list[str]] = {}
+    for name in names:
+        found.setdefault(signature(name), []).append(name)
+    return list(found.values())
 
 
-def _shared(one: frozenset[str] | None, other: frozenset[str] | None, known: tuple[str, ...]) -> list[str]:
-    return [name for name in known if (one is None or name in one) and (other is None or name in other)]
+def _first_of_each(names: Iterable[str], signature: Callable[[str], Hashable]) -> list[str]:
+    return [alike[0] for alike in _alike(names, signature)]
+
+
+def _named_in(name: str, parts: Iterable[frozenset[str] | None]) -> tuple[bool, ...]:
+    return tuple(part is None or name in part for part in parts)
 
 
 def _said(facts: ReportFacts) -> str:
@@ -121,15 +160,48 @@ def _covers(wide: RowCondition, narrow: RowCondition) -> bool:
     return True
 
 
-def categories_without_handler(source: Source, policy: Policy) -> Iterator[Finding]:
-    """Categories that only the last rule takes, in every community and setting, where no flag is set."""
+def categories_without_handler(source: Source, communities: Source, policy: Policy) -> Iterator[Finding]:
+    """Categories that only the last rule takes, with the communities and settings where that is so.
+
+    A flag lets only more rules fit, so a report without flags is left to the last rule wherever any report is. Where
+    the last rule takes most categories, the community is named, and not each of them.
+    """
     last = policy.rules[-1].id
+    left: dict[tuple[str, str], list[str]] = {}
+    for alike in _places(policy):
+        for setting in policy.settings:
+            bare = (ReportFacts(alike[0], category, frozenset(), setting) for category in policy.categories)
+            taken = [facts.category for facts in bare if policy.triage(facts).rule == last]
+            left |= {(place, setting): taken for place in alike}
+    most = {place: 2 * len(taken) > len(policy.categories) for place, taken in left.items()}
     for index, category in enumerate(policy.categories):
-        places = product(policy.communities, policy.settings)
-        rules = {policy.triage(ReportFacts(place, category, frozenset(), setting)).rule for place, setting in places}
-        if rules == {last}:
-            text = f"no rule but the last one, “{last}”, is for it: nobody was named to handle it"
-            yield Finding(source.file, source.line_of("category", index), f"category {category}", text)
+        places = [place for place, taken in left.items() if category in taken]
+        if len(places) == len(left):
+            where = ""
+        elif places := [place for place in places if not most[place]]:
+            where = f" in {_said_of_places(places, policy)}"
+        else:
+            continue
+        text = f"no rule but the last one, “{last}”, is for it{where}: nobody was named to handle it"
+        yield Finding(source.file, source.line_of("category", index), f"category {category}", text)
+    for index, community in enumerate(policy.communities):
+        if settings := [setting for setting in policy.settings if most[community, setting]]:
+            text = f"no rule but the last one, “{last}”, is for most categories here ({', '.join(sorted(settings))})"
+            line = communities.line_of("community", index)
+            yield Finding(communities.file, line, f"community {community}", text)
+
+
+def _said_of_places(places: Iterable[tuple[str, str]], policy: Policy) -> str:
+    """The communities, with the settings where these are not all."""
+    settings: dict[str, list[str]] = defaultdict(list)
+    for community, setting in places:
+        settings[community].append(setting)
+    said = [
+        community if len(some) == len(policy.settings) else f"{community} ({', '.join(sorted(some))})"
+        for community, some in settings.items()
+    ]
+    more = f" and {len(said) - MOST_SAID} more" if len(said) > MOST_SAID else ""
+    return ", ".join(said[:MOST_SAID]) + more
 
 
 def clocks_without_owner(source: Source, policy: Policy) -> Iterator[Finding]:

@@ -1,5 +1,7 @@
 """What a policy may not mean, though it works: each with file and line."""
 
+import json
+
 import pytest
 
 from shared.policy import load_policy
@@ -29,6 +31,35 @@ def test_overlapping_rules_are_named_with_their_lines_and_a_report_that_only_the
     nearest = line_of(text, 'id = "one-wiki"') - 1
     assert f"“one-wiki” (line {nearest}), which come first: such as enwiki, content_abuse.hate_speech, online" in said
     assert said.endswith("which goes to enwiki_arbcom and not to u4c")
+
+
+def test_every_rule_that_takes_a_report_of_a_later_one_is_named() -> None:
+    bodies, a, b = ROUTING[: ROUTING.index("[[rule]]")], "harassment.insults", "harassment.threats"
+    more = ', { flags = ["ongoing"] }'
+    rules = (("x", "legal", [a], ""), ("y", "u4c", [a, b], ""), ("z", "trust_safety", [a, b], more))
+    text = bodies + "".join(
+        f'[[rule]]\nid = "{name}"\nto = ["{to}"]\nwhen = [{{ categories = {json.dumps(categories)} }}{more}]\n\n'
+        for name, to, categories, more in rules
+    )
+    text += f'{LAST}\nto = ["stewards"]\n'
+    found = {one.entry: one.text for one in notes_of(None, {"routing.toml": text}) if one.file == "routing.toml"}
+    assert "“x”" in found["rule y"]
+    assert "“x”" in found["rule z"]
+    assert "“y”" in found["rule z"]
+    assert "such as enwiki, harassment.threats, online, which goes to u4c and not to trust_safety" in found["rule z"]
+
+
+def test_two_rules_that_need_two_flags_overlap_by_a_report_with_both() -> None:
+    rule = '[[rule]]\nid = "ongoing"\nto = ["u4c"]\nwhen = [{ flags = ["ongoing"] }]\n\n'
+    [said] = notes("routing.toml", ROUTING.replace(LAST, rule + LAST))
+    assert "“legal-threat”" in said
+
+
+def test_a_policy_with_very_many_kinds_of_reports_is_looked_at_in_part_and_says_so(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("shared.policy.notes.MOST_TRIED", 100)
+    assert any("in part" in one.text for one in notes_of())
 
 
 def test_the_emergency_lane_overlaps_with_what_comes_after_it_and_nothing_comes_before_it() -> None:
@@ -67,6 +98,30 @@ def test_a_category_that_only_the_last_rule_takes_is_named() -> None:
     found = notes("routing.toml", text)
     assert f"taxonomy.toml:{line}: category unclassified: {said}" in found
     assert not any("category harassment" in one for one in found)
+
+
+def test_a_category_that_only_the_last_rule_takes_in_some_places_is_named_with_them() -> None:
+    bodies = ROUTING[: ROUTING.index("[[rule]]")]
+    groups = '{ categories = ["harassment.*", "content_abuse.*", "power_abuse.*", "welfare.*"] }'
+    own = '{ categories = ["unclassified"], communities = ["arwiki"] }'
+    rule = f'[[rule]]\nid = "most"\nto = ["u4c"]\nwhen = [{groups}, {own}]\n\n'
+    found = notes("routing.toml", f'{bodies}{rule}{LAST}\nto = ["stewards"]\n')
+    [said] = [one for one in found if "category unclassified" in one]
+    assert "no rule but the last one, “anywhere-else”, is for it in enwiki" in said
+    assert "arwiki" not in said
+    assert not any("category harassment" in one for one in found)
+    narrower = own.replace("}", ', settings = ["online"] }')
+    found = notes("routing.toml", f'{bodies}{rule.replace(own, narrower)}{LAST}\nto = ["stewards"]\n')
+    [said] = [one for one in found if "category unclassified" in one]
+    assert "arwiki (hybrid, in_person, third_party)" in said
+
+
+def test_a_community_of_which_the_last_rule_takes_most_categories_is_named_once() -> None:
+    found = [one for one in notes_of() if "last one" in one.text]
+    assert [(one.file, one.entry) for one in found] == [("communities.toml", "community global")]
+    assert "is for most categories here (online)" in found[0].text
+    gone = ROUTING.replace('kinds = ["technical_space"]', 'communities = ["enwiki"]')
+    assert any("community mediawiki_code_review" in one for one in notes("routing.toml", gone))
 
 
 def test_a_deadline_of_a_lane_into_which_no_rule_leads_has_no_owner() -> None:
