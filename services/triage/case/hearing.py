@@ -6,11 +6,13 @@ from typing import Literal
 from services.triage.case.case import Case
 from services.triage.case.measures import rules_of
 from services.triage.case.values import Question
-from shared.events import DecisionProposed, InformationRequested
+from shared.events import DecisionProposed, InformationRequested, LaneLowered, LaneRaised
 from shared.policy import Hearing, Policy
 
 _ASKED, _PROPOSED = InformationRequested.name, DecisionProposed.name
+_LANES = (LaneRaised.name, LaneLowered.name)
 
+Bar = Literal["own_note", "own_lane"]
 ProposalStep = Literal["hear", "await-hearing", "decide-proposed", "await-decision", "vote"]
 
 
@@ -58,15 +60,30 @@ def need_of(case: Case, outcome: str, policy: Policy, now: datetime) -> Literal[
     return "answer" if until is not None and now < until else None
 
 
-def noted_alone_by(case: Case, outcome: str, policy: Policy, now: datetime) -> str | None:
-    """The person (a reference) who does not decide on this outcome at `now` (UTC-aware).
+def bar_of(case: Case, outcome: str, person: str, policy: Policy, now: datetime) -> Bar | None:
+    """Why this person (a reference) does not decide on this outcome at `now` (UTC-aware), while there is time to
+    answer.
 
-    That person alone says that the reporter has answered, while there is still time to answer: another person reads it
-    and decides.
+    `own_note`: the person alone says that the reporter has answered: another one reads it and decides. `own_lane`: only
+    because the person made the case urgent, nobody waits for the answer: another one decides that there is no time.
     """
     hearing, asked = hearing_of(case, outcome, policy), put_to_reporter(case)
-    waits = hearing and hearing.within and asked and asked.answer_by and now < asked.answer_by and not case.is_urgent
-    return asked.noted_alone_by if waits and asked else None
+    hurries = case.is_urgent and person == _raised_by(case)
+    if hearing is None or not hearing.within or asked is None or (case.is_urgent and not hurries):
+        return None
+    # The question itself says until when, but in a lane that is urgent.
+    until = asked.asked_at + hearing.within if hurries else asked.answer_by
+    if until is None or now >= until:
+        return None
+    if person == asked.noted_alone_by:
+        return "own_note"
+    return "own_lane" if hurries and not asked.answers else None
+
+
+def _raised_by(case: Case) -> str | None:
+    """Who (a reference) put the case into its lane; None where it came into it as it was opened."""
+    raised = (step for step in reversed(case.history) if step.fact in _LANES)
+    return next((step.actor for step in raised), None)
 
 
 def step_of_proposal(
@@ -82,5 +99,5 @@ def step_of_proposal(
         return "hear" if need == "reporter" else "await-hearing"
     if not ready and {rule.needs for rule in rules} != {"alone"}:
         return "vote"
-    is_theirs = noted_alone_by(case, case.proposal.outcome, policy, now) == reader
-    return "await-decision" if reader and is_theirs else "decide-proposed"
+    is_barred = bool(reader) and bar_of(case, case.proposal.outcome, reader, policy, now) is not None
+    return "await-decision" if is_barred else "decide-proposed"

@@ -44,6 +44,7 @@ FIELD_MESSAGES = {
     "nothing_proposed": "desk-nothing-proposed",
     "own_proposal": "desk-own-proposal",
     "own_note": "desk-own-note",
+    "own_lane": "desk-own-lane",
     "not_timed": "desk-not-timed",
     "not_scoped": "desk-not-scoped",
     "out_of_reach": "desk-out-of-reach",

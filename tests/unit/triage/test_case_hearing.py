@@ -197,6 +197,38 @@ def test_what_is_urgent_waits_for_nobody() -> None:
     assert step(raised, DECIDE, AT, ALICE)[0].outcome == "mediation"
 
 
+VIOLENT = SetFlags(("physical_violence",), None, ALICE)
+BY_BOB = replace(VIOLENT, by=BOB)
+CORA = Actor("person:c0c0c0c000000000", "coordinator")
+LOWERED = SetFlags((), None, CORA)
+
+
+@pytest.mark.parametrize(
+    ("commands", "bar"),
+    [
+        ((*PUT, VIOLENT, Start()), "own_lane"),
+        ((*BEGUN, VIOLENT, MEDIATION, Ask(Words("q-1")), Start()), "own_lane"),
+        ((*PUT, VIOLENT, TakeAnswer("q-1", Words("a-1"))), "own_note"),
+        ((*PUT, BY_BOB, LOWERED, VIOLENT, Start()), "own_lane"),
+        # The reporter has answered, or another person says that there is no time.
+        ((*PUT, VIOLENT, ReceiveAnswer("q-1", "a-1")), None),
+        ((*PUT, BY_BOB, Start()), None),
+        ((*PUT, BY_BOB, TakeAnswer("q-1", Words("a-1"))), None),
+    ],
+)
+def test_who_makes_a_case_urgent_does_not_pass_the_reporter_over_alone(
+    commands: tuple[Command, ...], bar: str | None
+) -> None:
+    case = led(*commands)
+    assert case.is_urgent
+    assert step_of_proposal(case, POLICY, AT, reader=ALICE.ref) == ("await-decision" if bar else "decide-proposed")
+    if bar:
+        assert refused(case) == refused(case, AT + 7 * DAY - timedelta(seconds=1)) == [bar]
+    # Another person decides at once, and this one when the time for an answer is over.
+    for by, at in ((CORA, AT), (ALICE, AT + 7 * DAY), *(() if bar else ((ALICE, AT),))):
+        assert step(case, replace(DECIDE, by=by), at)[0].outcome == "mediation"
+
+
 def test_an_emergency_measure_needs_no_hearing() -> None:
     act = ActInEmergency("protective_measure", (AT + 9 * DAY).date(), "contact", Words("w"), ALICE)
     assert step(led(*BEGUN), act, AT, ALICE)[0].measures[0].stands

@@ -19,7 +19,7 @@ from services.triage.case.commands.command import (
     Words,
     WordsField,
 )
-from services.triage.case.hearing import hears_reporter, noted_alone_by
+from services.triage.case.hearing import bar_of, hears_reporter
 from services.triage.case.measures import ended_by_decision, meant_by, rules_of
 from services.triage.case.reach import reach_faults, within
 from services.triage.case.values import Proposal, end_of
@@ -39,7 +39,11 @@ from shared.problems import FieldError
 
 UNKNOWN_OUTCOME = FieldError("/outcome", "unknown_choice", "Choose one of the options.")
 PROPOSAL_STANDS = FieldError("/outcome", "proposal_stands", "A proposal stands: vote on that one first.")
-OWN_NOTE = FieldError("/outcome", "own_note", "You noted the reporter's answer. Another person reads it and decides.")
+BARS = {
+    "own_note": "You noted the reporter's answer. Another person reads it and decides.",
+    "own_lane": "You made this case urgent. Another person decides, or the reporter has time to answer.",
+}
+"""Why a person does not decide on what the reporter is to hear first, in a sentence."""
 NOT_SCOPED = FieldError("/scope", "not_scoped", "This outcome holds for nothing in particular.")
 NEEDS = {
     "outcome": "The policy no longer has this outcome.",
@@ -202,8 +206,8 @@ class Decide(Command):
         elif proposal := self._proposal(case):
             for need in count_votes(case, proposal, self.people, policy, now).needs[:1]:
                 yield FieldError("/outcome", f"needs_{need}", NEEDS[need])
-            if self.by and self.by.ref == noted_alone_by(case, self.outcome, policy, now):
-                yield OWN_NOTE
+            if self.by and (bar := bar_of(case, self.outcome, self.by.ref, policy, now)):
+                yield FieldError("/outcome", bar, BARS[bar])
         elif hears_reporter(case, self.outcome, policy) or any(
             one.needs_proposal for one in rules_of(case, self.outcome, policy)
         ):
