@@ -1,8 +1,9 @@
 """What responders wait for at the desk: the queue, a case, and what another one has just done."""
 
 import asyncio
+import re
 import time
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack
 from typing import Any
 
@@ -11,13 +12,14 @@ import httpx
 from benchmarks.load import percentile
 from benchmarks.results import Result
 from benchmarks.rig import cpu_seconds
+from services.triage.desk.live_queue import PAUSE
 from shared.mongo import Database
 
 ROUNDS = 25
 CLICK = 1.0
 """Seconds from one click of a responder to the next, however long the answers take. People read for longer."""
 COMMANDS = 40
-LOOK = 0.02
+_NAMED = re.compile(r"/desk/cases/([\w-]+)")
 Asked = tuple[str, dict[str, str] | None]
 """The address of a page, and the form that is sent to it; None: it is only looked at."""
 
@@ -75,27 +77,64 @@ async def _click(address: str, tokens: Sequence[str], paths: Sequence[Asked], ro
 
 
 async def measure_sight(address: str, database: Database, tokens: Sequence[str]) -> list[Result]:
-    """From a command of one responder until another one, who asks again and again, sees its result."""
-    found = database["cases"].find({"state": "triaged"}, {"_id": 1}).limit(COMMANDS)
-    ids, times = [document["_id"] async for document in found], []
-    async with _client(address, tokens[0]) as one, _client(address, tokens[1]) as other:
-        for case_id in ids:
-            path = f"/v1/cases/{case_id}"
-            tag = (await other.get(path)).raise_for_status().headers["etag"]
-            began = time.perf_counter()
-            order = asyncio.create_task(one.post(f"{path}/assign", json={}, headers={"If-Match": tag}))
-            await _see(other, path)
-            times.append(time.perf_counter() - began)
-            (await order).raise_for_status()
-    return _percentiles("a command, until another responder sees it", times, 1_000)
+    """From a command of one responder until open pages say that something has changed.
+
+    That of the case is open at one other responder, and the queue with the case in it at all others at once.
+    """
+    async with AsyncExitStack() as opened:
+        one, *others = [await opened.enter_async_context(_client(address, token)) for token in tokens]
+        named = _NAMED.findall((await one.get("/desk?tab=unassigned")).raise_for_status().text)
+        listed = database["cases"].find({"code_name": {"$in": named}}, {"code_name": 1})
+        at_queue = [
+            time_seen
+            async for case in listed
+            for time_seen in await _assign(one, case["_id"], others, "/desk/live?tab=unassigned", PAUSE)
+        ]
+        left = database["cases"].find({"state": "triaged"}, {"code_name": 1}).limit(COMMANDS)
+        at_case: list[float] = []
+        async for case in left:
+            reader = others[len(at_case) % len(others)]
+            at_case += await _assign(one, case["_id"], [reader], f"/desk/live/{case['code_name']}", 0)
+    return [
+        *_percentiles("a command, until the open page of the case says so", at_case, 1_000),
+        *_percentiles(f"a command, until {len(others)} open queues say so", at_queue, 1_000),
+    ]
 
 
-async def _see(http: httpx.AsyncClient, path: str) -> None:
-    """Ask, as a page that looks again does, until the case is assigned."""
-    while True:
-        if (await http.get(path)).raise_for_status().json()["state"] == "assigned":
-            return
-        await asyncio.sleep(LOOK)
+async def _assign(
+    one: httpx.AsyncClient, case_id: str, readers: Sequence[httpx.AsyncClient], page: str, rested: float
+) -> list[float]:
+    """The seconds until each of these readers, who have a page open, hears that the case is assigned.
+
+    `rested`: seconds from what a page hears at first to the command.
+    """
+    path = f"/v1/cases/{case_id}"
+    async with AsyncExitStack() as opened:
+        answers = [await opened.enter_async_context(reader.stream("GET", page)) for reader in readers]
+        heard = [_events(answer.raise_for_status()) for answer in answers]
+        for events in heard:
+            await anext(events)
+        await asyncio.sleep(rested)
+        tag = (await one.get(path)).raise_for_status().headers["etag"]
+        began = time.perf_counter()
+        order = asyncio.create_task(one.post(f"{path}/assign", json={}, headers={"If-Match": tag}))
+        times = await asyncio.gather(*map(_changed, heard))
+        (await order).raise_for_status()
+    return [seen - began for seen in times]
+
+
+async def _events(answer: httpx.Response) -> AsyncIterator[str]:
+    """The names of the events that an open page hears."""
+    async for line in answer.aiter_lines():
+        if line.startswith("event: "):
+            yield line.removeprefix("event: ")
+
+
+async def _changed(events: AsyncIterator[str]) -> float:
+    """When the page hears that something has changed."""
+    while await anext(events) != "changed":
+        pass
+    return time.perf_counter()
 
 
 def _client(address: str, token: str) -> httpx.AsyncClient:

@@ -151,7 +151,9 @@ class Counts:
         """How many of the counted cases fit a filter; None where it asks for what was not counted."""
         if wanted.assignee or not set(wanted.states) <= set(OPEN_STATES):
             return None
-        return Count(len(_fitting(self.seen[wanted.tab], wanted)), self.tabs[wanted.tab].more)
+        number, more = len(_fitting(self.seen[wanted.tab], wanted)), self.tabs[wanted.tab].more
+        # Of those that were not counted, any number may fit.
+        return Count(number, more) if number or not more else None
 
 
 class Queue:

@@ -255,7 +255,7 @@ class QueueView:
 
     def _counted(self, request: Request, name: str, number: int, more: bool) -> str:
         key = "desk-choice-more" if more else "desk-choice"
-        return self._names.said(request, key, name, number) if number or more else name
+        return self._names.said(request, key, name, number) if number else name
 
 
 def listed(wanted: QueueFilter, cursor: str | None) -> QueueFilter:

@@ -168,6 +168,23 @@ async def test_more_than_can_be_counted_is_said_to_be_more(rig: Rig, monkeypatch
     assert "2+" in await page_of(rig)
 
 
+async def test_no_choice_is_said_to_have_no_case_where_not_all_are_counted(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await sign_in(rig.http, rig.sessions, "/desk", ALICE)
+    monkeypatch.setattr(queue, "COUNTED", 2)
+    for category in ("insults", "insults", "insults", "trolling"):
+        await rig.open(category=f"harassment.{category}", received_at=now() - timedelta(days=category == "insults"))
+    token = hidden_fields(await page_of(rig, "?tab=mine"))["form_token"]
+    view = {"form_token": token, "back": "category=harassment.trolling", "name": "Trolls"}
+    assert (await rig.http.post("/desk/views", data=view)).status_code == 303
+    page = await page_of(rig)
+    assert "Insults (2+)" in page
+    assert re.search(r">Trolling</option>", page)
+    assert re.search(r"<bdi>Trolls</bdi></a>", page)
+    assert "0+" not in page
+
+
 async def test_a_count_tells_nothing_of_cases_that_are_hidden(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
     await sign_in(rig.http, rig.sessions, "/desk", ALICE)
     monkeypatch.setattr(queue, "COUNTED", 2)
