@@ -3,8 +3,8 @@
 import asyncio
 from collections.abc import Collection, Iterable
 
-from shared.mongo import RELAXED, UpdateOne, reaching, write_unordered
 from shared.mongo import Collection as Documents
+from shared.mongo import UpdateOne, reaching, write_unordered
 from shared.problems import Unavailable
 
 REST = 0.2
@@ -15,8 +15,7 @@ class MongoMoves:
     """A number for each body in a collection, which all replicas count up. A replica that dies may leave some out."""
 
     def __init__(self, documents: Documents) -> None:
-        # Nobody needs them once the pages that are open now have asked anew.
-        self._documents = documents.with_options(write_concern=RELAXED)
+        self._documents = documents
         self._bodies: set[str] = set()
         self._writing: asyncio.Task[None] | None = None
 

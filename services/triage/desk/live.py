@@ -25,6 +25,8 @@ TELL_EVERY = 5.0
 """Seconds between two looks at who looks."""
 LOOKS_FOR = timedelta(seconds=15)
 """How long a person counts as looking without word of the page."""
+READS_FOR = timedelta(minutes=1)
+"""How long a person counts as looking once the page is shown, where no script gives word of it."""
 MOST_OPEN = 500
 """So many pages are told anything by one replica at a time."""
 MOST_OF_PERSON = 20
@@ -92,6 +94,20 @@ class Live:
     def is_full(self, person: str) -> bool:
         """Whether so many pages are open, of everybody or of this person (a reference), that no further one is told."""
         return len(self._pages) >= MOST_OPEN or sum(p.person == person for p in self._pages) >= MOST_OF_PERSON
+
+    async def looking(self, case_id: str, person: str) -> frozenset[str]:
+        """Who else looks at a case (references), as its page is shown to this person, who looks at it from now on.
+
+        Nobody, while that is not known.
+        """
+        at = self._clock()
+        try:
+            noted = self._lookers.look([(case_id, person)], at + READS_FOR)
+            _, looking = await asyncio.gather(noted, self._lookers.looking([case_id], at))
+            return looking.get(case_id, frozenset()) - {person}
+        except Unavailable as error:
+            log.warning("it is not known who looks", extra={"reason": str(error)})
+            return frozenset()
 
     @asynccontextmanager
     async def open(self, page: OpenPage) -> AsyncIterator[None]:

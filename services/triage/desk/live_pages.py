@@ -57,9 +57,7 @@ def make_live_router(desk: Desk, live: Live, gate: Gate, names: CaseNames) -> AP
             news.append(told("changed", {"text": names.said(request, key, who), "version": changed.seq}))
         if reads and page.others is not None and page.others != page.told:
             page.told = page.others
-            people = sorted(names.name(ref) for ref in page.others)
-            text = names.said(request, "desk-live-looking", ", ".join(people)) if people else ""
-            news.append(told("looking", {"text": text}))
+            news.append(told("looking", {"text": names.lookers(request, page.others)}))
         return news
 
     return router

@@ -1,6 +1,6 @@
 """What the desk calls the codes of a case, in the reader's language."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from fastapi import Request
@@ -77,6 +77,11 @@ class CaseNames:
     def name(self, ref: str) -> str:
         """The code name of a person."""
         return self._people.of(ref)
+
+    def lookers(self, request: Request, people: Iterable[str]) -> str:
+        """That these people (references) look at a case; nothing where there are none."""
+        called = ", ".join(sorted(map(self.name, people)))
+        return self.said(request, "desk-live-looking", called) if called else ""
 
     def languages(self, codes: Sequence[str]) -> str:
         """Languages, each as it calls itself."""

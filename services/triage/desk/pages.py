@@ -13,6 +13,7 @@ from services.triage.case.forms import FORMS, resource_of
 from services.triage.desk.draft_pages import is_erased
 from services.triage.desk.kept import values_of
 from services.triage.desk.likely import goes_on
+from services.triage.desk.live import Live
 from services.triage.desk.names import CaseNames
 from services.triage.desk.playbooks import checks_of, with_reply
 from services.triage.desk.queue import Queue, QueueFilter, Tab
@@ -33,11 +34,11 @@ from shared.web.pages import Pages
 
 
 def make_page_router(
-    desk: Desk, queue: Queue, gate: Gate, pages: Pages, names: CaseNames, drafts: FormDrafts, ticks: Ticks
+    desk: Desk, queue: Queue, gate: Gate, pages: Pages, names: CaseNames, drafts: FormDrafts, ticks: Ticks, live: Live
 ) -> APIRouter:
     """The pages below /desk/cases. `drafts`: what was typed and had to wait."""
     router = gate.router(Callers.PEOPLE, include_in_schema=False)
-    case_view = CaseView(desk, queue, pages, names, ticks)
+    case_view = CaseView(desk, queue, pages, names, ticks, live)
 
     @router.get(f"{HOME}/cases/{{code_name}}", **does("case.read"))
     async def show_case(request: Request, code_name: str) -> Response:

@@ -47,7 +47,7 @@ def build(
         make_draft_router(desk, gate, drafts, given_back),
         make_queue_router(desk, queue, search, gate, pages, people, views),
         make_view_router(views, queue, desk.policy, gate),
-        make_page_router(desk, queue, gate, pages, names, drafts, ticks),
+        make_page_router(desk, queue, gate, pages, names, drafts, ticks, live),
         make_asset_router(gate, HERE / "static"),
     ]
     return Part(routers, indexes=[(looking, LOOKER_INDEXES)], stops=[live.stop])

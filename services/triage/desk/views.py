@@ -28,6 +28,7 @@ from services.triage.desk.faults import errors_of, unsent_of
 from services.triage.desk.follow_ups import follow_up_of
 from services.triage.desk.kept import EntryForms, entries_of, kept_of
 from services.triage.desk.likely import goes_on, most_likely
+from services.triage.desk.live import Live
 from services.triage.desk.names import CaseNames, done_in
 from services.triage.desk.next_step import next_step_of
 from services.triage.desk.parties import needs_attention, parties_of, respondents_of
@@ -77,12 +78,13 @@ def load_pages(policy_dir: Path | None = None, people: PeopleNames | None = None
 class CaseView:
     """The page of a case."""
 
-    def __init__(self, desk: Desk, queue: Queue, pages: Pages, names: CaseNames, ticks: Ticks) -> None:
+    def __init__(self, desk: Desk, queue: Queue, pages: Pages, names: CaseNames, ticks: Ticks, live: Live) -> None:
         self._desk = desk
         self._queue = queue
         self._pages = pages
         self._names = names
         self._ticks = ticks
+        self._live = live
 
     async def show(
         self,
@@ -131,8 +133,10 @@ class CaseView:
         meant, beside = await self._desk.named_in(case), await self._desk.beside(principal, case)
         portions = Portions(request, whole=sent is not None)
         notes = portions.of("notes", self._desk.notes(principal, case))
+        looking = await self._live.looking(case.id, principal.ref)
         context = {
             "case": case,
+            "looking": names.lookers(request, looking) if self._may(principal, case, "case.read", at) else "",
             "state_name": partial(names.state, request),
             "late": case.is_overdue(at),
             "rule_for_the_rest": self._desk.policy.rule_for_the_rest,
