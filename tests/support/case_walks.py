@@ -10,12 +10,16 @@ from collections.abc import Callable, Collection, Coroutine, Iterator, Mapping, 
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
+from itertools import groupby
 from typing import Any, TypeVar
 
 from hypothesis import strategies as st
 
 from services.triage.actions import Desk
 from services.triage.case.case import Case
+from services.triage.case.commands.appeals import ReceiveAppeal
+from services.triage.case.commands.asking import ReceiveRecusalAsk
+from services.triage.case.commands.check_ins import ReceiveCheckIn, ReceiveConsent
 from services.triage.case.commands.command import (
     CaseField,
     ChoiceField,
@@ -26,12 +30,18 @@ from services.triage.case.commands.command import (
     ReferenceField,
     WordsField,
 )
+from services.triage.case.commands.importing import ImportMeasure
+from services.triage.case.commands.inquiry import LoseReporter, ReceiveAnswer
+from services.triage.case.commands.opening import Open
+from services.triage.case.commands.parties import ReceiveReply
 from services.triage.case.forms import FORMS, Form, resource_of
 from services.triage.case.lifecycle import TRANSITIONS, permitted_in, states_of
 from services.triage.case.timers.table import wakes_at
 from services.triage.case.tokens import Tokens
+from services.triage.measures.imports import MeasureImport
+from services.triage.measures.sheet import Row, RowResult, Table
 from services.triage.patterns.actions import Patterns
-from services.triage.reports import ReportFollower
+from services.triage.reports import DigestEraser, ReportFollower
 from services.triage.requests import CommandRequest, CommandResult
 from services.triage.sight import Sight
 from services.triage.watch import CaseWatch
@@ -39,20 +49,39 @@ from shared.access.authorization import allow
 from shared.access.conditions import Permit
 from shared.access.principal import Grant, Principal, Role, Training, has_ended
 from shared.access.roster import Staff
-from shared.events import Actor, CaseState, Event, ReportRecusalAsked
-from shared.ids import case_id_of
+from shared.events import (
+    APPEAL_GROUNDS,
+    Actor,
+    CaseState,
+    Event,
+    Fact,
+    MeasureImported,
+    ReportAnswered,
+    ReportAppealed,
+    ReportCheckedIn,
+    ReportConsented,
+    ReportErased,
+    ReportParties,
+    ReportReceived,
+    ReportRecusalAsked,
+    ReportReplied,
+)
+from shared.ids import case_id_of, derive
+from shared.parties import Parties
 from shared.policy import load_policy
 from shared.problems import Problem
 from tests.fakes.memory_marks import MemoryMarks
-from tests.fakes.memory_parties import nobody_named
-from tests.support.people import LONG_AGO, auditor, coordinator, operator, person, responder
-from tests.support.triage_rig import MemoryCases, MemoryVault, answered, appealed, from_intake, reported
+from tests.fakes.memory_parties import MemoryParties
+from tests.support.people import LONG_AGO, auditor, coordinator, enforcer, operator, person, responder
+from tests.support.triage_rig import MemoryCases, MemoryVault, from_intake, reported
 
 T = TypeVar("T")
 POLICY = load_policy(None)
 AT = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
 REPORT = "r1"
 CASE = case_id_of(REPORT)
+RESPONDENT = "7" * 32
+"""The token of the respondent in a report that has no names in itself."""
 CANARY = "heron"
 """Stands in all words that handlers write, and so must stand in no event."""
 _LAST = tuple(body.id for body in POLICY.bodies.values() if body.last_resort)
@@ -60,7 +89,10 @@ _BODIES = tuple(body for body in POLICY.bodies if body not in _LAST)
 
 
 def _people() -> Iterator[Principal]:
-    """Three who may handle nearly everything, one more in each body, coordinators, and people who lack one thing."""
+    """Three who may handle nearly everything, one more in each body, coordinators, and people who lack one thing.
+
+    Behind them those of other roles, and an integrator, who has none of a person.
+    """
     yield from (responder(name, *_BODIES) for name in ("a1a1", "b1b1", "c1c1"))
     yield from (responder(f"b0d{number:x}", body) for number, body in enumerate(_BODIES))
     yield from (responder(name, *_LAST) for name in ("e1e1", "f1f1"))
@@ -70,7 +102,8 @@ def _people() -> Iterator[Principal]:
     yield replace(responder("0003", *_BODIES), trainings=(Training("A", LONG_AGO),))
     yield person("0004", Grant(Role.RESPONDER, _BODIES, expires_at=AT + timedelta(days=3)))
     yield responder("0005", *_BODIES, communities=("one without cases",))
-    yield from (auditor(), operator())
+    yield from (auditor(), operator(), enforcer("e4f0"), enforcer("e4f1", *_BODIES))
+    yield replace(responder("0006", *_BODIES), grants=(Grant(Role.INTEGRATOR, communities=tuple(POLICY.communities)),))
 
 
 PEOPLE: Mapping[str, Principal] = {who.ref: who for who in _people()}
@@ -123,20 +156,34 @@ class Walk:
     vault: MemoryVault = field(default_factory=MemoryVault)
     tried: list[Try] = field(default_factory=list)
     told: list[Event] = field(default_factory=list)
+    parties: MemoryParties = field(default_factory=MemoryParties)
+    report: str = REPORT
 
     def __post_init__(self) -> None:
-        named, tokens, roster = nobody_named(), Tokens(b"t" * 32), Roster()
+        named, tokens, roster = Parties(self.parties, patience=0.0), Tokens(b"t" * 32), Roster()
         sight, now = Sight(named, tokens, self.cases), lambda: self.clock
-        self.tokens = tokens
+        self.tokens, self.sight = tokens, sight
+        self.eraser = DigestEraser(self.cases, POLICY, _forget_drafts)
+        self.imports = MeasureImport(self.cases, self.cases, self.vault, POLICY, now)
         self.intake = ReportFollower(self.cases, POLICY, named, roster, tokens, now)
         patterns = Patterns(MemoryMarks(), self.cases, sight, POLICY, now)
         self.desk = Desk(self.cases, self.vault, POLICY, b"k" * 32, roster, sight, roster, tokens, patterns, now, now)
         self.watch = CaseWatch(self.cases, named, roster, POLICY, tokens, every=1, clock=now)
 
     @property
+    def case_id(self) -> str:
+        """The case of the report."""
+        return case_id_of(self.report)
+
+    @property
     def case(self) -> Case:
         """As it is stored."""
-        return self.cases.stored[CASE].case
+        return self.cases.stored[self.case_id].case
+
+    @property
+    def names(self) -> frozenset[str]:
+        """The pseudonyms and references of those who are named beside the case."""
+        return at_once(self.sight.names_of(self.case))
 
     @property
     def other(self) -> Case:
@@ -151,20 +198,53 @@ class Walk:
     @property
     def events(self) -> list[Event]:
         """All events of the case, in the order in which they were stored."""
-        return [event for event in self.cases.events if event.case_id == CASE]
+        return [event for event in self.cases.events if event.case_id == self.case_id]
 
     @property
     def carried_out(self) -> Counter[str]:
         """How often each command was carried out, and left its trace."""
         causes = {event.cause for event in self.cases.events}
         done = (tried.request for tried in self.tried if tried.status == 200)
-        return Counter(request.command for request in done if request.cause in causes)
+        told = (COMMAND_OF[type(event.fact)] for event in self.told if event.id in causes)
+        first = [step.fact for step in self.case.history[:1] if step.fact == MeasureImported.name]
+        return Counter(
+            (
+                *(request.command for request in done if request.cause in causes),
+                *told,
+                *(ImportMeasure.name for _ in first),
+            )
+        )
 
-    def open(self, *, alike: bool = True, **report: object) -> None:
-        """The case of this report, and two others beside it: of reports of the same kind, or of any."""
-        self.tell(reported(REPORT, AT, **report))
-        for other in ("r2", "r3"):
-            self.tell(reported(other, AT, **({**report, "subjects": ()} if alike else {})))
+    def open(self, *, alike: bool = True, names: Collection[str] | None = None, **report: object) -> None:
+        """The case of this report, and two others beside it: of reports of the same kind, or of any.
+
+        `names`: pseudonyms of those that the report names, where only the topic `parties` has them.
+        """
+        if names is not None:
+            report |= {"parties_apart": True, "subjects": (RESPONDENT,), "contactable": True}
+        for one in (REPORT, "r2", "r3"):
+            if names is not None:
+                self.name(names if one == REPORT else (), one)
+            mine = report if one == REPORT else {**report, "subjects": ()} if alike else {}
+            self.tell(reported(one, AT, **mine))
+
+    def bring_in(self, who: Principal, values: Mapping[str, str], names: Collection[str]) -> RowResult:
+        """An enforcer brings a measure from before Hearth in: the case of this walk is the case of that measure."""
+        self.report = derive("measure", values["community"], values["id"])
+        self.name(names, self.report)
+        (result,) = at_once(self.imports.take(who, Table([Row(2, values)])))
+        return result
+
+    def name(self, names: Collection[str], report_id: str | None = None, **changed: object) -> None:
+        """The topic `parties` tells who is named in a report, for the first time or anew; the watch looks at that."""
+        report_id = report_id or self.report
+        fact = ReportParties.model_validate(
+            {"report_id": report_id, "mentioned": tuple(names), "salt": "5" * 32, **changed}
+        )
+        before = self.parties.told.get(case_id_of(report_id))
+        at = max(self.clock, before.event.time + timedelta.resolution) if before else self.clock
+        event = from_intake(report_id, fact, 1, at=at, cause=f"{report_id} named {at}")
+        at_once(self.parties.follow([event]))
 
     def tell(self, event: Event) -> None:
         """What intake reports for the first time."""
@@ -173,16 +253,48 @@ class Walk:
 
     def take(self, *events: Event) -> None:
         """What Kafka delivers in one batch. Raises what triage raises."""
-        at_once(self.intake.take(events))
+        for erases, some in groupby(events, key=lambda event: isinstance(event.fact, ReportErased)):
+            at_once((self.eraser if erases else self.intake).take([*some]))
+
+    def report_fact(self, fact: Fact, cause: str | None = None) -> None:
+        """What intake tells of the report of this walk, now."""
+        self.tell(from_intake(self.report, fact, 2, at=self.clock, cause=cause))
 
     def answer(self, question_id: str, answer_id: str) -> None:
-        self.tell(answered(REPORT, question_id, answer_id))
+        self.report_fact(ReportAnswered(report_id=self.report, question_id=question_id, answer_id=answer_id))
 
-    def appeal(self, appeal_id: str, ground: str) -> None:
-        self.tell(appealed(REPORT, appeal_id, ground))
+    def appeal(self, appeal_id: str, ground: str, respondent: str | None = None) -> None:
+        party = "respondent" if respondent else "reporter"
+        self.report_fact(
+            ReportAppealed(
+                report_id=self.report, appeal_id=appeal_id, appeal_ground=ground, party=party, respondent=respondent
+            )
+        )
 
-    def ask_recusal(self, ask_id: str) -> None:
-        self.tell(from_intake(REPORT, ReportRecusalAsked(report_id=REPORT, ask_id=ask_id), 2))
+    def ask_recusal(self, ask_id: str, respondent: str | None = None) -> None:
+        party = "respondent" if respondent else "reporter"
+        asked = ReportRecusalAsked(report_id=self.report, ask_id=ask_id, party=party, respondent=respondent)
+        self.report_fact(asked, f"asked {ask_id}")
+
+    def check_in(self, number: int, due_at: datetime, answer: str, *, stop: bool, answer_id: str, cause: str) -> None:
+        told = {"report_id": self.report, "number": number, "due_at": due_at, "answer": answer}
+        self.report_fact(ReportCheckedIn.model_validate({**told, "stop": stop, "answer_id": answer_id}), cause)
+
+    def consent(self, consent: str) -> None:
+        fact = ReportConsented.model_validate({"report_id": self.report, "consent": consent})
+        self.report_fact(fact, f"consent {len(self.told)}")
+
+    def reply(self, party: str, reply_id: str) -> None:
+        self.report_fact(ReportReplied(report_id=self.report, party=party, reply_id=reply_id), f"reply {reply_id}")
+
+    def erase(self) -> None:
+        """Intake erases the report: first its words, then the names in it, but not who of the roster is shut out."""
+        self.vault.erased.add(self.report)
+        names = self.parties.told[self.case_id].fact.names if self.case_id in self.parties.told else frozenset()
+        if names:
+            there = [who.ref for who in PEOPLE.values() if not names.isdisjoint((who.ref, *who.pseudonyms))]
+            self.name((), shut_out=tuple(there), named=True, erased_at=self.clock)
+        self.report_fact(ReportErased(report_id=self.report, reason="requested", request_id="e1"), "erased")
 
     def wait(self, time: timedelta) -> None:
         """Time passes, and the watch looks at all cases."""
@@ -196,10 +308,10 @@ class Walk:
         self.tried.append(tried)
         return tried
 
-    def carry_out(self, who: Principal, request: CommandRequest, case_id: str = CASE) -> Try:
+    def carry_out(self, who: Principal, request: CommandRequest, case_id: str | None = None) -> Try:
         """A request as it comes in, for the first time or again."""
         try:
-            return Try(who, request, at_once(self.desk.carry_out(who, case_id, request)), 200)
+            return Try(who, request, at_once(self.desk.carry_out(who, case_id or self.case_id, request)), 200)
         except Problem as problem:
             at_fault = frozenset(error.pointer.removeprefix("/") for error in problem.errors)
             return Try(who, request, problem.code, problem.status, at_fault)
@@ -207,7 +319,7 @@ class Walk:
     def able(self, form: Form) -> list[str]:
         """The people (references) that the table of access lets give it to the case now, after a fresh sign-in."""
         case, asked = self.case, form.kind.by_asked
-        resource = resource_of(case, POLICY, self.tokens.shut_out(case, PEOPLE), asked=asked)
+        resource = resource_of(case, POLICY, self.tokens.shut_out(case, PEOPLE) | self.names, asked=asked)
         bodies = {case.asked.to_body} if asked and case.asked else set(case.bodies)
         people = {who.ref: who for body in bodies for who in STAFF[body]}
         allowed = ((ref, allow(self.signed_in(who), form.action, resource, self.clock)) for ref, who in people.items())
@@ -222,6 +334,10 @@ class Walk:
         return [name for name in permitted_in(self.case.state) if name in FORMS and FORMS[name].kind.applies(self.case)]
 
 
+async def _forget_drafts(_code_name: str) -> None:
+    """Nobody types anything into a form here."""
+
+
 arriving = st.fixed_dictionaries(
     {
         "category": st.sampled_from(sorted(POLICY.categories)),
@@ -231,6 +347,26 @@ arriving = st.fixed_dictionaries(
         "subjects": st.sampled_from([(), (), (), tuple(PEOPLE["person:b1b1b1b1b1b1b1b1"].pseudonyms)]),
     }
 )
+named_apart = st.sampled_from(
+    [None, (), (), *(tuple(PEOPLE[f"person:{one * 4}"].pseudonyms) for one in ("b1b1", "c0ac"))]
+)
+"""Nobody is named apart from the report; nobody of the roster is; or a person of it."""
+brought_in = st.builds(
+    lambda kind, scope, days: {
+        "id": "row-1",
+        "kind": kind,
+        "scope": scope,
+        "community": "enwiki",
+        "body": "enwiki_arbcom",
+        "begun_at": (AT - timedelta(days=30)).date().isoformat(),
+        "until": (AT + timedelta(days=days)).date().isoformat(),
+        "names": "Zebedee",
+    },
+    kind=st.sampled_from(["temporary_suspension", "restriction", "protective_measure"]),
+    scope=st.just("community"),
+    days=st.sampled_from([1, 9, 100]),
+)
+"""A row of a table of measures from before Hearth."""
 _ODDS = st.integers(0, 9)
 _MADE_UP = st.sampled_from(
     ["pillory", "", "  ", "Ann Example", "person:zz", "2026-13-01", "x" * 5_001, 7, None, ["pillory"]]
@@ -298,11 +434,59 @@ PLANS: Mapping[str, Sequence[Step]] = {
     "end_joint": [_INVITE, Step("accept_invitation"), Step("end_joint")],
     "check_in": [Step("follow_up", lambda _case: {"consent": ["yes"]}), Step("check_in")],
     "check_agreement": [Step("agree"), Step("check_agreement")],
+    "receive_answer": [Step("ask"), Step("receive_answer")],
+    "receive_check_in": [Step("follow_up", lambda _case: {"consent": ["yes"]}), Step("receive_check_in")],
+    "receive_reply": [Step("add_party", lambda _case: {"party_role": ["respondent"]}), Step("receive_reply")],
 }
 """What comes before and after a command, so that it can be given, and is given where most depends on it.
 
 A command that is not here is a plan of itself: `lead` brings the case to a state that permits it.
 """
+
+
+def _answer(walk: Walk, data: st.DataObject, name: str) -> None:
+    if questions := walk.case.questions:
+        walk.answer(data.draw(st.sampled_from(questions)).id, name)
+
+
+def _check_in(walk: Walk, data: st.DataObject, name: str) -> None:
+    # Intake names the answers of one check-in alike, and tells a stop behind them by another message.
+    for one in [data.draw(st.sampled_from(walk.case.check_ins))] if walk.case.check_ins else ():
+        said, stop = data.draw(st.sampled_from([("answered", False), ("declined", False), ("declined", True)]))
+        walk.check_in(one.number, one.due_at, said, stop=stop, answer_id=f"check-in {one.number}", cause=name)
+
+
+def _party(walk: Walk, data: st.DataObject) -> str | None:
+    return data.draw(st.sampled_from([None, *walk.case.respondents]))
+
+
+TOLD: Mapping[str, Callable[[Walk, st.DataObject, str], None]] = {
+    ReceiveAnswer.name: _answer,
+    ReceiveCheckIn.name: _check_in,
+    ReceiveConsent.name: lambda walk, data, _: walk.consent(data.draw(st.sampled_from(["yes", "no"]))),
+    ReceiveReply.name: lambda walk, data, name: walk.reply(_party(walk, data) or RESPONDENT, name),
+    ReceiveAppeal.name: lambda walk, data, name: walk.appeal(
+        name, data.draw(st.sampled_from(APPEAL_GROUNDS)), _party(walk, data)
+    ),
+    ReceiveRecusalAsk.name: lambda walk, data, name: walk.ask_recusal(name, _party(walk, data)),
+    LoseReporter.name: lambda walk, _data, _name: walk.erase(),
+}
+"""The commands that parties give through intake: how one is told, under a name of its own. Intake tells of erasures."""
+COMMAND_OF: Mapping[type[Fact], str] = {
+    ReportReceived: Open.name,
+    ReportAnswered: ReceiveAnswer.name,
+    ReportCheckedIn: ReceiveCheckIn.name,
+    ReportConsented: ReceiveConsent.name,
+    ReportReplied: ReceiveReply.name,
+    ReportAppealed: ReceiveAppeal.name,
+    ReportRecusalAsked: ReceiveRecusalAsk.name,
+    ReportErased: LoseReporter.name,
+}
+
+
+def tell(walk: Walk, command: str, data: st.DataObject) -> None:
+    """Intake tells of the report of the walk what leads to this command of TOLD."""
+    TOLD[command](walk, data, f"told {len(walk.told)}")
 
 
 def draw_command(walk: Walk, data: st.DataObject) -> Try:
@@ -338,6 +522,11 @@ def _insist(walk: Walk, step: Step, data: st.DataObject) -> Iterator[None]:
         if case.state not in states:
             for _ in lead(walk, min(states, key=lambda to: _distance(case.state, to)), data):
                 yield
+        elif command in TOLD:
+            tell(walk, command, data)
+            yield
+            if walk.carried_out[command] > before:
+                return
         elif FORMS[command].kind.applies(case):
             tried = _give_fitting(walk, FORMS[command], step.values(case), tried, data)
             yield
@@ -479,14 +668,20 @@ def _texts(value: object) -> Iterator[str]:
                 yield from _texts(getattr(value, one.name))
 
 
-def qualified(actor: Actor, case: Case, at: datetime, bodies: Collection[str], tokens: Tokens) -> bool:
-    """Whether a person could take a step of this case in one of the bodies then, told without the table of access."""
+def qualified(
+    actor: Actor, case: Case, at: datetime, bodies: Collection[str], tokens: Tokens, names: Collection[str] = ()
+) -> bool:
+    """Whether a person could take a step of this case in one of the bodies then, told without the table of access.
+
+    `names`: the pseudonyms and references of those who are named beside the case.
+    """
     who = PEOPLE[actor.ref]
     modules = {training.module for training in who.trainings}
     return (
         who.ref not in case.recused
-        and tokens.of(CASE, who.ref) not in case.recused
-        and who.pseudonyms.isdisjoint(case.parties)
+        and tokens.of(case.id, who.ref) not in case.recused
+        and who.pseudonyms.isdisjoint((*case.parties, *names))
+        and who.ref not in names
         and who.confidential_until is not None
         and who.confidential_until > at
         and any(

@@ -513,16 +513,11 @@ def erased(report_id: str) -> Event:
     return from_intake(report_id, ReportErased(report_id=report_id, reason="requested", request_id="r-1"), 3)
 
 
-def from_intake(report_id: str, fact: Fact, seq: int) -> Event:
+def from_intake(report_id: str, fact: Fact, seq: int, *, at: datetime | None = None, cause: str | None = None) -> Event:
+    """A fact of a report, as intake writes it `at` that time; `cause`: of one that comes several times."""
+    told = f"{fact.name} {getattr(fact, 'answer_id', getattr(fact, 'appeal_id', ''))}"
     (event,) = stamp(
-        [
-            Draft(
-                fact,
-                REPORTER,
-                now(),
-                f"{report_id} {fact.name} {getattr(fact, 'answer_id', getattr(fact, 'appeal_id', ''))}",
-            )
-        ],
+        [Draft(fact, REPORTER, at or now(), cause or f"{report_id} {told}")],
         source="hearth/intake",
         subject=f"report/{report_id}",
         case_id=case_id_of(report_id),
