@@ -88,8 +88,9 @@ class StoredReport(ReportOutline):
     handlers name, by the token that the case has for each; they are shut out while the case has the token among its
     recusals. `remarks`: what was odd about the submission, and did not cost it. `follows`: the case of an earlier
     report, for which the reporter was treated badly or of which this one is a part; an erasure removes it. `opened`:
-    the check-ins, by what the keys of their answers begin with, at which the reporter told so; each became a report of
-    its own. `parts`: the words of handlers, by id, that became reports of their own. `doors`: for respondents.
+    the check-ins, by what the keys of their answers begin with, at which the reporter told so, and the words, by id, by
+    which a handler noted so; each became a report of its own. `parts`: the words of handlers, by id, that became
+    reports of their own. `doors`: for respondents.
     `by_person`: lines that mean one account have one party token; otherwise, and before, each line has its own.
     `sent_appeals`: those of respondents of which an erasure took the words, or that came after it.
     `version`, `seq`, `outbox` and `told_at` (when it was told last who is named; UTC-aware) belong to the store; in a

@@ -309,7 +309,7 @@ class Rig:
         self.mailbox = Mailbox(self.store, words, SECRETS, self.mentions, self.further, POLICY, self.clock)
         self.progress = Progress(self.store, words, self.mentions, self.further, self.clock)
         self.respondents = Respondents(self.store, words, SECRETS, self.mentions, POLICY, self.clock)
-        self.statements = Statements(self.store, words, SECRETS, self.mentions, self.clock)
+        self.statements = Statements(self.store, words, SECRETS, self.mentions, self.further, self.clock)
         self.access_log = AccessLog("intake", self.accesses or _Accesses(self.store))
         self.identities = Identities(POLICY, self.roster)
         self.reader = VaultReader(

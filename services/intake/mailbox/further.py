@@ -29,7 +29,10 @@ class FurtherReports:
         self._people = people
 
     def of_answers(self, answer_id: str) -> Accepted:
-        """The id and the receipt of the report that the answers to a check-in become, by the id of the answers."""
+        """The id and the receipt of the report that the answers to a check-in become, by their id.
+
+        What a handler noted of them has an id of its own.
+        """
         return self._submissions.named(RETALIATION, answer_id)
 
     def of_matter(self, part_id: str) -> Accepted:

@@ -36,6 +36,6 @@ def build(
     mailbox = Mailbox(store, words, secrets, mentions, further, policy)
     runtime.consume_facts("cases", [CaseFact], Progress(store, words, mentions, further).project)
     respondents = Respondents(store, words, secrets, mentions, policy)
-    statements = Statements(store, words, secrets, mentions)
+    statements = Statements(store, words, secrets, mentions, further)
     page = FollowUpPage(mailbox, RespondentPage(respondents, pages, policy), pages, policy)
     return Part([make_mailbox_router(mailbox, respondents, statements, gate), make_follow_up_router(page, gate)])

@@ -107,7 +107,7 @@ class Statement(Body):
 
     kind: Literal[
         "question", "reason", "link", "referral", "note", "agreement", "party", "disclosure", "answer", "matter",
-        "told", "message", "pages",
+        "told", "message", "pages", "retaliation",
     ]  # fmt: skip
     text: Words
 

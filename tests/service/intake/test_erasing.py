@@ -391,7 +391,9 @@ async def test_until_the_erasures_are_replayed_nothing_is_read(rig: Rig) -> None
     for attempt in (
         mailbox.follow_up(accepted["receipt"]),
         mailbox.answer(accepted["receipt"], "q-2", "Yes."),
-        Statements(barrier, words, SECRETS, rig.mentions).keep(accepted["report_id"], "q-9", "question", "Why?"),
+        Statements(barrier, words, SECRETS, rig.mentions, rig.further).keep(
+            accepted["report_id"], "q-9", "question", "Why?"
+        ),
         reader.read(reads, purpose=REVIEW, actor=RESPONDER),
         Erasing(barrier, Roster(COPIES), Succession()).erase([accepted["report_id"]], ERASURE),
     ):

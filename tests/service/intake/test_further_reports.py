@@ -12,6 +12,7 @@ from shared.events import CaseSplit, CaseTriaged, Event, RecusalDeclared, Report
 from shared.ids import case_id_of
 from tests.support.forms import hidden_fields
 from tests.support.intake_rig import RESPONDER, Rig, case_event
+from tests.support.intake_rig import bearer as service_bearer
 from tests.support.people import bearer, coordinator, person
 
 BROWSER = {"accept": "text/html", "sec-fetch-site": "same-origin"}
@@ -63,6 +64,46 @@ async def test_the_new_report_has_the_words_the_people_and_the_time_of_the_first
     (read,) = await rig.reader.read([Read(second, ("content",))], purpose=PURPOSES["review"], actor=RESPONDER)
     assert read["sections"]["content"]["narrative"] == MATTER
     assert "Sekretwords" not in repr(rig.store.reports)
+
+
+BADLY = "Sekretwords: he undoes all my edits since."
+
+
+async def noted(rig: Rig, report_id: str, text: str = BADLY) -> int:
+    """The status of a request of triage, with what a handler noted of bad treatment."""
+    path = f"/v1/vault/reports/{report_id}/statements/{PART}"
+    async with rig.http() as http:
+        return (
+            await http.put(path, json={"kind": "retaliation", "text": text}, headers=service_bearer("correspond"))
+        ).status_code
+
+
+async def test_bad_treatment_that_a_handler_notes_becomes_the_report_that_the_page_makes_of_it(rig: Rig) -> None:
+    told = {"reported": [{"name": "Mallory"}], "reporter": {"name": "Rita", "email": "rita@example.org"}}
+    first = await rig.post(**told, privacy="confidential")
+    assert [await noted(rig, first["report_id"]) for _ in range(2)] == [204, 204]
+    assert await noted(rig, first["report_id"], "Other words.") == 409
+    (second,) = (report for report in rig.store.reports if report != first["report_id"])
+    received, parties = (event.fact for event in rig.store.reports[second]["outbox"])
+    assert isinstance(received, ReportReceived)
+    assert isinstance(parties, ReportParties)
+    assert (received.category, received.flags, received.channel) == ("unclassified", ("retaliation",), "follow_up")
+    assert parties.follows == case_id_of(first["report_id"])
+    reads = [Read(report_id, ("content", "correspondence")) for report_id in (first["report_id"], second)]
+    theirs, new = await rig.reader.read(reads, purpose=PURPOSES["review"], actor=RESPONDER)
+    assert new["sections"]["content"]["narrative"] == BADLY
+    # The first report keeps nothing of it, and its page shows the receipt of the new one.
+    assert theirs["sections"]["correspondence"]["statements"] == []
+    assert "Sekretwords" not in repr(theirs) + repr(rig.store.reports)
+    (receipt,) = (await followed(rig, first["receipt"]))["opened"]  # type: ignore[misc]
+    assert (await followed(rig, receipt))["state"] == "received"
+
+
+async def test_nothing_is_made_of_bad_treatment_where_the_report_is_erased_or_unknown(rig: Rig) -> None:
+    first = await rig.post()
+    await rig.erasing.erase([first["report_id"]], Erasure("subject_request", "rq-1", RESPONDER))
+    assert [await noted(rig, one) for one in (first["report_id"], PART)] == [410, 404]
+    assert len(rig.store.reports) == 1
 
 
 async def test_the_receipt_of_the_first_shows_that_of_the_new_report(rig: Rig) -> None:

@@ -17,6 +17,9 @@ from shared.ids import case_id_of, new_id
 from shared.parties import Parties
 from shared.problems import Unavailable
 from shared.times import now
+from tests.service.shared.test_outside_tool import REPORT, Tool
+from tests.support.four_services import four_services
+from tests.support.incidents import Cast
 from tests.support.people import bearer, responder
 from tests.support.triage_rig import ALICE, POLICY, TOKENS, Rig, from_intake, make_rig, reported
 
@@ -79,6 +82,38 @@ async def test_the_new_case_is_linked_and_shut_to_the_people_who_decided(rig: Ri
     linked = [event for event in rig.cases.events if isinstance(event.fact, CaseLinked)]
     assert [event.case_id for event in linked] == [case.id]
     assert not any(case.id in event.fact.model_dump_json() for event in linked)
+
+
+async def test_what_a_handler_notes_of_bad_treatment_is_for_people_who_did_not_decide() -> None:
+    cast = Cast({"people": {name: {"of": ["enwiki_arbcom"]} for name in ("Ada", "Abe", "Ann")}})
+    async with four_services(cast) as services:
+        ada, abe = Tool(services, cast["Ada"]), Tool(services, cast["Abe"])
+        await services.reporter.post("/v1/reports", json=REPORT)
+        await services.deliver()
+        first, _ = ada.heard("case.triaged")
+        for command, values in (
+            ("assign", {}), ("start", {}), ("decide", {"outcome": "advice", "reason": "Heard."}),
+            ("follow_up", {"consent": "yes"}), ("close", {}),
+        ):  # fmt: skip
+            await ada.give(first, command, **values)
+        await services.pass_time(timedelta(days=8))
+        for tool in (ada, abe):
+            tool.renew()
+        # She rings up, and the handler who decided takes it down.
+        await ada.give(first, "check_in", answer="answered", retaliation="Quayside: he undoes my edits.")
+        (new,) = (case_id for case_id in services.cases.stored if case_id != first)
+        case = services.cases.stored[new].case
+        assert (case.flags, case.recused) == (("retaliation",), (cast["Ada"].ref,))
+        assert (await services.desk.get(f"/v1/cases/{new}", headers=ada.token)).status_code == 404
+        content = (await abe.get(new, "/content"))["sections"]["content"]
+        assert content["narrative"] == "Quayside: he undoes my edits."
+        assert [(one["relation"], one["id"]) for one in (await abe.get(new))["links"]] == [("retaliation", first)]
+        there = await ada.get(first)
+        assert (there["links"], there["check_ins"][0]["answer"]) == ([], "answered")
+        told = [event for event in services.events if event.case_id == first]
+        assert "retaliation" not in repr(told)
+        assert new not in repr(told)
+        assert "Quayside" not in repr(there) + repr(await ada.get(first, "/content")) + repr(services.events)
 
 
 async def test_the_new_case_is_shut_to_who_voted_against_or_reviewed_an_emergency_measure(rig: Rig) -> None:

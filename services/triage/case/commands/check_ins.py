@@ -7,9 +7,9 @@ from typing import Annotated
 
 from services.triage.case.case import Case
 from services.triage.case.check_ins import ASKING, NO_ANSWER, kept
-from services.triage.case.commands.command import ChoiceField, Command
+from services.triage.case.commands.command import ChoiceField, Command, Words, WordsField
 from services.triage.case.commands.follow_up import NO, YES, begun
-from shared.events import CaseFact, CaseState, CheckInKept, CheckInsEnded, ConsentGiven
+from shared.events import RETALIATION, CaseFact, CaseState, CheckInKept, CheckInsEnded, ConsentGiven
 from shared.policy import Policy
 from shared.problems import FieldError
 
@@ -21,11 +21,16 @@ STOPPED = "stopped"
 
 @dataclass(frozen=True, slots=True)
 class CheckIn(Command):
-    """Note what became of the check-in that is due: the reporter answered, declined, or did not answer."""
+    """Note what became of the check-in that is due: the reporter answered, declined, or did not answer.
+
+    Where the reporter tells of bad treatment because of the report, intake makes a report of the handler's words. As
+    from the page, no fact of this case says so: people who did not decide on it handle the new one.
+    """
 
     name = "check_in"
 
     answer: Annotated[str, ChoiceField(offers=lambda _policy: ANSWERS)]
+    retaliation: Annotated[Words | None, WordsField(kept_as=RETALIATION, optional=True)] = None
 
     @classmethod
     def applies(cls, case: Case) -> bool:
