@@ -65,6 +65,8 @@ async def test_a_responder_closes_a_case_without_javascript(rig: Rig, browser: B
     await sign_in(page, rig, address)
     await page.goto(f"{address}/desk/cases/{case.code_name}")
     await expect(page.get_by_role("heading", level=1)).to_have_text(case.code_name)
+    await expect(page.get_by_text("They followed me from page to page.")).to_be_hidden()
+    await page.get_by_text("Show the words of the report.").click()
     await expect(page.get_by_text("They followed me from page to page.")).to_be_visible()
     await page.get_by_role("button", name="Take this case").click()
     await page.get_by_role("button", name="Start to look into it").click()

@@ -174,6 +174,7 @@ class CaseView:
             "may_tick": self._may(principal, case, "case.tick", at) is not None,
             "checking": "checks" in request.query_params,
             "folded": self._desk.policy.playbooks.folds(case.category, case.flags),
+            "unread": not case.category_confirmed,
             "top": shown(FORMS[top]) if top else None,
             "forms": [shown(form) for form in forms if not form.kind.own_place and form.command != top],
             "own": {form.command: shown(form) for form in forms if form.kind.own_place},

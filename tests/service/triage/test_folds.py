@@ -53,6 +53,31 @@ class Folds(HTMLParser):
             self.open += f" {data}"
 
 
+@pytest.mark.parametrize("category", ["unclassified", "harassment.hounding", "harassment.insults"])
+async def test_a_report_stands_in_folds_until_a_person_has_said_what_it_is(category: str) -> None:
+    async with make_rig() as rig:
+        await sign_in(rig.http, rig.sessions, "/desk", ALICE)
+        case = await rig.open(category=category, contactable=True)
+        rig.vault.sections[case.report_id] = {
+            "content": {"narrative": "narrated", "places": ["placed"]},
+            "reported": {"people": [{"name": "Zebedee", "details": "detailed"}]},
+        }
+        for command in ("assign", "start"):
+            await rig.order(case, command)
+        await rig.order(case, "note", {"note": "noted", "visibility": "body"})
+
+        async def seen() -> Folds:
+            return Folds((await rig.http.get(f"/desk/cases/{case.code_name}", headers=HTML)).text)
+
+        page = await seen()
+        assert all(word in page.folded and word not in page.open for word in ("narrated", "placed", "detailed"))
+        assert "noted" in page.open
+        assert "Show the words of the report. Nobody has confirmed yet what it is about." in page.open + page.folded
+        assert (await rig.order(case, "confirm_category", {"category": category})).status_code == 200
+        page = await seen()
+        assert all(word in page.open for word in ("narrated", "placed", "detailed"))
+
+
 @pytest.mark.parametrize("category", ["harassment.threats", "harassment.insults"])
 async def test_all_words_of_people_stand_in_folds_where_they_may_hurt_to_read(category: str) -> None:
     folded, stands = "", ""
@@ -68,7 +93,9 @@ async def test_all_words_of_people_stand_in_folds_where_they_may_hurt_to_read(ca
         reply = ReportReplied(report_id=case.report_id, party=JANE, reply_id="0" * 32)
         await rig.intake.take([from_intake(case.report_id, reply, 3)])
         rig.vault.statements[case.report_id, "0" * 32] = ("reply", "retorted")
-        for command, values in {"assign": {}, "start": {}, **WRITTEN}.items():
+        for command, values in {"assign": {}, "confirm_category": {"category": category}}.items():
+            assert (await rig.order(case, command, values)).status_code == 200
+        for command, values in {"start": {}, **WRITTEN}.items():
             asked = rig.cases.stored[case.id].case.questions
             of = {"question": asked[0].id} if command == "take_answer" else {}
             assert (await rig.order(case, command, {**values, **of})).status_code == 200, command
