@@ -55,10 +55,11 @@ ACTIONS: Mapping[str, Action] = {
         Action("case.read_content", "read what was reported", case=True, joint=_RESPONDERS),
         Action("case.tick", "say what of the playbook of a case is seen to", case=True, joint=_RESPONDERS),
         Action("case.read_elsewhere", "learn in how many other communities a person is reported", case=True),
-        _command("assign", "give a case to a responder", Role.RESPONDER, Role.COORDINATOR),
+        # Of two roles, the first one counts: a coordinator takes a case from another person.
+        _command("assign", "give a case to a responder", Role.COORDINATOR, Role.RESPONDER),
         _command("claim", "take a case that nobody has", Role.RESPONDER),
         _command(
-            "release", "put a case back to its handling body", Role.RESPONDER, Role.COORDINATOR, joint=_RESPONDERS
+            "release", "put a case back to its handling body", Role.COORDINATOR, Role.RESPONDER, joint=_RESPONDERS
         ),
         _command("confirm_category", "confirm or correct the category of a case", Role.RESPONDER, Role.COORDINATOR),
         _command("set_flags", "say which flags fit a case", Role.RESPONDER, Role.COORDINATOR),

@@ -55,7 +55,13 @@ def test_a_case_that_another_person_has_is_taken(commands: tuple[Command, ...]) 
         told(after(*commands), Claim(BEN))
     with pytest.raises(Taken):
         told(after(*commands), put_back(BEN))
-    assert told(after(*commands), Assign(BEN.ref))[0].assignee == BEN.ref
+    for assignee in (BEN, CORA):
+        with pytest.raises(Taken):
+            told(after(*commands), Assign(assignee.ref, BEN))
+    # The person who has it gives it to another one, and so does a coordinator.
+    for by in (ALICE, CORA):
+        assert told(after(*commands), Assign(BEN.ref, by))[0].assignee == BEN.ref
+    assert told(after(*commands), Assign(ALICE.ref, BEN)) == []
 
 
 def test_a_case_left_by_a_recusal_is_claimed_in_the_state_that_it_has() -> None:
@@ -103,6 +109,8 @@ def test_a_form_to_put_a_case_back_is_for_those_who_may() -> None:
     offered = [Release.suits(case, who.ref, Role(who.role)) for who in (ALICE, BEN, CORA)]
     assert offered == [True, False, True]
     assert not Release.suits(after(), CORA.ref, Role.COORDINATOR)
+    assert [Assign.suits(case, who.ref, Role(who.role)) for who in (ALICE, BEN, CORA)] == offered
+    assert all(Assign.suits(after(), who.ref, Role(who.role)) for who in (ALICE, BEN, CORA))
 
 
 def test_a_person_follows_a_case_once_and_stops_once() -> None:

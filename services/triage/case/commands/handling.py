@@ -29,12 +29,21 @@ from shared.problems import FieldError
 
 @dataclass(frozen=True, slots=True)
 class Assign(Command):
-    """A responder takes the case, or is given it. A coordinator, who takes no case, says who gets it."""
+    """A responder takes the case, or is given it. A coordinator, who takes no case, says who gets it.
+
+    From the person who has it, only that person or a coordinator gives it to another one.
+    """
 
     name = "assign"
     button = True
 
     assignee: Annotated[str, ReferenceField(oneself=(Role.RESPONDER,), gets_case=True)]
+    by: Actor | None = None
+
+    @classmethod
+    def suits(cls, case: Case, person: str, role: Role | None) -> bool:
+        """For the person who has the case, where nobody has it for everybody, and for coordinators."""
+        return _hands_on(case, person, role)
 
     def faults(self, case: Case, policy: Policy, now: datetime) -> Iterable[FieldError]:
         """A person who is recused from the case cannot have it, nor one who took part in what is appealed."""
@@ -42,9 +51,11 @@ class Assign(Command):
             yield cannot_have("assignee")
 
     def decide(self, case: Case, state: CaseState, policy: Policy, now: datetime) -> list[CaseFact]:
-        """The assignment."""
+        """The assignment. Raises Taken where another person has the case."""
         if self.assignee == case.assignee:
             return []
+        if self.by and not _hands_on(case, self.by.ref, self.by.role):
+            raise Taken
         assigned = CaseAssigned(
             previous=case.state, state=state, assignee=self.assignee, previous_assignee=case.assignee
         )
@@ -90,13 +101,13 @@ class Release(Command):
     @classmethod
     def suits(cls, case: Case, person: str, role: Role | None) -> bool:
         """For the person who has the case, and for coordinators."""
-        return case.assignee is not None and (case.assignee == person or role is Role.COORDINATOR)
+        return case.assignee is not None and _hands_on(case, person, role)
 
     def decide(self, case: Case, state: CaseState, policy: Policy, now: datetime) -> list[CaseFact]:
         """The release; none where nobody has the case. Raises Taken where another person has it."""
         if case.assignee is None:
             return []
-        if self.by.ref != case.assignee and self.by.role != Role.COORDINATOR:
+        if not _hands_on(case, self.by.ref, self.by.role):
             raise Taken
         return [
             CaseReleased(
@@ -185,6 +196,11 @@ class Close(Command):
             return [CaseClosed(previous=case.state, state=state)]
         begun = FollowUp(YES).decide(case, CaseState.FOLLOWING_UP, policy, now)
         return [*begun, CaseClosed(previous=CaseState.FOLLOWING_UP, state=state)]
+
+
+def _hands_on(case: Case, person: str, role: str | None) -> bool:
+    """Whether this person (a reference) may say who has the case from now on: nobody takes it from another one."""
+    return case.assignee in (None, person) or role == Role.COORDINATOR
 
 
 def _waits_for_review(case: Case) -> bool:
