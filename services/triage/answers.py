@@ -103,7 +103,8 @@ class RecusalShown(TypedDict):
 class ReferralShown(TypedDict):
     """That another body was asked to take the case over; with `joint`, to join it.
 
-    `ended`: accepted, declined or returned; null while it waits. `left_at`: since when a body that joined has left.
+    `ended`: accepted, declined, returned or recalled; null while it waits. `left_at`: since when a body that joined has
+    left.
     """
 
     from_body: str

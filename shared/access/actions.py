@@ -79,6 +79,7 @@ ACTIONS: Mapping[str, Action] = {
         _command(
             "decline_referral", "decline a case that is referred to one's own body", Role.RESPONDER, Role.COORDINATOR
         ),
+        _command("recall_referral", "ask another handling body no longer", Role.RESPONDER, Role.COORDINATOR),
         _command("invite_body", "invite another handling body to join a case", Role.RESPONDER, Role.COORDINATOR),
         _command(
             "accept_invitation", "join a case to which one's own body is invited", Role.RESPONDER, Role.COORDINATOR

@@ -47,9 +47,14 @@ class ReferralDeclined(CaseFact):
 
 
 class ReferralReturned(CaseFact):
-    """`to_body` gave no answer in time, or cannot take the case any more; it goes on where it is."""
+    """`to_body` gave no answer in time, or cannot take the case any more; it goes on where it is.
+
+    `reason_id`: the sender has recalled the referral before that. The words of the reason stay in the vault.
+    """
 
     name: ClassVar[str] = "case.referral_returned"
+    version: ClassVar[str] = "1.1"
     shows: ClassVar[str | None] = "to_body"
 
     to_body: str
+    reason_id: str | None = None

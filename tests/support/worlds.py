@@ -136,7 +136,8 @@ async def make_triage() -> World:
         "expires_at": ["2999-01-01T00:00:00Z"], "until": [None], "module": ["A"],
         "case_id": [case.id], "measure_id": [case.measures[0].id], "clearing": ["common_word"], "scope": ["pages"],
         "command": [
-            "assign", "refer", "accept_referral", "decline_referral", "invite_body", "accept_invitation",
+            "assign", "refer", "accept_referral", "decline_referral", "recall_referral",
+            "invite_body", "accept_invitation",
             "decline_invitation", "end_joint", "start", "split", "ask", "take_answer",
             "add_party", "disclose", "propose_decision", "second",
             "object", "decide", "recuse", "confirm", "withdraw",

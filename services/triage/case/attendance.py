@@ -3,6 +3,7 @@
 A body can look after a case if everybody who hears of the case there may open it, and enough people may handle it.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -31,6 +32,8 @@ _Question = tuple[str, str | None, frozenset[str], datetime, frozenset[str], fro
 _GIVEN = (CaseTriaged.name, CasePassedOn.name, ReferralAccepted.name)
 """The facts that give a case to a body, which a history shows beside them."""
 
+SILENCES = 2
+"""After so many referrals, or invitations, that a body did not answer in time, no responder alone asks it again."""
 RENEWED_WITHIN = timedelta(hours=24)
 """For so long after the end of a role its person keeps the cases: what was begun need not begin anew with a renewal."""
 
@@ -334,13 +337,15 @@ def can_take(case: Case, body: str, people: People, policy: Policy, now: datetim
 
 
 def had_by(case: Case) -> frozenset[str]:
-    """The bodies that have or had the case, and those that have declined it."""
+    """The bodies that have or had the case, and those that have declined it, or were silent about it too often."""
     return frozenset((*_given_to(case), *declined_by(case, joint=False)))
 
 
 def declined_by(case: Case, *, joint: bool) -> frozenset[str]:
-    """The bodies that have declined to take the case over; with `joint`, to join it."""
-    return frozenset(one.to_body for one in case.referrals if one.ended == "declined" and one.joint is joint)
+    """The bodies that have declined to take the case over, or twice not answered in time; with `joint`, to join it."""
+    asked = [one for one in case.referrals if one.joint is joint]
+    silent = Counter(one.to_body for one in asked if one.ended == "returned")
+    return frozenset(one.to_body for one in asked if one.ended == "declined" or silent[one.to_body] >= SILENCES)
 
 
 def _given_to(case: Case) -> set[str]:

@@ -88,6 +88,7 @@ TRANSITIONS: Mapping[str, Ways] = {
     "refer": dict.fromkeys(BEFORE_DECISION, CaseState.REFERRED),
     "accept_referral": {CaseState.REFERRED: CaseState.TRIAGED},
     "decline_referral": {CaseState.REFERRED: BEFORE_DECISION},
+    "recall_referral": {CaseState.REFERRED: BEFORE_DECISION},
     "invite_body": _JOINABLE,
     "accept_invitation": _JOINABLE,
     "decline_invitation": _JOINABLE,

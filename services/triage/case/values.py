@@ -435,9 +435,11 @@ class Reply:
 class Referral:
     """That `by` asked `to_body`, in `role`, to take the case over; `joint`: to join the case. Times are UTC-aware.
 
-    `before`: the state of the case before that. `ended`: accepted, declined or returned; None while it waits.
+    `before`: the state of the case before that. `ended`: accepted, declined, returned (nobody answered)
+    or recalled by its sender; None while it waits.
     `left_at`: since when a body that joined is part of the case no more. `reason_id`, `answer_id` and `left_id` name
-    words in the vault: why the body is asked, why it declined, and why the joint work ended.
+    words in the vault: why the body is asked, why it declined or the sender recalled it, and why the joint work
+    ended.
     """
 
     from_body: str

@@ -77,6 +77,7 @@ MAY: dict[str, dict[str, str]] = {
     "case.read_reason": {"responder": f"{HANDLING} training"},
     "case.accept_referral": {"responder": f"{HANDLING} training", "coordinator": HANDLING},
     "case.decline_referral": {"responder": f"{HANDLING} training", "coordinator": HANDLING},
+    "case.recall_referral": {"responder": f"{HANDLING} training", "coordinator": HANDLING},
     "case.invite_body": {"responder": f"{HANDLING} training", "coordinator": HANDLING},
     "case.accept_invitation": {"responder": f"{HANDLING} training", "coordinator": HANDLING},
     "case.decline_invitation": {"responder": f"{HANDLING} training", "coordinator": HANDLING},

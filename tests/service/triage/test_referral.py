@@ -133,6 +133,20 @@ async def test_what_is_declined_is_hidden_again_and_goes_on_with_its_sender(rig:
     assert "nothing for us" not in f"{rig.cases.events} {rig.cases.stored}"
 
 
+async def test_the_sender_alone_recalls_a_referral_and_the_other_body_is_asked_no_longer(rig: Rig) -> None:
+    case = await referred(rig)
+    why = {"explanation": "It was the wrong case."}
+    assert (await rig.order(case, "recall_referral", why, STEVE)).status_code == 404
+    assert (await rig.order(case, "recall_referral", why, BEN)).status_code == 200
+    after = rig.cases.stored[case.id].case
+    assert (after.state, after.body, after.assignee) == ("investigating", "enwiki_arbcom", ANN.ref)
+    told = (await shown(rig, case, ANN)).json()["referrals"][-1]
+    assert (told["ended"], told["answer_id"] in {i for _, i in rig.vault.statements}) == ("recalled", True)
+    for who, status in ((STEVE, 404), (STAN, 404), (ANN, 200)):
+        assert (await shown(rig, case, who)).status_code == status
+    assert "wrong case" not in f"{rig.cases.events} {rig.cases.stored}"
+
+
 async def test_what_nobody_accepts_is_over_once_whichever_replica_is_there(rig: Rig, world: World) -> None:
     case = await referred(rig)
     world.at += timedelta(hours=47)

@@ -11,14 +11,14 @@ from services.triage.case.commands.command import Command, Words
 from services.triage.case.commands.handling import Assign, Start
 from services.triage.case.commands.inquiry import Ask, LoseReporter, ReceiveAnswer
 from services.triage.case.commands.recusal import Recuse
-from services.triage.case.commands.referral import AcceptReferral, DeclineReferral, Refer
+from services.triage.case.commands.referral import AcceptReferral, DeclineReferral, RecallReferral, Refer
 from services.triage.case.commands.waking import Wake
 from services.triage.case.lifecycle import FieldsRefused, NotPermitted
 from services.triage.case.outline import outline_of
 from services.triage.case.timers.table import wakes_at
 from services.triage.case.values import Deadline, Snooze
 from shared.access.principal import Role
-from shared.events import Actor, CaseReferred, CaseState, Event, ReferralAccepted, ReferralDeclined
+from shared.events import Actor, CaseReferred, CaseState, Event, ReferralAccepted, ReferralDeclined, ReferralReturned
 from shared.policy import load_policy
 from tests.support.case_steps import open_case, step
 from tests.support.people import coordinator, responder
@@ -110,6 +110,37 @@ def test_a_declined_case_goes_on_as_before(state: CaseState) -> None:
     assert (case.state, case.body, case.assignee) == (state, before.body, before.assignee)
     assert clocks(case) == clocks(before)
     assert (case.referrals[-1].ended, case.referrals[-1].answer_id) == ("declined", "no")
+
+
+@pytest.mark.parametrize("state", BEFORE)
+def test_a_referral_that_its_sender_recalls_is_over_at_once_and_may_be_made_again(state: CaseState) -> None:
+    before = led(*BEFORE[state])
+    case, events = after(led(to("stewards"), case=before), RecallReferral(Words("mistaken")), AT)
+    assert events[0].fact == ReferralReturned(
+        previous="referred", state=state.value, to_body="stewards", reason_id="mistaken"
+    )
+    assert (case.state, case.body, case.assignee) == (state, before.body, before.assignee)
+    assert clocks(case) == clocks(before)
+    assert (case.referrals[-1].ended, case.referrals[-1].answer_id) == ("recalled", "mistaken")
+    for command in (AcceptReferral(PEOPLE), DeclineReferral(WHY), RecallReferral(WHY)):
+        with pytest.raises(NotPermitted):
+            led(command, case=case)
+    # The body that was asked had no time to answer, so it was not silent.
+    for _ in range(3):
+        case = led(to("stewards"), RecallReferral(WHY), case=case)
+    assert led(to("stewards"), case=case).state is CaseState.REFERRED
+
+
+def test_a_body_that_was_silent_twice_is_asked_again_by_a_coordinator_alone() -> None:
+    case, at = opened(), AT
+    for _ in range(2):
+        case, _ = after(case, to("stewards"), at)
+        at += TWO_DAYS
+        case, _ = after(case, Wake(), at)
+    assert [one.ended for one in case.referrals] == ["returned", "returned"]
+    assert refused(case, to("stewards"), at) == "had_before"
+    assert after(case, to("stewards", CORA), at)[0].state is CaseState.REFERRED
+    assert after(case, to("u4c"), at)[0].state is CaseState.REFERRED
 
 
 @pytest.mark.parametrize("state", BEFORE)

@@ -40,7 +40,9 @@ class InviteBody(Command):
         elif case.asked:
             yield ASKS_ANOTHER
         elif self.by.role != Role.COORDINATOR and self.body in declined_by(case, joint=True):
-            yield FieldError("/body", "had_before", "This body has declined to join. A coordinator may ask.")
+            yield FieldError(
+                "/body", "had_before", "This body has declined to join, or twice not answered. A coordinator may ask."
+            )
         elif self.body not in policy.ordinary_bodies or not can_take(case, self.body, self.people, policy, now):
             yield CANNOT_TAKE
 

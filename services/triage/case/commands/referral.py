@@ -11,7 +11,15 @@ from services.triage.case.commands.command import ChoiceField, Command, Words, W
 from services.triage.case.lifecycle import NotPermitted
 from services.triage.case.values import Referral
 from shared.access.principal import Role
-from shared.events import Actor, CaseFact, CaseReferred, CaseState, ReferralAccepted, ReferralDeclined
+from shared.events import (
+    Actor,
+    CaseFact,
+    CaseReferred,
+    CaseState,
+    ReferralAccepted,
+    ReferralDeclined,
+    ReferralReturned,
+)
 from shared.policy import Policy
 from shared.problems import FieldError
 
@@ -51,7 +59,7 @@ class Refer(Command):
     people: People = NOBODY
 
     def faults(self, case: Case, policy: Policy, now: datetime) -> Iterable[FieldError]:
-        """The body that has the case, one that has had it or declined it, and one that cannot take it.
+        """The body that has the case, one that has had it, declined it or was silent, and one that cannot take it.
 
         Cases that are part of this one follow it (services.triage.consequences).
 
@@ -66,7 +74,9 @@ class Refer(Command):
             yield ASKS_ANOTHER
         elif self.by.role != Role.COORDINATOR and self.body in had_by(case):
             yield FieldError(
-                "/body", "had_before", "This body has had the case, or declined it. A coordinator may ask."
+                "/body",
+                "had_before",
+                "This body has had the case, declined it, or twice not answered. A coordinator may ask.",
             )
         elif self.body not in policy.ordinary_bodies or not can_take(case, self.body, self.people, policy, now):
             yield CANNOT_TAKE
@@ -133,6 +143,29 @@ class DeclineReferral(Command):
             raise NotPermitted(self.name, case.state)
         return [
             ReferralDeclined(
+                previous=case.state, state=state, to_body=case.referral.to_body, reason_id=self.explanation.id
+            )
+        ]
+
+
+@dataclass(frozen=True, slots=True)
+class RecallReferral(Command):
+    """The body that has the case asks the other one no longer. It goes on as before the referral."""
+
+    name = "recall_referral"
+
+    explanation: Annotated[Words, WordsField(kept_as="referral")]
+
+    def leads(self, case: Case) -> CaseState:
+        """The state that the case had before."""
+        return case.returns_to
+
+    def decide(self, case: Case, state: CaseState, policy: Policy, now: datetime) -> list[CaseFact]:
+        """That the referral is over. Raises NotPermitted where none waits."""
+        if case.referral is None:
+            raise NotPermitted(self.name, case.state)
+        return [
+            ReferralReturned(
                 previous=case.state, state=state, to_body=case.referral.to_body, reason_id=self.explanation.id
             )
         ]

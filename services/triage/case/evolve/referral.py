@@ -65,12 +65,19 @@ def _declined(case: Case, fact: ReferralDeclined | InvitationDeclined, event: Ev
     return {"referrals": _answered(case, "declined", event, fact.reason_id)}
 
 
-def _returned(case: Case, _fact: ReferralReturned | InvitationLapsed, event: Event) -> Fields:
+def _returned(case: Case, fact: ReferralReturned, event: Event) -> Fields:
+    return {"referrals": _answered(case, "recalled" if fact.reason_id else "returned", event, fact.reason_id)}
+
+
+def _lapsed(case: Case, _fact: InvitationLapsed, event: Event) -> Fields:
     return {"referrals": _answered(case, "returned", event)}
 
 
 def _answered(
-    case: Case, ended: Literal["accepted", "declined", "returned"], event: Event, answer_id: str | None = None
+    case: Case,
+    ended: Literal["accepted", "declined", "returned", "recalled"],
+    event: Event,
+    answer_id: str | None = None,
 ) -> tuple[Referral, ...]:
     *before, asked = case.referrals
     return (*before, replace(asked, ended=ended, ended_at=event.time, answer_id=answer_id))
@@ -81,7 +88,7 @@ CHANGES = {
     BodyInvited: _asked,
     InvitationAccepted: _joined,
     InvitationDeclined: _declined,
-    InvitationLapsed: _returned,
+    InvitationLapsed: _lapsed,
     JointEnded: _joint_ended,
     ReferralAccepted: _accepted,
     ReferralDeclined: _declined,
