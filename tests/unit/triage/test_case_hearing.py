@@ -106,7 +106,7 @@ def test_a_category_that_a_person_corrected_still_wants_the_reporter_heard(sorte
 
 
 def test_a_flag_that_a_person_took_away_still_wants_the_reporter_heard() -> None:
-    case = led(*BEGUN, SetFlags((), None, ALICE), category="unclassified", flags=("ongoing",))
+    case = led(*BEGUN, SetFlags((), Words("r-1"), ALICE), category="unclassified", flags=("ongoing",))
     row = Hearing(frozenset({"mediation"}), flags=frozenset({"ongoing"}), within=7 * DAY)
     assert hearing_of(case, "mediation", replace(POLICY, hearings=(row,))) is row
     assert hearing_of(led(*BEGUN, category="unclassified"), "mediation", replace(POLICY, hearings=(row,))) is None

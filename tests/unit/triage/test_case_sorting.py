@@ -49,7 +49,7 @@ def corrected(category: str, by: Actor = ALICE) -> ConfirmCategory:
 
 
 def flagged(*flags: str, by: Actor = ALICE) -> SetFlags:
-    return SetFlags(flags, None, by)
+    return SetFlags(flags, Words("w-1"), by)
 
 
 def test_a_confirmed_category_is_a_fact_once() -> None:
@@ -77,6 +77,19 @@ def test_a_correction_says_why_and_moves_the_case_nowhere() -> None:
     way = way_of(moved, POLICY)
     assert way.rule == "personal-data"
     assert way.body != moved.body
+
+
+def test_a_flag_that_is_taken_away_needs_a_reason_and_another_one_none() -> None:
+    case = opened(flags=("ongoing", "off_wiki"))
+    for flags in ((), ("ongoing",), ("ongoing", "cross_wiki")):
+        with pytest.raises(FieldsRefused, match="/why: missing"):
+            told(case, SetFlags(flags, None, ALICE))
+    (fact,) = told(case, flagged("ongoing"))
+    assert isinstance(fact, FlagsSet)
+    assert (fact.previous_flags, fact.flags, fact.reason_id) == (("ongoing", "off_wiki"), ("ongoing",), "w-1")
+    (more,) = told(case, SetFlags(("off_wiki", "ongoing", "cross_wiki"), None, ALICE))
+    assert isinstance(more, FlagsSet)
+    assert told(case, SetFlags(("off_wiki", "ongoing"), None, ALICE)) == []
 
 
 @pytest.mark.parametrize(

@@ -58,7 +58,7 @@ class ConfirmCategory(Command):
 
 @dataclass(frozen=True, slots=True)
 class SetFlags(Command):
-    """Say which flags fit the case."""
+    """Say which flags fit the case, and why one of them fits no longer."""
 
     name = "set_flags"
     own_place = True
@@ -72,6 +72,11 @@ class SetFlags(Command):
     def chosen(cls, case: Case) -> Mapping[str, Any]:
         """The flags that the case has."""
         return {"flags": case.flags}
+
+    def faults(self, case: Case, policy: Policy, now: datetime) -> Iterable[FieldError]:
+        """A flag that is taken away without a reason."""
+        if self.why is None and not set(case.flags).intersection(policy.flags).issubset(self.flags):
+            yield FieldError("/why", "missing", "Say why a flag fits no longer.")
 
     def decide(self, case: Case, state: CaseState, policy: Policy, now: datetime) -> list[CaseFact]:
         """The flags, once, and what follows for the lane. Flags that the policy no longer has stay."""
