@@ -35,6 +35,24 @@ async def test_keys_lead_to_parts_of_a_case_and_can_be_turned_off(rig: Rig, brow
     await page.context.close()
 
 
+async def test_what_is_only_chosen_is_kept_and_stands_in_the_form_when_the_page_opens_again(
+    rig: Rig, browser: Browser, address: str
+) -> None:
+    case = await a_full_case(rig)
+    context = await browser.new_context()
+    page = await context.new_page()
+    await sign_in(page, rig, address)
+    await page.goto(f"{address}/desk/cases/{case.code_name}")
+    await page.locator("#do-confirm_category summary").click()
+    async with page.expect_response("**/desk/drafts") as answer:
+        await page.locator("#confirm_category-category").select_option("harassment.trolling")
+    assert (await answer.value).status == 204
+    await page.goto(f"{address}/desk/cases/{case.code_name}")
+    await expect(page.locator("#confirm_category-category")).to_have_value("harassment.trolling")
+    assert not await violations(page)
+    await context.close()
+
+
 async def test_what_is_typed_is_kept_and_stands_in_the_form_when_the_page_opens_again(
     rig: Rig, browser: Browser, address: str
 ) -> None:
