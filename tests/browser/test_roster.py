@@ -42,6 +42,23 @@ async def fill_the_roster(rig: Rig) -> None:
     await session_of(rig.sessions, ALICE)
 
 
+async def test_times_are_in_the_zone_of_the_browser_and_its_pages_say_so(
+    rig: Rig, browser: Browser, address: str
+) -> None:
+    await fill_the_roster(rig)
+    context = await browser.new_context(timezone_id="Asia/Tokyo")
+    page = await context.new_page()
+    await sign_in(page, rig, address)
+    for path in ("/desk/roster", f"/desk/roster/{ALICE.ref}", "/desk/sessions"):
+        await page.goto(f"{address}{path}")
+        await expect(page.get_by_text("in the zone Asia/Tokyo")).to_be_visible()
+        await expect(page.get_by_text("Times are in UTC.")).to_be_hidden()
+        time = page.locator("time[datetime*=T]").first
+        await expect(time).to_contain_text("GMT+9")
+        assert "UTC" in (await time.get_attribute("title") or "")
+    await context.close()
+
+
 async def test_a_role_is_given_and_taken_without_javascript(rig: Rig, browser: Browser, address: str) -> None:
     context = await browser.new_context(java_script_enabled=False)
     page = await context.new_page()
