@@ -11,7 +11,7 @@ from services.triage.case.case import Case
 from shared.access.principal import Grant, Principal, Role
 from shared.times import now
 from tests.service.triage.test_similar import VIC, open_case
-from tests.support.browser_rig import View, hold_session, looks
+from tests.support.browser_rig import View, hold_session, looks, violations
 from tests.support.people import COPIES, responder, session_of
 from tests.support.triage_rig import ALICE, POLICY, Rig, answered
 
@@ -41,6 +41,37 @@ async def fill_the_queue(rig: Rig) -> Sequence[Case]:
         await rig.order(told, command, body, CHIEF)
     await rig.intake.take([answered(told.report_id, rig.cases.stored[told.id].case.questions[0].id)])
     return urgent, late, told, mine, new
+
+
+async def test_keys_lead_through_the_queue_to_its_tabs_and_to_the_search(
+    rig: Rig, browser: Browser, address: str
+) -> None:
+    await fill_the_queue(rig)
+    page = await browser.new_page()
+    await sign_in(page, rig, address)
+    await page.goto(f"{address}/desk")
+    overlay = page.get_by_role("dialog", name="Keyboard shortcuts")
+    await page.keyboard.press("?")
+    await expect(overlay).to_contain_text("Next case")
+    assert not await violations(page)
+    await page.keyboard.press("Escape")
+    names = await page.locator(".hearth-desk__row h2 a").all_text_contents()
+    for key, at in (("j", 0), ("j", 1), ("k", 0), ("k", 0), ("j", 1)):
+        await page.keyboard.press(key)
+        await expect(page.locator(":focus")).to_have_text(names[at])
+    await page.get_by_label(f"Tick {names[0]}").check()
+    await page.keyboard.press("j")
+    await expect(page.locator(":focus")).to_have_text(names[1])
+    await page.keyboard.press("o")
+    await expect(page.get_by_role("heading", level=1)).to_have_text(names[1])
+    await page.goto(f"{address}/desk")
+    await page.keyboard.press("1")
+    await expect(page.get_by_role("link", name="Mine")).to_have_attribute("aria-current", "page")
+    await page.keyboard.press("s")
+    await expect(page.get_by_label("What do you look for?")).to_be_visible()
+    await page.get_by_label("What do you look for?").press("j")
+    await expect(page.get_by_label("What do you look for?")).to_have_value("j")
+    await page.context.close()
 
 
 async def test_cases_are_handed_over_without_javascript(rig: Rig, browser: Browser, address: str) -> None:

@@ -1,5 +1,5 @@
-// The desk works without this. With it, single keys lead to the parts of a page, "?" shows which, and a button turns them
-// off for this browser (WCAG 2.1.4). No key does anything while a person types, and none sends a form.
+// The desk works without this. With it, single keys lead to the parts of a page, through the cases of the queue and to
+// other pages, "?" shows which, and a button turns them off for this browser (WCAG 2.1.4). No key does anything while a person types, and none sends a form.
 "use strict";
 
 (() => {
@@ -19,7 +19,20 @@
     localStorage.setItem("hearth-shortcuts", to);
     show();
   };
+  const steps = { next: 1, previous: -1, open: 0 };
+  const step = (by) => {
+    const links = [...document.querySelectorAll(".hearth-desk__row h2 a")];
+    const here = links.findIndex((link) => link.closest(".hearth-desk__row").contains(document.activeElement));
+    if (by === 0 && here >= 0) links[here].click();
+    // The last one has no next one, and from outside the list both ways lead into it.
+    const link = by !== 0 && links[here < 0 ? 0 : here + by];
+    if (link) link.focus();
+  };
   const go = (to) => {
+    if (to in steps) {
+      step(steps[to]);
+      return;
+    }
     if (!to.startsWith("#")) {
       location.assign(to);
       return;
@@ -48,7 +61,7 @@
     if (place && place.matches("details")) place.open = true;
   });
   document.addEventListener("keydown", (event) => {
-    const typing = event.target.closest("input, select, textarea, [contenteditable]");
+    const typing = event.target.closest("input:not([type=checkbox], [type=radio]), select, textarea, [contenteditable]");
     if (isOff() || typing || event.repeat || event.ctrlKey || event.metaKey || event.altKey || overlay.open) return;
     if (event.key === "?") show();
     else if (places.has(event.key)) go(places.get(event.key));
