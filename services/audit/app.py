@@ -32,6 +32,7 @@ from shared.i18n.messages import SHARED_MESSAGES, Messages
 from shared.ids import new_id
 from shared.parties import Parties, follow_parties
 from shared.parts import Part, assemble
+from shared.people_names import PeopleNames
 from shared.policy import load_policy
 from shared.policy.baseline import word_folders
 from shared.runtime import Runtime
@@ -49,13 +50,14 @@ class RecordStore(QueryStore, PartyStore, Protocol):
 def build_app(settings: AuditSettings, *, copies: RosterStore | None = None) -> FastAPI:
     """The application of audit; nothing is connected before it starts. Tests hand in another copy of the roster."""
     runtime = Runtime("audit", settings)
-    pages, notary = load_pages(settings.policy_dir), make_notary(settings)
+    notary = make_notary(settings)
     record, reads = MongoRecord(runtime.database), runtime.aggregates("reads")
     writer = LogWriter(record, settings.log_origin, new_id())
     consumer.consume(runtime, lambda rewind: Recorder(writer, rewind), pause=settings.record_pause)
     http = make_http(settings.triage_url)
     signer = ServiceSigner("audit", settings.service_keys_file, settings.service_peers_file)
     access_control = AccessControl(runtime, copies=copies)
+    pages = load_pages(settings.policy_dir, PeopleNames(access_control.roster.known))
     parties, parties_part = follow_parties(runtime)
     way = SignIn(settings, pages, HOME, settings.audit_url, RosterClient(http, signer).sign_in)
     flow, sign_in = access_control.open_sign_in(way)
@@ -84,10 +86,13 @@ def build_app(settings: AuditSettings, *, copies: RosterStore | None = None) -> 
     return assemble(runtime, gate, parts, flow.error_page)
 
 
-def load_pages(policy_dir: Path | None = None) -> Pages:
-    """The templates and messages of the explorer and the scorecards; those of the baseline stand with the policy."""
+def load_pages(policy_dir: Path | None = None, people: PeopleNames | None = None) -> Pages:
+    """The templates and messages of the explorer and the scorecards, with the names of people; those of the baseline
+    stand with the policy.
+    """
     messages = Messages.load([SHARED_MESSAGES, *word_folders(policy_dir), HERE / "i18n"])
-    return make_pages(HERE / "templates", messages, home=HOME, static_dir=STATIC)
+    given = {"person_name": (people or PeopleNames(dict)).of}
+    return make_pages(HERE / "templates", messages, home=HOME, static_dir=STATIC, given=given)
 
 
 def make_notary(settings: AuditSettings) -> Notary:

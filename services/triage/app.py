@@ -18,7 +18,6 @@ from services.triage.desk.live import Live
 from services.triage.desk.lookers import MongoLookers
 from services.triage.desk.names import CaseNames
 from services.triage.desk.part import build as build_desk
-from services.triage.desk.people import PeopleNames
 from services.triage.desk.queue import Queue
 from services.triage.desk.saved_views import SavedViews, ViewStore
 from services.triage.desk.search import Search
@@ -64,6 +63,7 @@ from shared.kafka.erasures import ErasureReplay, case_named_by
 from shared.own_names import OwnNames, Proof
 from shared.parties import PartiesStore, follow_parties
 from shared.parts import Part, assemble
+from shared.people_names import PeopleNames
 from shared.policy import load_policy
 from shared.policy.baseline import Catalogue, catalogue_versions
 from shared.runtime import Runtime

@@ -36,11 +36,11 @@ from services.triage.case_answers import (
     show_recusal_asks,
     show_step,
 )
-from services.triage.desk.people import PeopleNames
 from services.triage.desk.queue import Counts, Queue, QueueFilter, Tab
 from services.triage.patterns.shown import show_similar
 from services.triage.requests import CommandRequest
 from shared.events import CaseState
+from shared.people_names import PeopleNames
 from shared.policy import Policy, Triage
 from shared.policy.model import Lane
 from shared.problems import NotFound

@@ -7,10 +7,10 @@ import pytest
 from playwright.async_api import Browser, Locator, Page, expect
 
 from services.triage.case.case import Case
-from services.triage.desk.people import person_name
 from shared.access.principal import Grant, Principal, Role
 from shared.events import ReportRecusalAsked
 from shared.ids import derive
+from shared.people_names import person_name
 from shared.times import now
 from tests.support.browser_rig import View, hold_session, looks, violations
 from tests.support.people import person, session_of

@@ -18,6 +18,7 @@ from shared.aggregates import Save
 from shared.events import Event, RecordRead
 from shared.parties import Parties
 from shared.parts import Part, assemble
+from shared.people_names import PeopleNames
 from shared.policy import Policy, load_policy
 from shared.problems import Unavailable
 from shared.runtime import Runtime
@@ -80,7 +81,8 @@ class AuditWorld:
         self.notary = make_notary(settings)
         runtime = Runtime("audit", settings)
         access_control = AccessControl(runtime, copies=COPIES)
-        way = SignIn(settings, load_pages(), HOME, "https://audit", nobody_signs_in, store=self.sessions)
+        pages = load_pages(people=PeopleNames(access_control.roster.known))
+        way = SignIn(settings, pages, HOME, "https://audit", nobody_signs_in, store=self.sessions)
         flow, sign_in = access_control.open_sign_in(way)
         gate = access_control.gate
         routers = make_routers(settings, self.record, Parties(self.parties), self.saving, gate, flow.pages)

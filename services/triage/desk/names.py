@@ -10,12 +10,12 @@ from services.triage.case.forms import FORMS
 from services.triage.case.hearing import ProposalStep, step_of_proposal
 from services.triage.case.values import Step
 from services.triage.case.voting import Tally
-from services.triage.desk.people import PeopleNames
 from shared.access.principal import Principal, Role
 from shared.events import FACTS, CaseFact, CaseState
 from shared.i18n.messages import message_key
 from shared.i18n.wording import language_name
 from shared.ids import PERSON
+from shared.people_names import PeopleNames
 from shared.policy import Policy
 from shared.web.pages import Pages
 

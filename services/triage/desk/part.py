@@ -10,7 +10,6 @@ from services.triage.desk.live_queue import make_live_queue_router
 from services.triage.desk.lookers import LOOKER_INDEXES
 from services.triage.desk.names import CaseNames
 from services.triage.desk.pages import make_page_router
-from services.triage.desk.people import PeopleNames
 from services.triage.desk.queue import Queue
 from services.triage.desk.queue_pages import make_queue_router
 from services.triage.desk.saved_views import SavedViews
@@ -20,6 +19,7 @@ from services.triage.desk.view_routes import make_view_router
 from services.triage.desk.views import HERE
 from shared.mongo import Collection as Documents
 from shared.parts import Part
+from shared.people_names import PeopleNames
 from shared.sign_in.drafts import FormDrafts
 from shared.web.gate import Gate
 from shared.web.pages import Pages, make_asset_router

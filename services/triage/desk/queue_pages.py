@@ -9,13 +9,13 @@ from services.triage.actions import Desk
 from services.triage.desk.bulk import Bulk
 from services.triage.desk.load import LoadView
 from services.triage.desk.names import CaseNames
-from services.triage.desk.people import PeopleNames
 from services.triage.desk.queue import Queue
 from services.triage.desk.queue_view import QueueView, SentView, address_of, filter_of
 from services.triage.desk.saved_views import SavedViews
 from services.triage.desk.search import Search
 from services.triage.desk.search_view import SearchView
 from services.triage.paths import HOME, LOAD, SEARCH, VIEWS
+from shared.people_names import PeopleNames
 from shared.problems import FieldsWrong
 from shared.web.forms import read_form
 from shared.web.gate import Callers, Gate, does, principal_of

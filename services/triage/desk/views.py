@@ -32,7 +32,6 @@ from services.triage.desk.live import Live
 from services.triage.desk.names import CaseNames, done_in
 from services.triage.desk.next_step import next_step_of
 from services.triage.desk.parties import needs_attention, parties_of, respondents_of
-from services.triage.desk.people import PeopleNames
 from services.triage.desk.picker import picks_of
 from services.triage.desk.playbooks import checks_of, playbook_of, replies_of
 from services.triage.desk.portions import Portions
@@ -55,6 +54,7 @@ from shared.clients.vault import Contents
 from shared.events import CaseState, FlagsSet
 from shared.i18n.messages import SHARED_MESSAGES, Messages
 from shared.ids import new_id
+from shared.people_names import PeopleNames
 from shared.policy.baseline import word_folders
 from shared.problems import Problem, Unavailable
 from shared.sign_in.drafts import Draft

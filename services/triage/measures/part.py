@@ -1,7 +1,6 @@
 """The register of measures as a part of triage."""
 
 from services.triage.desk.names import CaseNames
-from services.triage.desk.people import PeopleNames
 from services.triage.measures.import_pages import make_import_pages
 from services.triage.measures.import_routes import make_import_router
 from services.triage.measures.imports import MeasureImport
@@ -11,6 +10,7 @@ from services.triage.measures.routes import make_measures_router
 from services.triage.measures.store import IN_FORCE_INDEXES, MongoMeasures
 from shared.mongo import Collection
 from shared.parts import Part
+from shared.people_names import PeopleNames
 from shared.sign_in.drafts import FormDrafts
 from shared.web.gate import Gate
 from shared.web.pages import Pages

@@ -13,7 +13,6 @@ from fastapi import APIRouter, Request, Response
 from starlette.responses import RedirectResponse
 
 from services.triage.desk.names import only_communities
-from services.triage.desk.people import PeopleNames
 from services.triage.paths import BASELINE, HOME, MEASURES, ROSTER
 from services.triage.rooms import rooms_of
 from services.triage.roster.changes import CHANGES, TakeName, ends_of, running
@@ -30,6 +29,7 @@ from shared.events import GrantHeld
 from shared.i18n.wording import language_name
 from shared.ids import PERSON, new_id
 from shared.input.texts import lines_of, trim_line
+from shared.people_names import PeopleNames
 from shared.problems import NotFound, Problem
 from shared.sign_in.drafts import Draft, FormDrafts
 from shared.sign_in.flow import SignInFlow

@@ -3,13 +3,13 @@
 from collections.abc import Callable
 from datetime import datetime
 
-from services.triage.desk.people import PeopleNames
 from services.triage.roster.actions import RosterEditor, SignIns
 from services.triage.roster.desk import Entries, GivenKeys, RosterDesk
 from services.triage.roster.own_pages import make_own_pages
 from services.triage.roster.pages import make_roster_pages
 from services.triage.roster.routes import make_roster_router, make_sign_ins_router
 from shared.parts import Part
+from shared.people_names import PeopleNames
 from shared.policy import Policy
 from shared.sign_in.flow import SignInFlow
 from shared.succession import ToldBefore

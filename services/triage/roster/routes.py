@@ -8,7 +8,6 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request, Response
 
 from services.triage.answers import ChangeOffered, FieldTaken
-from services.triage.desk.people import PeopleNames
 from services.triage.roster.actions import SignIns
 from services.triage.roster.answers import KeysOfName, PersonList, PersonShown, SignInNoted
 from services.triage.roster.changes import CHANGES, ends_of
@@ -19,6 +18,7 @@ from services.triage.roster.inputs import INPUTS
 from services.triage.roster.names import is_confirmed
 from shared.ids import PERSON
 from shared.own_names import Proof, Trust
+from shared.people_names import PeopleNames
 from shared.problems import NotFound
 from shared.times import now, rfc3339
 from shared.web.bodies import gives, json_response, parse_body, parse_change, takes

@@ -10,7 +10,6 @@ import pytest
 
 from services.triage.actions import Desk
 from services.triage.case.case import ENDED
-from services.triage.case.code_names import ADJECTIVES
 from services.triage.case.facets import OPEN_STATES, UNASSIGNED
 from services.triage.case.in_force import InForcePlace
 from services.triage.case.standing import reached
@@ -37,6 +36,7 @@ from services.triage.store import (
 from services.triage.stored import CaseQuery
 from shared.access.roster import Roster
 from shared.aggregates import Aggregates
+from shared.code_words import ADJECTIVES
 from shared.events import CaseState
 from shared.mongo import Database, connect
 from shared.outbox import Relay

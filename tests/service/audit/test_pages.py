@@ -5,10 +5,13 @@ from dataclasses import replace
 import pytest
 
 from shared.access.principal import Role
+from shared.people_names import PeopleNames
 from tests.support.audit_rig import bearer, event_of
 from tests.support.audit_world import AuditWorld, leaf_of
-from tests.support.people import anybody, auditor, sign_in
+from tests.support.people import COPIES, anybody, auditor, responder, sign_in
 from tests.support.people import bearer as bearer_of
+
+ALICE = responder("a1" * 4, "enwiki_arbcom")
 
 
 @pytest.fixture
@@ -62,6 +65,19 @@ async def test_an_entry_that_was_changed_is_shown_as_not_proved(world: AuditWorl
     page = await world.client.get("/audit/cases/case-1", headers=bearer())
     assert "do not agree with the signed checkpoint" in page.text
     assert ">Not proved<" in page.text
+
+
+async def test_a_person_is_shown_by_the_code_name_that_the_desk_has_for_them(world: AuditWorld) -> None:
+    COPIES.enrol(ALICE)
+    leaf = leaf_of(event_of("case-9", 1), "cases", 1, 0)
+    await world.add("cases/1", [replace(leaf, entry=leaf.entry.replace(b"service:triage", ALICE.ref.encode()))])
+    await world.seal()
+    page = (await world.client.get("/audit/cases/case-9", headers=bearer())).text
+    name = PeopleNames(lambda: {ALICE.ref: ALICE}).of(ALICE.ref)
+    said, _, details = page.partition("<details>")
+    assert f"by <bdi>{name}</bdi>" in said
+    assert ALICE.ref not in said
+    assert ALICE.ref in details
 
 
 async def test_what_an_event_holds_is_shown_escaped(world: AuditWorld) -> None:

@@ -8,11 +8,11 @@ from html import unescape
 import pytest
 
 from services.triage.case.case import Case
-from services.triage.desk.people import person_name
 from shared.access.authorization import FRESH
 from shared.access.principal import Leave, Principal, Role
 from shared.access.roster import Staff
 from shared.events import CaseState, MentionCleared
+from shared.people_names import person_name
 from shared.times import now, rfc3339
 from tests.support.forms import hidden_fields
 from tests.support.people import COPIES, come_back, responder, sign_in

@@ -7,9 +7,9 @@ from html import unescape
 
 import pytest
 
-from services.triage.desk.people import person_name
 from shared.access.roster import Staff
 from shared.input.languages import reads
+from shared.people_names import person_name
 from tests.service.triage.test_roster_pages import CHIEF, NEW, page_of, send, signed_in
 from tests.support.forms import hidden_fields
 from tests.support.people import bearer

@@ -16,9 +16,9 @@ import pytest
 from services.triage.case.case import Case
 from services.triage.desk import live, live_queue
 from services.triage.desk.live import OpenPage
-from services.triage.desk.people import person_name
 from services.triage.stored import CaseQuery, Glimpse, Version
 from shared.access.principal import Principal
+from shared.people_names import person_name
 from shared.problems import Unavailable
 from shared.times import now, rfc3339
 from tests.fakes.memory_lookers import MemoryLookers

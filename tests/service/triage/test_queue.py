@@ -11,10 +11,10 @@ import pytest
 
 from services.triage.case.case import Case
 from services.triage.desk import queue
-from services.triage.desk.people import person_name
 from shared.access.principal import Leave, Principal
 from shared.events import CaseState
 from shared.i18n.messages import write_day
+from shared.people_names import person_name
 from shared.times import now
 from tests.service.triage.test_sight import NAMED, naming
 from tests.support.forms import hidden_fields

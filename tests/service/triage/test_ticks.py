@@ -8,8 +8,8 @@ import httpx
 import pytest
 
 from services.triage.case.case import Case
-from services.triage.desk.people import person_name
 from shared.access.principal import Principal
+from shared.people_names import person_name
 from tests.support.forms import hidden_fields
 from tests.support.people import sign_in
 from tests.support.triage_rig import ALICE, BOB, COLLEAGUE, CORA, Rig, make_rig

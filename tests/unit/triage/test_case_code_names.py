@@ -5,7 +5,8 @@ import re
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.triage.case.code_names import ADJECTIVES, NOUNS, PLAIN_ATTEMPTS, code_name_of
+from services.triage.case.code_names import PLAIN_ATTEMPTS, code_name_of
+from shared.code_words import ADJECTIVES, NOUNS
 
 
 def test_there_are_enough_different_words() -> None:

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.triage.desk.people import PeopleNames, names_of, person_name
 from shared.access.principal import Principal
+from shared.people_names import PeopleNames, names_of, person_name
 
 REFS = st.integers(0, 2**64 - 1).map(lambda number: f"person:{number:016x}")
 

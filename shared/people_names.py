@@ -7,8 +7,8 @@ each who came later a number as well: who comes onto the roster changes the name
 from collections.abc import Callable, Container, Iterable, Mapping
 from datetime import UTC, datetime
 
-from services.triage.case.code_names import pair_of
 from shared.access.principal import Principal
+from shared.code_words import pair_of
 from shared.ids import PERSON
 
 DIGITS = (0, *range(2, 20))
