@@ -10,7 +10,7 @@ from services.triage.case.forms import resource_of
 from services.triage.patterns.arrivals import Arrivals
 from services.triage.patterns.likeness import REASONS, Likeness, likenesses
 from services.triage.patterns.marks import MarkStore
-from services.triage.patterns.mass import floods
+from services.triage.patterns.mass import before_by, floods
 from services.triage.sight import Sight
 from services.triage.stored import CaseStore
 from shared.access.authorization import is_permitted
@@ -44,12 +44,13 @@ class GroupedShown:
     """What one person may know of the flood that a case is part of: only of the cases that the person may see.
 
     `reports`: how many there are up to this one, of FLOOD_LOOKED_AT at most, from so many `sources`. `behind`: the case
-    ranks behind the single reports of its lane.
+    ranks behind the single reports of its lane. `cases`: the others of these reports, the newest first.
     """
 
     behind: bool
     reports: int
     sources: int
+    cases: Sequence[Case]
 
 
 class Patterns:
@@ -123,7 +124,9 @@ class Patterns:
             if case.grouped and by:
                 behind = case.grouped.behind and any(flood.behind_in for flood in by)
                 largest = max(by, key=lambda flood: flood.reports)
-                told[case.id] = GroupedShown(behind, largest.reports, largest.sources)
+                rule = next(one for one in self._policy.patterns.mass if one.id == largest.rule)
+                before = sorted(before_by(rule, own, near), key=lambda one: one.place, reverse=True)
+                told[case.id] = GroupedShown(behind, largest.reports, largest.sources, [seen[one.id] for one in before])
         return told
 
     async def _seen(self, reader: Principal, cases: Sequence[Case]) -> list[Case]:

@@ -22,10 +22,10 @@ def floods(
 
     `lanes`: those of the others by id; a report of which it is not known uses up no place.
     """
-    earlier = [one for one in {one.id: one for one in others}.values() if one.place < own.place]
+    others = list(others)
     found: list[Flood] = []
     for rule in rules:
-        before = [m for m in earlier if own.reported_at - m.reported_at <= rule.within and own.shares(rule.about, m)]
+        before = before_by(rule, own, others)
         sources = {marks.source for marks in (own, *before)}
         if len(before) + 1 >= rule.reports and len(sources) <= rule.sources:
             # Reports that tell nothing of their source count as one source, or a flood without names would be none. But
@@ -35,3 +35,9 @@ def floods(
             behind_in = frozenset(lane for lane in rule.lanes if used[lane] >= rule.keeps)
             found.append(Flood(rule.id, behind_in, len(before) + 1, len(sources)))
     return tuple(found)
+
+
+def before_by(rule: MassRule, own: Marks, others: Iterable[Marks]) -> list[Marks]:
+    """Those of the others that came before the report, as late as the rule says and about the same, each once."""
+    earlier = [one for one in {one.id: one for one in others}.values() if one.place < own.place]
+    return [m for m in earlier if own.reported_at - m.reported_at <= rule.within and own.shares(rule.about, m)]

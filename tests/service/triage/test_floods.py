@@ -1,5 +1,6 @@
 """A flood of reports hides no other report: the queue keeps the first of each source before it, and drops none."""
 
+import re
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
@@ -104,6 +105,8 @@ async def test_the_queue_and_the_page_mark_a_case_of_a_flood(rig: Rig) -> None:
     page = (await rig.http.get(f"/desk/cases/{flood[-1].code_name}", headers=bearer(EVE))).text
     assert "It stands behind the single reports of its lane" in page
     assert "11 reports up to this one came from one source" in page
+    listed = page.partition("The 10 other cases")[2].partition("</details>")[0]
+    assert re.findall(r'href="/desk/cases/([a-z-]+)"', listed) == [case.code_name for case in reversed(flood[:-1])]
 
 
 async def test_a_flood_in_the_standard_lane_keeps_the_order_of_its_clocks(rig: Rig) -> None:
@@ -127,5 +130,6 @@ async def test_only_who_sees_a_flood_hears_of_it(rig: Rig) -> None:
         assert ("One of many" in page) is told
         page = (await rig.http.get(f"/desk/cases/{case.code_name}", headers=bearer(who))).text
         assert ("This is one of many reports" in page) is told
+        assert ("One of many" in page) is told
         assert ("11 reports up to this one" in page) is told
         assert "case.grouped" not in str(await rig.shown(case, who))
