@@ -200,7 +200,7 @@ def test_what_is_urgent_waits_for_nobody() -> None:
 VIOLENT = SetFlags(("physical_violence",), None, ALICE)
 BY_BOB = replace(VIOLENT, by=BOB)
 CORA = Actor("person:c0c0c0c000000000", "coordinator")
-LOWERED = SetFlags((), None, CORA)
+LOWERED = SetFlags((), Words("w"), CORA)
 
 
 @pytest.mark.parametrize(
