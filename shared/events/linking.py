@@ -38,14 +38,19 @@ class CaseLinked(CaseFact):
 
 
 class CaseUnlinked(CaseFact):
-    """What the case had to do with `other_case`, by this `relation`, was taken back; the state stays."""
+    """What the case had to do with `other_case`, by this `relation`, was taken back; the state stays.
+
+    The words of the reason stay in the vault under `reason_id`, with the report of the case that a person unlinked.
+    """
 
     name: ClassVar[str] = "case.unlinked"
+    version: ClassVar[str] = "1.1"
     unseen: ClassVar[bool] = True
     shows: ClassVar[str | None] = "relation"
 
     other_case: str
     relation: str
+    reason_id: str | None = None
 
 
 class CaseSplit(CaseFact):
@@ -103,15 +108,16 @@ class CaseUnmerged(CaseFact):
     """The case goes on for itself, in the state that it had before; its clocks have run on. See `case.detached`.
 
     `took_part` and `had_it`: people (references) of the case of which it was a part, as in `case.absorbed`, as far as
-    they had to do with both while these were one.
+    they had to do with both while these were one. The words of the reason stay in the vault under `reason_id`.
     """
 
     name: ClassVar[str] = "case.unmerged"
-    version: ClassVar[str] = "1.2"
+    version: ClassVar[str] = "1.3"
 
     other_case: str
     took_part: tuple[str, ...] = ()
     had_it: tuple[str, ...] = ()
+    reason_id: str | None = None
 
 
 class CaseDetached(CaseFact):

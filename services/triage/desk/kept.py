@@ -7,6 +7,8 @@ from typing import Any
 from services.triage.case.commands.asking import AnswerRecusal
 from services.triage.case.commands.inquiry import TakeAnswer
 from services.triage.case.commands.joint import EndJoint
+from services.triage.case.commands.linking import Unlink
+from services.triage.case.commands.merging import Unmerge
 from services.triage.case.commands.recusal import Withdraw
 from services.triage.case.forms import FORMS
 from services.triage.desk.faults import unsent_of
@@ -17,6 +19,8 @@ ENTRIES: Mapping[str, str] = {
     **{name: field.name for name, form in FORMS.items() for field in form.fields if field.kind == "entry"},
     EndJoint.name: "body",
     Withdraw.name: "person",
+    Unlink.name: "other",
+    Unmerge.name: "other",
 }
 """The commands about one entry of several, each with a form of its own on the page: the field that says which."""
 
@@ -80,6 +84,7 @@ def entries_of(
     measures: Sequence[Mapping[str, Any]],
     referrals: Sequence[Mapping[str, Any]],
     asks: Sequence[Mapping[str, Any]],
+    others: Mapping[str, Any],
     permitted: Collection[str],
 ) -> set[tuple[str, str]]:
     """The commands with words about one entry of several that have a form on the page, each with its entry."""
@@ -88,5 +93,7 @@ def entries_of(
         *((command, one["id"]) for one in measures for command in one["offers"]),
         *((AnswerRecusal.name, one["id"]) for one in asks if one["waits"]),
         *((EndJoint.name, one["ends"]) for one in referrals if one["ends"]),
+        *((Unlink.name, one["code_name"]) for one in others["links"]),
+        (Unmerge.name, others["survivor"] or ""),
     }
     return {(command, entry) for command, entry in found if command in permitted}

@@ -117,7 +117,9 @@ class CaseView:
         measures = measures_of(names, request, principal, case, contents, may_give)
         own_bodies, asks = self._queue.bodies(principal), asks_of(names, request, case, contents)
         referrals = referrals_of(names, request, principal, case, contents, reason, own_bodies)
-        waiting = kept_of(drafts, may_give, entries_of(talk, measures, referrals, asks, may_give))
+        meant, beside = await self._desk.named_in(case), await self._desk.beside(principal, case)
+        others = self._others(request, principal, case, beside, contents, at)
+        waiting = kept_of(drafts, may_give, entries_of(talk, measures, referrals, asks, others, may_give))
         kept = {one["name"]: one for one in waiting if not one["entry"]}
         tally = await self._desk.tally(case)
         step = next_step_of(names, request, principal, case, at, tally, asked=asked)
@@ -130,7 +132,6 @@ class CaseView:
         problem = sent.problem if sent else None
         steps = problem.steps if isinstance(problem, VersionConflict) else ()
         picks = await picks_of(self._desk, self._queue, names, request, principal, case, forms, at)
-        meant, beside = await self._desk.named_in(case), await self._desk.beside(principal, case)
         portions = Portions(request, whole=sent is not None)
         notes = portions.of("notes", self._desk.notes(principal, case))
         looking = await self._live.looking(case.id, principal.ref)
@@ -195,7 +196,7 @@ class CaseView:
                 )
                 for recusal in case.recusals
             ],
-            **self._others(request, principal, case, beside, contents, at),
+            **others,
             "grouped": (await self._desk.grouped(principal, [case])).get(case.id),
             "similar": similar_of(
                 names,

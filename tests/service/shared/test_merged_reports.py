@@ -93,7 +93,7 @@ async def test_each_reporter_of_a_merged_case_appeals_against_inaction() -> None
         ada.renew()
         await ada.give(survivor, "appeal", party="reporter", ground="inaction", why="The second reporter asks for it.")
         assert [one.kept_back for one in services.cases.stored[survivor].case.appeals] == [True]
-        await ada.give(part, "unmerge", other=survivor)
+        await ada.give(part, "unmerge", other=survivor, why="They differ.")
         back = await status_of(services, receipt)
         assert (standings(back)["decision"][0], back["appeal"]["grounds"]) == ("late", ["inaction"])
 
@@ -128,7 +128,7 @@ async def test_the_reporter_of_a_merged_case_hears_the_outcome_and_where_to_appe
         for case, foreign in ((part, survivor), (survivor, part)):
             assert all(foreign not in repr(event) for event in services.events if event.case_id == case)
         ada.renew()
-        await ada.give(part, "unmerge", other=survivor)
+        await ada.give(part, "unmerge", other=survivor, why="They differ.")
         assert ((await status_of(services, receipt))["state"], (await status_of(services, receipt))["outcome"]) == (
             "triaged",
             None,

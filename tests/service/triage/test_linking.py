@@ -10,7 +10,7 @@ from services.triage.case.case import Case
 from services.triage.case.commands.linking import RELATIONS
 from services.triage.case.evolve.fold import fold
 from shared.access.roster import Staff
-from shared.events import encode
+from shared.events import CaseUnmerged, encode
 from tests.support.forms import hidden_fields
 from tests.support.people import bearer, sign_in
 from tests.support.triage_rig import ALICE, BOB, COLLEAGUE, CORA, POLICY, Everywhere, Rig, answered, make_rig
@@ -73,7 +73,7 @@ async def test_a_link_comes_and_goes_once_in_both_directions(rig: Rig) -> None:
         assert (await rig.order(case, "link", {"other": other.code_name, **related})).status_code == 200
     assert [e.fact.name for e in rig.cases.events].count("case.linked") == 2
     for case, other in ((b, a), (b, a), (a, b)):
-        assert (await rig.order(case, "unlink", {"other": other.id})).status_code == 200
+        assert (await rig.order(case, "unlink", {"other": other.id, "why": "They differ."})).status_code == 200
     assert [e.fact.name for e in rig.cases.events].count("case.unlinked") == 2
     assert [(await rig.shown(case))["links"] for case in (a, b)] == [[], []]
 
@@ -96,10 +96,12 @@ async def test_a_repeated_request_links_once(rig: Rig) -> None:
 async def test_a_case_that_is_not_there_is_a_fault_of_the_field(rig: Rig, other: object) -> None:
     a, _ = await two(rig)
     for command in ("link", "unlink"):
-        answer = await rig.order(a, command, {"other": other, **({"relation": "pals"} if command == "link" else {})})
+        answer = await rig.order(
+            a, command, {"other": other, "relation": "pals"} if command == "link" else {"other": other}
+        )
         assert answer.status_code == 422
         pointers = {error["pointer"] for error in answer.json()["errors"]}
-        assert pointers == ({"/other", "/relation"} if command == "link" else {"/other"})
+        assert pointers == ({"/other", "/relation"} if command == "link" else {"/other", "/why"})
     assert rig.cases.stored[a.id].case == a
 
 
@@ -175,7 +177,7 @@ async def test_the_desk_links_shows_and_unlinks(rig: Rig) -> None:
     other = (await rig.http.get(f"/desk/cases/{b.code_name}", headers=BROWSER)).text
     assert f'href="{address}"' in other
     assert "The same words." not in other
-    assert (await send("unlink", other=b.code_name)).status_code == 303
+    assert (await send("unlink", other=b.code_name, why="They differ.")).status_code == 303
     page = (await rig.http.get(address, headers=BROWSER)).text
     assert f'href="/desk/cases/{b.code_name}"' not in page
     assert "Link to another case taken back" in page
@@ -200,7 +202,7 @@ async def test_a_merged_case_and_its_survivor_show_each_other(rig: Rig) -> None:
     assert "It is the same." in (await rig.http.get(f"/v1/cases/{a.id}/content", headers=bearer(ALICE))).text
     for case in (a, b):
         assert fold(e for e in rig.cases.events if e.case_id == case.id) == rig.cases.stored[case.id].case
-    assert (await rig.order(a, "unmerge", {"other": b.code_name})).status_code == 200
+    assert (await rig.order(a, "unmerge", {"other": b.code_name, "why": "They differ."})).status_code == 200
     assert (await rig.shown(a))["state"] == "triaged"
     assert (await rig.shown(b))["absorbed"] == []
 
@@ -229,7 +231,7 @@ async def test_of_two_merged_cases_both_are_hidden_from_the_people_of_either(rig
             assert (await rig.order(one, "start", who=NAMED)).status_code == 404
         listed = (await rig.http.get("/v1/cases", headers=bearer(NAMED))).json()["items"]
         assert listed == []
-        assert (await rig.order(case, "unmerge", {"other": other.code_name})).status_code == 200
+        assert (await rig.order(case, "unmerge", {"other": other.code_name, "why": "They differ."})).status_code == 200
         assert (await rig.http.get(f"/v1/cases/{a.id}", headers=bearer(NAMED))).status_code == 200
 
 
@@ -261,10 +263,15 @@ async def test_an_answer_to_a_merged_case_is_shown_at_its_survivor(rig: Rig) -> 
     assert "the reporter has sent an answer since" in page
     page = (await rig.http.get(f"/desk/cases/{a.code_name}", headers=BROWSER)).text
     assert f'href="/desk/cases/{b.code_name}"' in page
-    sent = await rig.http.post(
-        f"/desk/cases/{a.code_name}/unmerge", data={**hidden_fields(page), "other": b.code_name}, headers=BROWSER
-    )
+    given = {name: value for name, value in hidden_fields(page).items() if name != "question"}
+    refused = await rig.http.post(f"/desk/cases/{a.code_name}/unmerge", data=given, headers=BROWSER)
+    assert (refused.status_code, 'id="unmerge-why-error"' in refused.text) == (422, True)
+    given |= {"why": "Two different people did it."}
+    sent = await rig.http.post(f"/desk/cases/{a.code_name}/unmerge", data=given, headers=BROWSER)
     assert sent.status_code == 303
+    assert "Two different people did it." in [text for _, text in rig.vault.statements.values()]
+    (parted,) = [event.fact for event in rig.cases.events if isinstance(event.fact, CaseUnmerged)]
+    assert (a.report_id, parted.reason_id) in rig.vault.statements
     assert rig.cases.stored[a.id].case.state == "investigating"
 
 
@@ -281,7 +288,7 @@ async def test_a_merged_case_tells_the_outcome_of_its_survivor_until_it_is_parte
     # What the reporter of the first case hears names neither the other case nor its words.
     told = next(e.fact for e in rig.cases.events if e.fact.name == "case.outcome_followed")
     assert set(told.model_dump()) == {"previous", "state", "outcome"}
-    assert (await rig.order(a, "unmerge", {"other": b.code_name})).status_code == 200
+    assert (await rig.order(a, "unmerge", {"other": b.code_name, "why": "They differ."})).status_code == 200
     assert rig.cases.stored[a.id].case.outcome_there is None
 
 
@@ -296,7 +303,7 @@ async def test_a_merge_follows_the_rules_of_recusal_there_and_back(rig: Rig) -> 
     assert (await rig.order(b, "recuse", recused, CORA)).status_code == 200
     assert (await rig.order(a, "merge", {"other": b.code_name})).status_code == 200
     assert (await rig.order(b, "recuse", {**recused, "person": COLLEAGUE.ref}, CORA)).status_code == 200
-    assert (await rig.order(a, "unmerge", {"other": b.code_name})).status_code == 200
+    assert (await rig.order(a, "unmerge", {"other": b.code_name, "why": "They differ."})).status_code == 200
     recusals = rig.cases.stored[a.id].case.recusals
     told = [(one.person, one.by, one.role) for one in recusals]
     assert told == [(BOB.ref, ALICE.ref, "responder"), (COLLEAGUE.ref, CORA.ref, "coordinator")]

@@ -239,7 +239,9 @@ async def test_merged_cases_follow_a_case_that_another_body_accepts_and_are_part
         stored = rig.cases.stored[case.id].case
         assert (stored.body, stored.own_body, stored.assignee) == ("stewards", "stewards", None)
         assert fold(event for event in rig.cases.events if event.case_id == case.id) == stored
-    assert (await rig.order(part, "unmerge", {"other": survivor.code_name}, STEVE)).status_code == 200
+    assert (
+        await rig.order(part, "unmerge", {"other": survivor.code_name, "why": "They differ."}, STEVE)
+    ).status_code == 200
     assert rig.cases.stored[part.id].case.state == "triaged"
     # Once it is a case for itself, it stays where it is.
     assert (await rig.order(survivor, "refer", {"body": "u4c", "explanation": WHY}, STEVE)).status_code == 200

@@ -192,7 +192,7 @@ async def test_a_day_alone_in_a_case_counts_in_the_survivor_and_after_the_cases_
     as_if_a_day_ago(rig, case)
     assert (await rig.order(case, "merge", {"other": survivor.code_name})).status_code == 200
     assert await act(rig, survivor) == "day_is_over"
-    assert (await rig.order(case, "unmerge", {"other": survivor.code_name})).status_code == 200
+    assert (await rig.order(case, "unmerge", {"other": survivor.code_name, "why": "They differ."})).status_code == 200
     assert await act(rig, survivor) == "day_is_over"
     assert await act(rig, await rig.open()) is None
 

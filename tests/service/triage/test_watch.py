@@ -176,7 +176,7 @@ async def test_a_case_that_comes_back_waits_for_nobody_who_has_gone(rig: Rig, wo
     comes_back = {
         "appeal": {"party": "reporter", "ground": "facts", "why": "It was not so."},
         "reopen": {"why": "More came up."},
-        "unmerge": name,
+        "unmerge": {**name, "why": "They differ."},
     }
     for command in ("claim", "start"):
         assert (await rig.order(case, command, who=ANN)).status_code == 200

@@ -16,11 +16,12 @@ from services.triage.case.lifecycle import FieldsRefused
 from services.triage.case.values import Link as LinkOf
 from services.triage.others import Beside
 from shared.clients.vault import Contents
-from shared.events import Actor, CaseFact, CaseLinked, CaseState, Event
+from shared.events import Actor, CaseFact, CaseLinked, CaseState, CaseUnlinked, Event
 from tests.support.triage_rig import POLICY, reported
 
 AT = datetime(2026, 11, 28, 9, 0, tzinfo=UTC)
 ALICE = Actor("person:a11ce0de00000000", "responder")
+WHY = Words("w-1")
 
 
 def opened(code_name: str, **changed: object) -> Case:
@@ -94,10 +95,12 @@ def test_a_link_is_told_once_whichever_case_is_linked() -> None:
     a, b, _ = do(a, Link(b, "duplicate"), b)
     assert do(a, Link(b, "duplicate"), b)[2] == []
     assert do(b, Link(a, "duplicate"), a)[2] == []
-    b, a, _ = do(b, Unlink(a), a)
+    b, a, events = do(b, Unlink(a, WHY), a)
     assert (a.links, b.links) == ((), ())
-    assert do(a, Unlink(b), b)[2] == []
-    assert do(b, Unlink(a), a)[2] == []
+    # The words stand with the report of the case that a person unlinked.
+    assert [fact.reason_id for fact in facts_of(events) if isinstance(fact, CaseUnlinked)] == ["w-1", None]
+    assert do(a, Unlink(b, WHY), b)[2] == []
+    assert do(b, Unlink(a, WHY), a)[2] == []
 
 
 def test_another_relation_takes_the_place_of_the_first() -> None:
@@ -114,7 +117,7 @@ def test_a_case_is_linked_to_many_and_unlinked_from_one() -> None:
     a, b, c = opened("amber-harbour"), opened("calm-river"), opened("quiet-meadow")
     a, b, _ = do(a, Link(b, "related"), b)
     a, c, _ = do(a, Link(c, "follows"), c)
-    a, b, _ = do(a, Unlink(b), b)
+    a, b, _ = do(a, Unlink(b, WHY), b)
     assert a.links == (LinkOf(call(c), "follows"),)
     assert (b.links, c.links) == ((), (LinkOf(call(a), "follows"),))
 

@@ -59,7 +59,7 @@ def merged(case: Case, other: Case, at: datetime = AT + HOUR) -> tuple[Case, Cas
 
 def parted(case: Case, other: Case, at: datetime = AT + 3 * HOUR) -> Case:
     """The case once it is a case for itself again."""
-    return both(Unmerge(other, "other", "case", PEOPLE), case, other, at)[0]
+    return both(Unmerge(other, WHY, "other", "case", PEOPLE), case, other, at)[0]
 
 
 def not_merged(case: Case, other: Case, at: datetime = AT + HOUR) -> str:

@@ -32,7 +32,7 @@ from shared.events import (
     InformationRequested,
     ReporterTold,
 )
-from tests.unit.triage.test_case_linking import ALICE, AT, POLICY, call, do, facts_of, opened
+from tests.unit.triage.test_case_linking import ALICE, AT, POLICY, WHY, call, do, facts_of, opened
 
 BEN, CARLA = "person:b0b0b0b000000000", "person:ca71aca71a000000"
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
@@ -215,7 +215,7 @@ def test_a_case_comes_back_as_it_was_and_its_clocks_have_run_on(number: int) -> 
     a, b = two()
     a = led(a, *(Assign(BEN), Start(), Ask(Words("q1")))[:number])
     merged, b, _ = do(a, Merge(b), b, AT + 4 * HOUR)
-    back, after, events = do(merged, Unmerge(b), b, AT + 9 * HOUR)
+    back, after, events = do(merged, Unmerge(b, WHY), b, AT + 9 * HOUR)
     assert (back.state, back.assignee, back.merged_into, back.merged_from) == (a.state, a.assignee, None, None)
     assert after.absorbed == ()
     at = AT + 9 * HOUR
@@ -229,7 +229,7 @@ def test_an_answer_that_comes_to_a_merged_case_is_kept_and_counts_when_it_comes_
     a, b, _ = do(led(a, Assign(BEN), Start(), Ask(Words("q1"))), Merge(b), b, AT + 4 * HOUR)
     a = led(a, ReceiveAnswer("q1", "a1"))
     assert (a.state, a.questions[0].answers) == (CaseState.MERGED, ("a1",))
-    back, _, _ = do(a, Unmerge(b), b, AT + 9 * HOUR)
+    back, _, _ = do(a, Unmerge(b, WHY), b, AT + 9 * HOUR)
     assert back.state is CaseState.INVESTIGATING
 
 
@@ -238,9 +238,9 @@ def test_a_case_leaves_only_the_case_of_which_it_is_a_part() -> None:
     c = opened("quiet-meadow")
     a, b, _ = do(a, Merge(b), b)
     with pytest.raises(FieldsRefused, match="/other: not_merged"):
-        decide(a, Unmerge(c, other_ref=call(c)), POLICY, AT)
+        decide(a, Unmerge(c, WHY, other_ref=call(c)), POLICY, AT)
     with pytest.raises(NotPermitted):
-        decide(c, Unmerge(b, other_ref=call(b)), POLICY, AT)
+        decide(c, Unmerge(b, WHY, other_ref=call(b)), POLICY, AT)
 
 
 def test_a_survivor_holds_several_cases_and_lets_one_go() -> None:
@@ -249,7 +249,7 @@ def test_a_survivor_holds_several_cases_and_lets_one_go() -> None:
     a, b, _ = do(a, Merge(b), b)
     c, b, _ = do(c, Merge(b), b)
     assert b.absorbed == (call(a), call(c))
-    a, b, _ = do(a, Unmerge(b), b)
+    a, b, _ = do(a, Unmerge(b, WHY), b)
     assert b.absorbed == (call(c),)
 
 
@@ -269,7 +269,7 @@ def test_who_had_a_part_in_the_survivor_has_had_it_in_the_case_that_leaves_it() 
     a, b = two()
     a, b, _ = do(a, Merge(b), b)
     b = led(b, Assign(CARLA), Start(), Decide("no_violation", Words("r"), ALICE))
-    a, b, _ = do(a, Unmerge(b), b)
+    a, b, _ = do(a, Unmerge(b, WHY), b)
     assert took_part(a) == took_part(b) == {ALICE.ref}
     assert had_part(a) == {ALICE.ref, CARLA}
 
@@ -302,7 +302,7 @@ def test_a_merge_for_a_moment_changes_for_nobody_who_decides_an_appeal(*, before
         merged, b, _ = do(case, Merge(b), b)
         assert took_part(case) <= took_part(b)
         assert case.refusers <= b.refusers
-        back, b, _ = do(merged, Unmerge(b), b, AT + HOUR + timedelta(seconds=3))
+        back, b, _ = do(merged, Unmerge(b, WHY), b, AT + HOUR + timedelta(seconds=3))
     assert (took_part(back), had_part(back)) == own
     assert (took_part(b), had_part(b), b.apart) == other
 
@@ -311,7 +311,7 @@ def test_who_did_something_while_cases_were_one_had_a_part_in_both() -> None:
     a, b = voted(opened("amber-harbour"), DORA, DORA), voted(opened("calm-river"))
     a, b, _ = do(a, Merge(b), b)
     b = by(DORA, by(BEN, b, Tell(Words("m1"))), Tell(Words("m2")))
-    a, b, _ = do(a, Unmerge(b), b, AT + 9 * HOUR)
+    a, b, _ = do(a, Unmerge(b, WHY), b, AT + 9 * HOUR)
     assert (took_part(a), had_part(a)) == ({DORA, BEN}, {DORA, BEN})
     assert (took_part(b), had_part(b)) == ({BEN, DORA}, {BEN, DORA, CARLA})
 
@@ -320,7 +320,7 @@ def test_who_voted_on_what_was_decided_while_cases_were_one_took_part_in_both() 
     a, b = opened("amber-harbour"), voted(opened("calm-river"))
     a, b, _ = do(a, Merge(b), b)
     b = by(ALICE.ref, b, Decide("no_violation", Words("r"), ALICE))
-    a, b, _ = do(a, Unmerge(b), b, AT + 9 * HOUR)
+    a, b, _ = do(a, Unmerge(b, WHY), b, AT + 9 * HOUR)
     assert (took_part(a), had_part(a)) == ({BEN, ALICE.ref}, {BEN, ALICE.ref})
 
 
@@ -349,7 +349,7 @@ def test_who_had_the_survivor_when_a_clock_was_missed_has_had_its_part(
         assert then is not None
         assert events
         b = then
-    a, b, _ = do(a, Unmerge(b), b, AT + 99 * DAY)
+    a, b, _ = do(a, Unmerge(b, WHY), b, AT + 99 * DAY)
     assert (took_part(a), had_part(a)) == (frozenset(), had)
 
 
@@ -358,9 +358,9 @@ def test_one_of_two_parts_leaves_with_its_own_people_alone() -> None:
     b = opened("calm-river")
     a, b, _ = do(a, Merge(b), b)
     c, b, _ = do(c, Merge(b), b)
-    a, b, _ = do(a, Unmerge(b), b, AT + 9 * HOUR)
+    a, b, _ = do(a, Unmerge(b, WHY), b, AT + 9 * HOUR)
     assert (took_part(b), had_part(b)) == ({DORA}, {DORA, CARLA})
-    c, b, _ = do(c, Unmerge(b), b, AT + 10 * HOUR)
+    c, b, _ = do(c, Unmerge(b, WHY), b, AT + 10 * HOUR)
     assert (took_part(b), had_part(b), b.brought) == (frozenset(), frozenset(), ())
 
 
@@ -371,16 +371,16 @@ def test_nobody_goes_where_an_older_triage_merged_another_case_behind_theirs() -
     known = b.brought
     c, b, _ = do(c, Merge(b), b)
     # An older triage writes only the fields that it knows.
-    a, b, _ = do(a, Unmerge(b), replace(b, brought=known), AT + 9 * HOUR)
+    a, b, _ = do(a, Unmerge(b, WHY), replace(b, brought=known), AT + 9 * HOUR)
     assert (took_part(b), had_part(b)) == ({DORA}, {DORA, CARLA})
-    c, b, _ = do(c, Unmerge(b), b, AT + 10 * HOUR)
+    c, b, _ = do(c, Unmerge(b, WHY), b, AT + 10 * HOUR)
     assert (took_part(b), had_part(b)) == ({DORA}, {DORA, CARLA})
 
 
 def test_a_case_that_the_survivor_does_not_list_leaves_it_all_the_same() -> None:
     a, b = two()
     a, b, _ = do(a, Merge(b), b)
-    a, b, _ = do(a, Unmerge(b), replace(b, absorbed=()))
+    a, b, _ = do(a, Unmerge(b, WHY), replace(b, absorbed=()))
     assert (a.merged_into, b.absorbed) == (None, ())
 
 
@@ -388,7 +388,7 @@ def test_all_people_count_on_in_a_survivor_of_which_older_events_tell() -> None:
     a, b = voted(opened("amber-harbour"), DORA, CARLA), opened("calm-river")
     a, b, _ = do(a, Merge(b), b)
     old = replace(b, brought=())
-    _, after, events = do(a, Unmerge(old), old, AT + 9 * HOUR)
+    _, after, events = do(a, Unmerge(old, WHY), old, AT + 9 * HOUR)
     told = next(event for event in events if isinstance(event.fact, CaseDetached))
     before = replace(told, fact=told.fact.model_copy(update={"stayed": None}))
     for one in (after, evolve(b, before)):
@@ -483,7 +483,7 @@ def test_each_wordless_message_has_an_id_of_its_own_also_after_a_second_merge() 
         facts = decide(a, Follow(b, absorptions(b).get(call(a))), POLICY, AT + day * DAY + HOUR)
         ids += [fact.message_id for fact in facts if isinstance(fact, ReporterTold)]
         a, _ = followed(a, b, AT + day * DAY + HOUR)
-        a, b, _ = do(a, Unmerge(b), b, AT + day * DAY + 2 * HOUR)
+        a, b, _ = do(a, Unmerge(b, WHY), b, AT + day * DAY + 2 * HOUR)
     assert len(ids) == len(set(ids)) == 2
 
 

@@ -61,12 +61,13 @@ class Link(Command):
 
 @dataclass(frozen=True, slots=True)
 class Unlink(Command):
-    """Take back that the case has to do with another one."""
+    """Take back that the case has to do with another one, and say why."""
 
     name = "unlink"
     own_place = True
 
     other: Annotated[Case | None, CaseField()]
+    why: Annotated[Words, WordsField(kept_as=LINK)]
     other_ref: str = ""
     own_ref: str = ""
 
@@ -77,15 +78,19 @@ class Unlink(Command):
 
     def decide(self, case: Case, state: CaseState, policy: Policy, now: datetime) -> list[CaseFact]:
         """The end of the relation, if there is one."""
-        return _unlinked(case, self.other_ref)
+        return _unlinked(case, self.other_ref, self.why.id)
 
     def decide_other(self, other: Case, case: Case, policy: Policy, now: datetime) -> list[CaseFact]:
-        """The same."""
-        return _unlinked(other, self.own_ref)
+        """The same, without the reasons: their words stand with the report of the first case."""
+        return _unlinked(other, self.own_ref, None)
 
 
-def _unlinked(case: Case, ref: str) -> list[CaseFact]:
+def _unlinked(case: Case, ref: str, reason_id: str | None) -> list[CaseFact]:
     known = case.link_to(ref)
     if known is None:
         return []
-    return [CaseUnlinked(previous=case.state, state=case.state, other_case=ref, relation=known.relation)]
+    return [
+        CaseUnlinked(
+            previous=case.state, state=case.state, other_case=ref, relation=known.relation, reason_id=reason_id
+        )
+    ]

@@ -128,6 +128,7 @@ class Unmerge(Command):
     own_place = True
 
     other: Annotated[Case | None, CaseField()]
+    why: Annotated[Words, WordsField(kept_as=LINK)]
     other_ref: str = ""
     own_ref: str = ""
     people: People = NOBODY
@@ -155,6 +156,7 @@ class Unmerge(Command):
             other_case=self.other_ref,
             took_part=tuple(sorted(part)),
             had_it=tuple(sorted(had)),
+            reason_id=self.why.id,
         )
         return [unmerged, *taken_over(self._meanwhile(case, now), state, case.assignee)]
 
