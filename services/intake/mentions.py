@@ -69,9 +69,12 @@ class Mentions:
         found = self._known.mentioned((*words_of(submission), *_texts_in(unknown, names=True)), names)
         return copy_people(people, mentioned=tuple(sorted(found.keys() - set(people.parties))))
 
-    async def noted(self, report: StoredReport, words: Iterable[str]) -> StoredReport:
-        """The report, to which these words have come, with the people that they mention."""
-        return _with_mentions(report, self._known.mentioned(words, await self.ready()))
+    async def noted(self, report: StoredReport, words: Iterable[str], *, by_handler: bool = False) -> StoredReport:
+        """The report, to which these words have come, with the people that they mention.
+
+        `by_handler`: a handler wrote them.
+        """
+        return _with_mentions(report, self._known.mentioned(words, await self.ready()), by_handler=by_handler)
 
     def found_in(self, report: StoredReport, names: frozenset[str]) -> frozenset[str]:
         """Those of these pseudonyms of new names that the words of a stored report mention, and that are news.
@@ -100,8 +103,8 @@ class Mentions:
     def without(self, report: StoredReport, mention: str) -> StoredReport:
         """The report without the mention that has this id, which is nobody on the roster."""
         gone = [key for key, name in self._ids(report) if name == mention]
-        mentioned = tuple(key for key in report.mentioned if key not in gone)
-        return replace(report, mentioned=mentioned, cleared=(*report.cleared, *gone)) if gone else report
+        mentioned, noted = (tuple(key for key in keys if key not in gone) for keys in (report.mentioned, report.noted))
+        return replace(report, mentioned=mentioned, noted=noted, cleared=(*report.cleared, *gone)) if gone else report
 
     def shown(self, report: StoredReport, names: frozenset[str], content: object) -> list[dict[str, str]]:
         """What handlers see of each mention: its id, and the (folded) words of this content that are it."""
@@ -129,14 +132,15 @@ class Mentions:
 
         Raises VaultError.
         """
-        if (before.mentioned, before.hidden_from) == (after.mentioned, after.hidden_from):
+        if all(getattr(before, one) == getattr(after, one) for one in ("mentioned", "noted", "hidden_from")):
             return []
         if after.erased:
             # Only people that handlers named come and go then.
             fact = tell_erased(after, after.erased.at, named=True)
         else:
             fact = self._people(after).told(after.id, make_salt(), after.received_at)
-            fact = fact.model_copy(update={"shut_out": after.hidden_from, "follows": after.follows})
+            further = {"shut_out": after.hidden_from, "follows": after.follows, "noted": after.noted}
+            fact = fact.model_copy(update=further)
         told_at = self._succession.after(before.told_at, at)
         return [tell_parties(before, Draft(fact, by, told_at, cause), current_traceparent())]
 
@@ -218,9 +222,12 @@ def _news(report: StoredReport, found: Iterable[str]) -> AbstractSet[str]:
     return set(found) - {*report.named, *report.cleared}
 
 
-def _with_mentions(report: StoredReport, found: Iterable[str]) -> StoredReport:
-    new = _news(report, found)
-    return replace(report, mentioned=(*report.mentioned, *sorted(new))) if new else report
+def _with_mentions(report: StoredReport, found: Collection[str], *, by_handler: bool = False) -> StoredReport:
+    new = sorted(_news(report, found))
+    noted = (*report.noted, *new) if by_handler else tuple(key for key in report.noted if key not in found)
+    if not new and noted == report.noted:
+        return report
+    return replace(report, mentioned=(*report.mentioned, *new), noted=noted)
 
 
 def _texts_in(value: object, *, names: bool = False) -> Iterator[str]:

@@ -81,9 +81,10 @@ class StoredReport(ReportOutline):
     """A report. A report without a `vault` is erased: no words of it are left, and `erased` says since when.
 
     `receipt` is the hash of the receipt; a report from Kafka has none. `parties`: pseudonyms of all people the report
-    names; `mentioned`: of people on the roster that its words mention, also words that came later; `cleared`: of those,
-    the ones that are nobody on the roster, as a handler said. `pages` and `source`: pseudonyms of the pages that it
-    names, and of who sent it, which find similar reports. An erasure removes all five. `shut_out`: references of
+    names; `mentioned`: of people on the roster that its words mention, also words that came later; `noted`: of those,
+    the ones that only words of handlers mention, written since this is told apart; `cleared`: of people mentioned, the
+    ones that are nobody on the roster, as a handler said. `pages` and `source`: pseudonyms of the pages that it
+    names, and of who sent it, which find similar reports. An erasure removes all six. `shut_out`: references of
     people on the roster in an erased report, or in the one that this one follows. `further`: references of people that
     handlers name, by the token that the case has for each; they are shut out while the case has the token among its
     recusals. `remarks`: what was odd about the submission, and did not cost it. `follows`: the case of an earlier
@@ -102,6 +103,7 @@ class StoredReport(ReportOutline):
     vault: SealedSections | None
     parties: tuple[str, ...] = ()
     mentioned: tuple[str, ...] = ()
+    noted: tuple[str, ...] = ()
     cleared: tuple[str, ...] = ()
     pages: tuple[str, ...] = ()
     source: str | None = None

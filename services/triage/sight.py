@@ -10,6 +10,7 @@ from typing import Protocol
 from services.triage.case.case import Case
 from services.triage.case.tokens import NamedIn, Tokens
 from services.triage.stored import StoredCase
+from shared.events import mark_noted
 from shared.parties import Parties
 from shared.problems import Unavailable
 from shared.times import now
@@ -80,10 +81,17 @@ class Sight:
         for case in cases:
             others = merged.get(case.id, ())
             if all(one.id in known or not one.parties_apart for one in (case, *others)):
-                found[case.id] = known.get(case.id, frozenset()).union(
-                    *(known.get(other.id, frozenset()).union(other.parties) for other in others)
+                found[case.id] = together(
+                    known.get(case.id, frozenset()),
+                    *(known.get(other.id, frozenset()).union(other.parties) for other in others),
                 )
         return found
+
+
+def together(*names: frozenset[str]) -> frozenset[str]:
+    """All of these names. A name is marked (mark_noted) only where all of them mark it that have it."""
+    plain = {mark_noted(name) for some in names for name in some if mark_noted(name) not in some}
+    return frozenset().union(*names) - plain
 
 
 def _recused(case: Case, now: datetime) -> Iterable[str]:

@@ -7,8 +7,14 @@ from pydantic import AwareDatetime
 from shared.events.envelope import Fact
 
 
+def mark_noted(pseudonym: str) -> str:
+    """What stands beside a pseudonym, where names are kept as one set, of a person that only words of handlers name."""
+    return f"noted:{pseudonym}"
+
+
 class ReportParties(Fact):
-    """The pseudonyms of everybody named in a report; `mentioned` are those of people its words name.
+    """The pseudonyms of everybody named in a report; `mentioned` are those of people its words name. `noted`: of these,
+    the ones that only words of handlers name, written since 1.3.
 
     A later one of the same report takes the place of the earlier. When the report is erased, a last one has no name
     keys: `shut_out` are the references of people on the roster who stay shut out, `named` says whether the report named
@@ -23,13 +29,14 @@ class ReportParties(Fact):
 
     topic: ClassVar[str] = "parties"
     name: ClassVar[str] = "report.parties"
-    version: ClassVar[str] = "1.2"
+    version: ClassVar[str] = "1.3"
 
     report_id: str
     subjects: tuple[str, ...] = ()
     reporter: tuple[str, ...] = ()
     witnesses: tuple[str, ...] = ()
     mentioned: tuple[str, ...] = ()
+    noted: tuple[str, ...] = ()
     shut_out: tuple[str, ...] = ()
     named: bool = False
     erased_at: AwareDatetime | None = None
@@ -44,9 +51,11 @@ class ReportParties(Fact):
         """The pseudonyms and references of all people who are shut out.
 
         An erased report that named people has one more, which is nobody's: its case never looks like one without names.
+        Nobody's are also the marks of those that only words of handlers name.
         """
         nobody = (self.salt,) if self.named else ()
-        return frozenset((*self.subjects, *self.reporter, *self.witnesses, *self.mentioned, *self.shut_out, *nobody))
+        shut_out = (*self.subjects, *self.reporter, *self.witnesses, *self.mentioned, *self.shut_out)
+        return frozenset((*shut_out, *map(mark_noted, self.noted), *nobody))
 
 
 class RosterNames(Fact):

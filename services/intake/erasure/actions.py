@@ -148,6 +148,7 @@ def emptied(report: StoredReport, fact: ReportErased, at: datetime, shut_out: tu
         answers={},
         parties=(),
         mentioned=(),
+        noted=(),
         cleared=(),
         pages=(),
         source=None,

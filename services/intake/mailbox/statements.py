@@ -53,7 +53,7 @@ class Statements:
             if known is None:
                 at, cause = self._clock(), derive("statement", statement_id)
                 statement = self._words.sealed(report, statement_id, text, kind=kind, at=at)
-                after = await self._mentions.noted(report, [text])
+                after = await self._mentions.noted(report, [text], by_handler=True)
                 after = replace(after, statements={**report.statements, statement_id: statement})
                 if kind == TOLD:
                     receipt = respondent_receipt(self._secrets.pepper, report_id, statement_id)

@@ -25,6 +25,7 @@ from shared.events import (
     HandlerApart,
     JointEnded,
     ReferralAccepted,
+    mark_noted,
 )
 from shared.policy import QUORUM, Policy
 
@@ -42,8 +43,9 @@ RENEWED_WITHIN = timedelta(hours=24)
 class People:
     """Who could handle a case: everybody with a role, by handling body.
 
-    `parties`: pseudonyms and references of the people who are named in the report. `meant`: those of the staff that
-    handlers have ever named, by the tokens that the case has for them. It has no slots, because it remembers `names`.
+    `parties`: pseudonyms and references of the people who are named in the report, with the marks of those that only
+    words of handlers name (mark_noted). `meant`: those of the staff that handlers have ever named, by the tokens that
+    the case has for them. It has no slots, because it remembers `names`.
     """
 
     staff: Mapping[str, Sequence[Principal]] = field(default_factory=dict)
@@ -62,7 +64,14 @@ class People:
 
         A party who is not on the roster changes no answer, so cases that name only such people share theirs.
         """
-        return People(self.staff, parties & self.names, meant or {}, self._judged)
+        found = parties & self.names
+        noted = parties.intersection(map(mark_noted, found))
+        return People(self.staff, found | noted, meant or {}, self._judged)
+
+    def unnoted(self) -> "People":
+        """The people as if words of handlers named nobody. Else one handler alone would take away what others said."""
+        noted = {name for name in self.parties if mark_noted(name) in self.parties}
+        return replace(self, parties=self.parties - noted) if noted else self
 
     def of(self, case: Case) -> tuple["People", frozenset[str]]:
         """The same people as the recusals of the case make them, and the references of those who are recused.
@@ -295,9 +304,10 @@ def _answers(case: Case, body: str, people: People, recused: frozenset[str], pol
 def _joint_ended(case: Case, people: People, policy: Policy, now: datetime) -> Iterator[CaseFact]:
     """That bodies work on the case no more, because they could not keep a case of their own with these people.
 
-    A recusal that one person alone declared ends nothing: the votes of the others would be gone for good.
+    A recusal that one person alone declared ends nothing, nor do words of a handler: the votes of the others would be
+    gone for good.
     """
-    people, recused = people.of(but_for_waiting(case))
+    people, recused = people.unnoted().of(but_for_waiting(case))
     for body in case.joined:
         if not attendance(body, case.community, people, policy, now, recused).can_keep:
             fact = joint_ended(case, body, people, policy, now)

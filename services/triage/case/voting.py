@@ -1,8 +1,8 @@
 """What a proposed decision has, and what it still needs. Pure.
 
 Votes count while the person who gave them may handle the case: not once the person is recused, or gone from the body.
-While only one person says that another one is recused, the objection of that other one counts, and so does that of a
-person on leave.
+While only one person says that another one is recused, or only words of handlers name the other one, the objection of
+that other one counts, and so does that of a person on leave.
 """
 
 from collections.abc import Mapping, Sequence, Set
@@ -81,13 +81,14 @@ def _tally(
 
 
 def may_object(case: Case, people: People, policy: Policy, now: datetime) -> frozenset[str]:
-    """Who may vote, and who may do so but for a recusal that nobody has confirmed yet, or objects and is on leave.
+    """Who may vote, and who may do so but for a recusal that nobody has confirmed yet, or words of handlers that name
+    the person, or objects and is on leave.
 
-    So nobody takes an objection away alone, by a recusal or a leave.
+    So nobody takes an objection away alone, by a recusal, a note or a leave.
     """
     objecting = case.objectors
     there = but_for_leaves(people, objecting) if objecting else people
-    return voters(but_for_waiting(case), there, policy, now)
+    return voters(but_for_waiting(case), there.unnoted(), policy, now)
 
 
 def _votes_needed(rules: Sequence[Outcome], in_favour: int, against: int, may_vote: int) -> list[Need]:

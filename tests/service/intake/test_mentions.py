@@ -18,6 +18,7 @@ from shared.events import (
     RecusalLapsed,
     RecusalWithdrawn,
     ReportParties,
+    mark_noted,
 )
 from tests.service.intake.test_mailbox import the_way_of_a_case
 from tests.support.intake_rig import SECRETS, START, Rig, case_event
@@ -134,6 +135,25 @@ async def test_a_handlers_words_hide_the_report_from_those_they_mention(rig: Rig
             assert (await http.put(path, json=words, headers=call_of(purpose="correspond"))).status_code == 204
     assert not await reads(rig, accepted["report_id"], who)
     assert len(told(rig)) == 2
+    assert told(rig)[-1].noted == told(rig)[-1].mentioned != ()
+
+
+async def test_whether_a_reporter_or_only_handlers_name_a_person_is_told_apart(rig: Rig, who: Principal) -> None:
+    accepted = await rig.post(reporter={"name": "Me", "email": "me@mail.example"})
+    await rig.progress.project(the_way_of_a_case(accepted["report_id"])[:5])
+    async with rig.http() as http:
+        path, words = f"/v1/vault/reports/{accepted['report_id']}/statements/s-1", {"kind": "note", "text": NAME}
+        assert (await http.put(path, json=words, headers=call_of(purpose="correspond"))).status_code == 204
+        noted = told(rig)[-1]
+        body = {"receipt": accepted["receipt"], "question_id": "q-1", "text": f"I meant {NAME}."}
+        assert (await http.post("/v1/follow-up/answers", json=body)).status_code == 202
+        last = told(rig)[-1]
+        assert (last.mentioned, last.noted) == (noted.noted, ())
+        path = path.replace("s-1", "s-2")
+        assert (await http.put(path, json=words, headers=call_of(purpose="correspond"))).status_code == 204
+    assert told(rig)[-1] == last
+    assert len(told(rig)) == 3
+    assert noted.names - last.names == set(map(mark_noted, noted.mentioned))
 
 
 async def test_the_name_of_a_further_party_shuts_out_who_has_it(rig: Rig, who: Principal) -> None:

@@ -155,7 +155,7 @@ async def test_a_new_document_has_the_fields_it_always_had_and_those_of_mentions
     before = rig.store.reports[REPORT_ID]
     assert before.keys() - document.keys() == {"outbox_due"}
     assert document.keys() - before.keys() == {
-        "mentioned", "cleared", "told_at", "follows", "pages", "source",
+        "mentioned", "noted", "cleared", "told_at", "follows", "pages", "source",
     }  # fmt: skip
     assert set(document["vault"]) == {"content", "reported", "digest"}
     assert set(document["vault"]["content"]) == {"key_id", "key", "data"}

@@ -9,8 +9,9 @@ import pytest
 from services.triage.case.case import Case
 from services.triage.case.commands.linking import RELATIONS
 from services.triage.case.evolve.fold import fold
+from services.triage.sight import together
 from shared.access.roster import Staff
-from shared.events import CaseUnmerged, encode
+from shared.events import CaseUnmerged, encode, mark_noted
 from tests.support.forms import hidden_fields
 from tests.support.people import bearer, sign_in
 from tests.support.triage_rig import ALICE, BOB, COLLEAGUE, CORA, POLICY, Everywhere, Rig, answered, make_rig
@@ -242,6 +243,13 @@ async def test_a_person_named_in_the_merged_case_loses_the_survivor(rig: Rig) ->
     assert (await rig.order(b, "merge", {"other": a.code_name})).status_code == 200
     assert rig.cases.stored[a.id].case.assignee is None
     assert (await rig.order(a, "assign", {"assignee": NAMED.ref})).status_code == 422
+
+
+def test_of_merged_cases_only_what_handlers_say_in_all_of_them_is_marked_so() -> None:
+    by_handlers, by_reporter = frozenset({"k", mark_noted("k")}), frozenset({"k"})
+    assert together(by_handlers, frozenset({"other"})) == by_handlers | {"other"}
+    assert together(by_handlers, by_handlers) == by_handlers
+    assert together(by_handlers, by_reporter) == together(by_reporter, by_handlers) == by_reporter
 
 
 async def test_a_survivor_that_is_hidden_is_no_case(rig: Rig) -> None:

@@ -19,8 +19,8 @@ from services.triage.case.lifecycle import FieldsRefused, NotPermitted
 from services.triage.case.voting import count_votes
 from services.triage.desk.likely import most_likely
 from services.triage.desk.next_step import next_step
-from shared.access.principal import Leave, Role
-from shared.events import Actor, CaseDecided, CaseFact, CaseState, Event
+from shared.access.principal import Leave, Principal, Role
+from shared.events import Actor, CaseDecided, CaseFact, CaseState, Event, mark_noted
 from shared.policy import load_policy
 from tests.support.case_steps import open_case, step
 from tests.support.people import coordinator, responder
@@ -283,6 +283,29 @@ def test_the_word_of_one_person_takes_no_objection_away(ground: str, by: Actor) 
     assert "majority" not in needs(case, people)
     case, _ = after(led(proposal("restriction"), agree(BEN)), alone, people=people)
     assert needs(case, people) == ("second",)
+
+
+def noting(*people: Principal) -> People:
+    """Everybody, where only words of handlers name these."""
+    named = frozenset().union(*(one.pseudonyms for one in people))
+    return PEOPLE.beside(named.union(map(mark_noted, named)))
+
+
+def test_words_of_a_handler_take_no_objection_away() -> None:
+    case = led(proposal("permanent_ban"), agree(CAT), against(BEN), against(DOT))
+    noted, named = noting(STAFF[1], STAFF[3]), replace(PEOPLE, parties=STAFF[1].pseudonyms)
+    assert needs(case, noted) == needs(case) == ("majority",)
+    assert {BEN.ref, DOT.ref}.isdisjoint(voters(case, noted, POLICY, AT))
+    # What a reporter says takes it away, and two people who say that the person is recused.
+    assert "majority" not in needs(case, named)
+    for command in (Recuse("related", BEN.ref, CAT), Confirm(BEN.ref, EVE)):
+        case, _ = after(case, command, people=noted)
+    assert "majority" not in needs(case, noted)
+    # The votes in favour end at once, and the proposal stands all the same.
+    case = led(proposal("restriction"), agree(BEN))
+    assert needs(case, noted) == ("second",)
+    case = led(proposal("restriction", BEN))
+    assert refused(case, decision("no_violation"), people=noting(STAFF[1])) == [("/outcome", "proposal_stands")]
 
 
 def test_the_word_of_one_person_takes_no_proposal_out_of_the_way() -> None:

@@ -23,7 +23,7 @@ from services.triage.case.voting import count_votes
 from shared.access.authorization import allow, is_permitted
 from shared.access.conditions import Reason, Refusal
 from shared.access.principal import Principal, Role
-from shared.events import Actor, CasePassedOn, CaseState, InvitationLapsed, JointEnded, RecusalDeclared
+from shared.events import Actor, CasePassedOn, CaseState, InvitationLapsed, JointEnded, RecusalDeclared, mark_noted
 from shared.policy import load_policy
 from tests.support.case_steps import open_case, step
 from tests.support.people import coordinator, responder
@@ -181,6 +181,18 @@ def test_a_recusal_by_one_person_ends_no_joint_work_until_it_is_confirmed() -> N
     assert attend(case, people, POLICY, AT) == []
     case, _ = step(case, Confirm(STU.ref, ANA.actor(Role.RESPONDER), people), AT)
     (fact,) = attend(case, people, POLICY, AT)
+    assert fact.name == "case.joint_ended"
+
+
+def test_words_of_a_handler_end_no_joint_work_and_those_of_a_reporter_do() -> None:
+    named = STU.pseudonyms
+    noted = PEOPLE.beside(named.union(map(mark_noted, named)))
+    case, _ = step(joint(), ProposeDecision("permanent_ban", None, "community", WHY, BY, PEOPLE), AT)
+    case, _ = step(case, Object(WHY, STU.actor(Role.RESPONDER)), AT)
+    assert attend(case, noted, POLICY, AT) == []
+    assert case.proposal
+    assert count_votes(case, case.proposal, noted, POLICY, AT).against == (STU.ref,)
+    (fact,) = attend(case, PEOPLE.beside(named), POLICY, AT)
     assert fact.name == "case.joint_ended"
 
 
