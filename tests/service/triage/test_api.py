@@ -82,7 +82,9 @@ async def test_a_case_shows_exactly_the_commands_permitted_now(rig: Rig) -> None
         ("assign", "start", "ask"): [
             "assign", "release", *sort, "refer", "invite_body", "start", "tell", "take_answer", "add_party", *mine,
         ],
-        ("assign", "refer"): ["assign", "release", "tell", "add_party", *always, "act_in_emergency"],
+        ("assign", "refer"): [
+            "assign", "release", "recall_referral", "tell", "add_party", *always, "act_in_emergency",
+        ],
         ("assign", "start", "decide"): [
             "assign", "release", "invite_body", "tell", "add_party", *later,
             "follow_up", "agree", "close", "act_in_emergency", "appeal",
@@ -167,9 +169,9 @@ async def test_the_same_key_with_another_body_is_refused(rig: Rig) -> None:
 async def test_a_key_of_one_person_is_not_the_key_of_another(rig: Rig) -> None:
     case = await rig.open()
     other = COLLEAGUE
-    assert (await rig.order(case, "assign", idempotency_key="same-key")).json()["version"] == 4
-    assert (await rig.order(case, "assign", who=other, idempotency_key="same-key")).json()["version"] == 5
-    assert rig.cases.stored[case.id].case.assignee == other.ref
+    assert (await rig.order(case, "watch", idempotency_key="same-key")).json()["version"] == 4
+    assert (await rig.order(case, "watch", who=other, idempotency_key="same-key")).json()["version"] == 5
+    assert set(rig.cases.stored[case.id].case.watchers) == {ALICE.ref, other.ref}
 
 
 async def test_without_a_key_each_request_counts_whatever_id_it_says_it_has(rig: Rig) -> None:
