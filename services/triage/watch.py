@@ -274,6 +274,8 @@ class CaseWatch:
 
         Returns how many changes there were. Raises Unavailable.
         """
+        if not ids:
+            return 0
         try:
             return await judge(ids)
         except Unavailable:

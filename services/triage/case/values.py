@@ -36,11 +36,10 @@ class Deadline:
     """A deadline of the case. Times are UTC-aware; `met_at` is when a step kept it, in time or not.
 
     `remaining_seconds`: how much time is left while its clock stands still; None while it runs. `business`: that is
-    business time. `breached_at`: when
-    triage told that it was missed. `warn_at` and `escalate_at`: when triage is to warn of it, and to tell others
-    that it was missed; `warned_at` and `escalated_at`: when it did. `anew_at`: when its clock started anew; this is
-    how it stood before. `stopped_for`: why its clock stands still, as a reason of a Move. `moves`: why it is due at
-    another time than at first, the oldest first.
+    business time. `breached_at`: when triage told that it was missed. `warn_at` and `escalate_at`: when triage is to
+    warn of it, and to tell others that it was missed; `warned_at` and `escalated_at`: when it did. `anew_at`: when its
+    clock started anew; this is how it stood before. `stopped_for`: why its clock stands still, as a reason of a Move.
+    `moves`: why it is due at another time than at first, the oldest first.
     """
 
     name: str
@@ -435,11 +434,10 @@ class Reply:
 class Referral:
     """That `by` asked `to_body`, in `role`, to take the case over; `joint`: to join the case. Times are UTC-aware.
 
-    `before`: the state of the case before that. `ended`: accepted, declined, returned (nobody answered)
-    or recalled by its sender; None while it waits.
-    `left_at`: since when a body that joined is part of the case no more. `reason_id`, `answer_id` and `left_id` name
-    words in the vault: why the body is asked, why it declined or the sender recalled it, and why the joint work
-    ended.
+    `before`: the state of the case before that. `ended`: accepted, declined, returned (nobody answered) or recalled by
+    its sender; None while it waits. `left_at`: since when a body that joined is part of the case no more. `reason_id`,
+    `answer_id` and `left_id` name words in the vault: why the body is asked, why it declined or its sender recalled it,
+    and why the joint work ended.
     """
 
     from_body: str
