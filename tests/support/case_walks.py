@@ -107,6 +107,8 @@ def _people() -> Iterator[Principal]:
 
 
 PEOPLE: Mapping[str, Principal] = {who.ref: who for who in _people()}
+IMPORTER = PEOPLE["person:e4f0e4f0e4f0e4f0"]
+"""An enforcer, who brings measures from before Hearth in."""
 STAFF: Staff = {
     body: [who for who in PEOPLE.values() if any(body in grant.bodies for grant in who.grants)]
     for body in POLICY.bodies
@@ -147,6 +149,14 @@ class Try:
     at_fault: frozenset[str] = frozenset()
 
 
+@dataclass(frozen=True, slots=True)
+class Came:
+    """What came to a walk: work for that one, or for another one. `is_message`: it can come again."""
+
+    work: Callable[["Walk"], Coroutine[Any, Any, Any]]
+    is_message: bool = True
+
+
 @dataclass
 class Walk:
     """One case, with everything that was tried on it. `clock` stands still between the steps."""
@@ -158,6 +168,8 @@ class Walk:
     told: list[Event] = field(default_factory=list)
     parties: MemoryParties = field(default_factory=MemoryParties)
     report: str = REPORT
+    came: list[Came] = field(default_factory=list)
+    """All that came and left its trace, in its order: another walk that does the same comes to the same."""
 
     def __post_init__(self) -> None:
         named, tokens, roster = Parties(self.parties, patience=0.0), Tokens(b"t" * 32), Roster()
@@ -232,7 +244,7 @@ class Walk:
         """An enforcer brings a measure from before Hearth in: the case of this walk is the case of that measure."""
         self.report = derive("measure", values["community"], values["id"])
         self.name(names, self.report)
-        (result,) = at_once(self.imports.take(who, Table([Row(2, values)])))
+        (result,) = self._do(Came(lambda walk: walk.imports.take(who, Table([Row(2, values)]))))
         return result
 
     def name(self, names: Collection[str], report_id: str | None = None, **changed: object) -> None:
@@ -244,7 +256,7 @@ class Walk:
         before = self.parties.told.get(case_id_of(report_id))
         at = max(self.clock, before.event.time + timedelta.resolution) if before else self.clock
         event = from_intake(report_id, fact, 1, at=at, cause=f"{report_id} named {at}")
-        at_once(self.parties.follow([event]))
+        self._do(Came(lambda walk: walk.parties.follow([event])))
 
     def tell(self, event: Event) -> None:
         """What intake reports for the first time."""
@@ -253,8 +265,18 @@ class Walk:
 
     def take(self, *events: Event) -> None:
         """What Kafka delivers in one batch. Raises what triage raises."""
+        self._do(Came(lambda walk: walk.taken(events)))
+
+    async def taken(self, events: Sequence[Event]) -> None:
+        """Take a batch. Intake has erased the words of a report before it tells so."""
         for erases, some in groupby(events, key=lambda event: isinstance(event.fact, ReportErased)):
-            at_once((self.eraser if erases else self.intake).take([*some]))
+            self.vault.erased.update([self.report] if erases else [])
+            await (self.eraser if erases else self.intake).take([*some])
+
+    def _do(self, one: Came) -> Any:
+        done = at_once(one.work(self))
+        self.came.append(one)
+        return done
 
     def report_fact(self, fact: Fact, cause: str | None = None) -> None:
         """What intake tells of the report of this walk, now."""
@@ -289,7 +311,6 @@ class Walk:
 
     def erase(self) -> None:
         """Intake erases the report: first its words, then the names in it, but not who of the roster is shut out."""
-        self.vault.erased.add(self.report)
         names = self.parties.told[self.case_id].fact.names if self.case_id in self.parties.told else frozenset()
         if names:
             there = [who.ref for who in PEOPLE.values() if not names.isdisjoint((who.ref, *who.pseudonyms))]
@@ -298,8 +319,12 @@ class Walk:
 
     def wait(self, time: timedelta) -> None:
         """Time passes, and the watch looks at all cases."""
+        self._do(Came(lambda walk: walk.waited(time), is_message=False))
+
+    async def waited(self, time: timedelta) -> None:
+        """Let time pass, and have the watch look."""
         self.clock += time
-        at_once(self.watch.look())
+        await self.watch.look()
 
     def send(self, who: Principal, command: str, values: Mapping[str, object], *, behind: int = 0) -> Try:
         """A person gives a command for the first time. `behind`: so many events are not in what the person saw."""
@@ -311,7 +336,12 @@ class Walk:
     def carry_out(self, who: Principal, request: CommandRequest, case_id: str | None = None) -> Try:
         """A request as it comes in, for the first time or again."""
         try:
-            return Try(who, request, at_once(self.desk.carry_out(who, case_id or self.case_id, request)), 200)
+            came = Came(lambda walk: walk.desk.carry_out(who, case_id or walk.case_id, request))
+            done = at_once(came.work(self))
+            # A request that had nothing to do left no trace, so that it may be told that the case has changed.
+            is_message = any(event.cause == request.cause for event in self.cases.events)
+            self.came.append(replace(came, is_message=is_message))
+            return Try(who, request, done, 200)
         except Problem as problem:
             at_fault = frozenset(error.pointer.removeprefix("/") for error in problem.errors)
             return Try(who, request, problem.code, problem.status, at_fault)
@@ -519,6 +549,9 @@ def _insist(walk: Walk, step: Step, data: st.DataObject) -> Iterator[None]:
     before = walk.carried_out[command]
     for _ in range(step.times):
         case, states = walk.case, [state for state in TRANSITIONS[command] if state]
+        if not states:
+            # It begins a case.
+            return
         if case.state not in states:
             for _ in lead(walk, min(states, key=lambda to: _distance(case.state, to)), data):
                 yield

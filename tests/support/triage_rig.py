@@ -111,7 +111,10 @@ class MemoryCases:
         return next((s for s in self.stored.values() if s.case.code_name == code_name), None)
 
     async def taken(self, code_names: Iterable[str]) -> set[str]:
-        return {s.case.code_name for s in self.stored.values()} & set(code_names)
+        return self._names() & set(code_names)
+
+    def _names(self) -> set[str]:
+        return {s.case.code_name for s in self.stored.values()}
 
     async def remembering(self, case_ids: Iterable[str]) -> set[str]:
         self._reach()
@@ -134,15 +137,18 @@ class MemoryCases:
         new = [change.case.code_name for change in changes if change.stored is None]
         if any(now != then for now, then in based) or await self.taken(new):
             return False
-        return not await self.save(changes)
+        return not self._write(changes)
 
     async def save(self, changes: Sequence[CaseChange]) -> set[str]:
         self._reach()
+        return self._write(changes)
+
+    def _write(self, changes: Sequence[CaseChange]) -> set[str]:
         lost: set[str] = set()
         for change in changes:
             known, case = self.stored.get(change.case.id), change.case
             if change.stored is None:
-                fits = known is None and not await self.taken([case.code_name])
+                fits = known is None and case.code_name not in self._names()
             else:
                 fits = known is not None and known.base == change.stored.base
             if not fits:

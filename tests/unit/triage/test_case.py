@@ -89,6 +89,7 @@ from shared.policy import MEASURE_REVIEW, load_policy
 from shared.problems import Malformed
 from tests.support.case_walks import (
     CANARY,
+    IMPORTER,
     PEOPLE,
     STAFF,
     TOLD,
@@ -224,10 +225,7 @@ class Life(RuleBasedStateMachine):
         # A case is merged only with another one of its body.
         self.walk.open(alike=alike or "merge" in wish, names=names, **report)
         if wish == ImportMeasure.name:
-            assert (
-                self.walk.bring_in(PEOPLE["person:e4f0e4f0e4f0e4f0"], data.draw(brought_in), names or ()).outcome
-                == "added"
-            )
+            assert self.walk.bring_in(IMPORTER, data.draw(brought_in), names or ()).outcome == "added"
         self.known: Case | None = None
         self.seen = 0
         self.status = Status(AT)
