@@ -244,8 +244,8 @@ class Walk:
         """An enforcer brings a measure from before Hearth in: the case of this walk is the case of that measure."""
         self.report = derive("measure", values["community"], values["id"])
         self.name(names, self.report)
-        (result,) = self._do(Came(lambda walk: walk.imports.take(who, Table([Row(2, values)]))))
-        return result
+        results: list[RowResult] = self._do(Came(lambda walk: walk.imports.take(who, Table([Row(2, values)]))))
+        return results[0]
 
     def name(self, names: Collection[str], report_id: str | None = None, **changed: object) -> None:
         """The topic `parties` tells who is named in a report, for the first time or anew; the watch looks at that."""
