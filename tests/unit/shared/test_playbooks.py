@@ -14,10 +14,32 @@ FOLDED = "[folded]\ncategories = []\nflags = []\n"
 
 def test_the_first_playbook_that_fits_is_taken_and_the_last_fits_every_case() -> None:
     assert PLAYBOOKS.of("harassment.doxing").id == "doxing"
-    assert PLAYBOOKS.of("power_abuse.office").id == "every-case"
+    assert PLAYBOOKS.of("content_abuse.vandalism").id == "every-case"
     ids = [reply.id for reply in PLAYBOOKS.replies("harassment.doxing")]
     assert ids == ["where-else", "which-edits", "no-news-yet", "reasons"]
     assert [reply.id for reply in PLAYBOOKS.replies("unclassified")] == ["which-edits", "no-news-yet", "reasons"]
+
+
+@pytest.mark.parametrize(
+    ("category", "playbook"),
+    [
+        ("welfare.self_harm", "self-harm"),
+        ("harassment.threats", "threats"),
+        ("harassment.hounding", "hounding"),
+        ("power_abuse.office", "abuse-of-office"),
+        ("content_abuse.harmful_symbols", "hate"),
+    ],
+)
+def test_kinds_of_the_worked_incidents_have_playbooks_of_their_own(category: str, playbook: str) -> None:
+    assert PLAYBOOKS.of(category).id == playbook
+    assert PLAYBOOKS.of(category).checks
+    assert PLAYBOOKS.of(category).replies
+
+
+def test_each_text_of_a_playbook_is_in_english_and_french() -> None:
+    for playbook in PLAYBOOKS.playbooks:
+        texts = [*playbook.checks, *(text for reply in playbook.replies for text in (reply.title, reply.text))]
+        assert [text for text in texts if not {"en", "fr"} <= text.keys()] == []
 
 
 def test_a_text_is_in_the_language_or_its_stem_or_else_in_english() -> None:
