@@ -20,7 +20,7 @@ def shadow_of(case: Case) -> ShadowCase:
         case.privacy,
         case.outcome,
         frozenset(filter(None, waits)),
-        frozenset(measure.kind for measure in case.measures if measure.until),
+        frozenset((measure.kind, measure.until is not None) for measure in case.measures),
         case.grouped.rule if case.grouped else None,
     )
     return ShadowCase(case.id, case.code_name, case.received_at, kind)

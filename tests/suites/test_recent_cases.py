@@ -62,7 +62,10 @@ class TestRecentCases:
         found = {case.id: case.kind async for case in recent.received_since(AT - timedelta(days=89))}
         asked, restricted, grouped = (found[report.case_id] for report in REPORTS[:3])
         assert (asked.waits, restricted.waits) == (frozenset({ANSWER, "evidence"}), frozenset())
-        assert (asked.measures, restricted.measures) == (frozenset(), frozenset({"restriction"}))
+        assert (asked.measures, restricted.measures) == (
+            frozenset(),
+            frozenset({("restriction", True), ("permanent_ban", False)}),
+        )
         assert (asked.grouped, grouped.grouped) == (None, "same-page")
 
     async def test_only_the_cases_of_some_bodies_are_read_where_these_are_named(

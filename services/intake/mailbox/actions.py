@@ -407,7 +407,7 @@ def may_consent(report: StoredReport, at: datetime) -> bool:
     Once the case is closed, only for as long as the decision can be appealed.
     """
     status = report.status
-    in_time = status.appeal_until is None or at <= status.appeal_until
+    in_time = status.appeal_until is not None and at <= status.appeal_until
     stands = status.state in (CaseState.DECIDED, CaseState.FOLLOWING_UP)
     stands = (stands or (status.state == CaseState.CLOSED and in_time)) and not status.before_merge
     stands = stands or status.outcome_there is not None

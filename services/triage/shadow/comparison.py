@@ -22,6 +22,7 @@ _KINDS_KEPT = 16_384
 _CLOCK_PARTS = ("within", "starts", "met_by", "warn", "escalate", "pausable", "business", "restarts")
 _BODY_PARTS = ("training", "stand_in", "quorum")
 _MEASURE_PARTS = ("talk", "before", "after")
+_ENDLESS_PARTS = ("after",)
 _FLOOD_PARTS = ("lanes", "keeps")
 _CONSENT_PARTS = ("needs", "quorum", "sanction", "timed", "longest", "scoped", "emergency")
 
@@ -34,8 +35,8 @@ _UNITS = ((1440, 2880, "d"), (60, 60, "h"), (1, 0, "min"))
 class CaseKind(NamedTuple):
     """Everything of a case that a policy looks at, but its times: what differs is the same for all cases of a kind.
 
-    `waits`: why its clocks stood still, as the reasons of a Move; `measures`: the kinds of its measures that have a
-    last day; `grouped`: the rule by which it is part of a flood.
+    `waits`: why its clocks stood still, as the reasons of a Move; `measures`: the kinds of its measures, each with
+    whether it has a last day; `grouped`: the rule by which it is part of a flood.
     """
 
     community: str
@@ -45,7 +46,7 @@ class CaseKind(NamedTuple):
     privacy: str
     outcome: str | None
     waits: frozenset[str] = frozenset()
-    measures: frozenset[str] = frozenset()
+    measures: frozenset[tuple[str, bool]] = frozenset()
     grouped: str | None = None
 
 
@@ -110,7 +111,9 @@ def _pauses(policy: Policy, kind: CaseKind, way: Triage) -> Said:
 
 
 def _measures(policy: Policy, kind: CaseKind, way: Triage) -> Said:
-    return {code: _parts_of(policy.after_measure(code), _MEASURE_PARTS) for code in sorted(kind.measures)}
+    # Where one of a kind has a last day, it is judged as the other is, and by more.
+    parts = {code: _MEASURE_PARTS if timed else _ENDLESS_PARTS for code, timed in sorted(kind.measures)}
+    return {code: _parts_of(policy.after_measure(code), asked) for code, asked in parts.items()}
 
 
 def _flood(policy: Policy, kind: CaseKind, way: Triage) -> Said:

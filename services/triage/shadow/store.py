@@ -50,7 +50,7 @@ def _kind_of(document: Document) -> CaseKind:
         **own,
         flags=frozenset(document["flags"]),
         waits=frozenset(stopped.union(move["reason"] for one in clocks for move in one.get("moves", ()))),
-        measures=frozenset(one["kind"] for one in document.get("measures", ()) if one.get("until")),
+        measures=frozenset((one["kind"], bool(one.get("until"))) for one in document.get("measures", ())),
         grouped=(document.get("grouped") or {}).get("rule"),
     )
 

@@ -1,5 +1,6 @@
 // The desk works without this. With it, single keys lead to the parts of a page, through the cases of the queue and to
-// other pages, "?" shows which, and a button turns them off for this browser (WCAG 2.1.4). No key does anything while a person types, and none sends a form.
+// other pages, "?" shows which, and a button turns them off for this browser (WCAG 2.1.4). No key does anything while
+// a person types, and none sends a form.
 "use strict";
 
 (() => {

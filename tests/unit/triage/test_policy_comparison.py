@@ -107,8 +107,14 @@ def test_other_check_ins_are_told_of_cases_that_were_decided() -> None:
         ),
         pytest.param(
             "follow_up.toml", 'talk = "7 d"', 'talk = "2 d"',
-            INSULT._replace(measures=frozenset({"temporary_suspension"})),
+            INSULT._replace(measures=frozenset({("temporary_suspension", True)})),
             Difference("measure", "temporary_suspension", "talk", "7 d", "2 d"), id="measure",
+        ),
+        pytest.param(
+            "follow_up.toml", 'id = "other"\nbefore = "7 d"\nafter = ["7 d"]',
+            'id = "other"\nbefore = "2 d"\nafter = ["2 d"]',
+            INSULT._replace(measures=frozenset({("permanent_ban", False)})),
+            Difference("measure", "permanent_ban", "after", "7 d", "2 d"), id="measure for good",
         ),
         pytest.param(
             "patterns.toml", 'lanes = ["emergency", "child_protection"]', 'lanes = ["standard"]',
