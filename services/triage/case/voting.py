@@ -104,15 +104,15 @@ def _votes_needed(rules: Sequence[Outcome], in_favour: int, against: int, may_vo
     return needs
 
 
-def stands_against(case: Case, outcome: str, person: str | None, people: People, policy: Policy, now: datetime) -> bool:
-    """Whether the proposal of a case stands in the way of this outcome, which this person (a reference) wants now.
+def stands_against(case: Case, person: str | None, people: People, policy: Policy, now: datetime) -> bool:
+    """Whether the proposal of a case stands in the way of what this person (a reference) proposes or decides now.
 
     It stands while no more people are against it than in favour, and while it can get what it needs from those who have
     not voted. The person counts as against it, also the one who made it: what others agree with, nobody puts aside
-    alone. Only for its own outcome the person who made it replaces it at any time, and the votes begin anew.
+    alone, nor by proposing the same outcome again, with which the votes in favour begin anew.
     """
     proposal = case.proposal
-    if proposal is None or (person, outcome) == (proposal.by, proposal.outcome):
+    if proposal is None:
         return False
     may_vote = may_object(case, people, policy, now)
     votes = {**_given(proposal), **({person: False} if person else {})}

@@ -233,8 +233,18 @@ def test_a_proposal_that_changes_starts_its_vote_anew() -> None:
     assert (case.proposal.votes, needs(case)) == ((), ("second",))
     assert refused(case, decision("restriction")) == [("/outcome", "not_proposed")]
     # The same outcome with other words is another proposal, too.
-    case = led(proposal("restriction"), agree(BEN), proposal("restriction", why="p3"))
-    assert needs(case) == ("second",)
+    case = led(proposal("restriction"), agree(BEN), against(BEN), proposal("restriction", why="p3"))
+    assert needs(after(case, agree(CAT))[0]) == ()
+
+
+def test_who_proposes_the_same_outcome_again_puts_the_agreement_of_nobody_aside() -> None:
+    for outcome, agreeing in (("restriction", (BEN,)), ("restriction", (BEN, CAT)), ("permanent_ban", (BEN, CAT, DOT))):
+        case = led(proposal(outcome), *map(agree, agreeing))
+        for by in (ANN, EVE):
+            assert refused(case, proposal(outcome, by, "p2")) == [("/outcome", "proposal_stands")]
+    # While nobody else agrees, or once more people object, the person who made it may change its words.
+    for votes in ((), (against(BEN),), (agree(BEN), against(CAT))):
+        assert needs(led(proposal("restriction"), *votes, proposal("restriction", why="p2"))) == ("second",)
 
 
 def test_an_objection_stands_against_the_same_outcome_proposed_again() -> None:
@@ -258,9 +268,9 @@ def test_proposing_another_outcome_in_between_takes_no_objection_away() -> None:
     assert case.proposal is not None
     assert {vote.by for vote in case.proposal.votes if not vote.in_favour} == {BEN.ref, DOT.ref}
     # Agreeing takes an objection back, in whichever round; and what is decided on is outvoted.
-    case = led(ban, against(BEN), other, proposal("permanent_ban", why="p3"), agree(BEN), ban)
+    case = led(ban, against(BEN), other, proposal("permanent_ban", why="p3"), agree(BEN), against(CAT), ban)
     assert case.proposal is not None
-    assert case.proposal.votes == ()
+    assert [vote.by for vote in case.proposal.votes] == [CAT.ref]
     case, _ = after(led(proposal("restriction"), against(BEN), agree(CAT)), decision("restriction"))
     assert case.objections == ()
     # A case from before objections were kept apart has them as votes alone.

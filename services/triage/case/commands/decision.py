@@ -90,7 +90,7 @@ class ProposeDecision(Command):
         if rule is None:
             yield UNKNOWN_OUTCOME
             return
-        if stands_against(case, self.outcome, self.by.ref, self.people, policy, now):
+        if stands_against(case, self.by.ref, self.people, policy, now):
             yield PROPOSAL_STANDS
         yield from day_faults(self.until, now, needed=rule.timed, longest=rule.longest)
         if rule.scoped and not self.scope:
@@ -212,7 +212,7 @@ class Decide(Command):
             one.needs_proposal for one in rules_of(case, self.outcome, policy)
         ):
             yield FieldError("/outcome", "not_proposed", "This outcome has to be proposed first.")
-        elif stands_against(case, self.outcome, self.by.ref if self.by else None, self.people, policy, now):
+        elif stands_against(case, self.by.ref if self.by else None, self.people, policy, now):
             yield PROPOSAL_STANDS
 
     def decide(self, case: Case, state: CaseState, policy: Policy, now: datetime) -> list[CaseFact]:
