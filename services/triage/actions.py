@@ -87,7 +87,7 @@ class Desk(Reading):
                 metrics.COMMANDS.labels(request.command, "conflict").inc()
                 raise await self.conflict(principal, self._as_seen(principal, stored.case), request.seen)
             actor = principal.actor(permit.role)
-            meant, faults = read(form, request.values, self.policy, principal, permit.role)
+            meant, faults = read(form, request.values, self.policy, principal)
             people = await self.people_of(stored.case)
             other = found.get(other_id or "")
             faults += await self._others.give(form, meant, other, principal)

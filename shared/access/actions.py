@@ -9,8 +9,9 @@ from shared.access.principal import Role
 @dataclass(frozen=True, slots=True)
 class Action:
     """Something that can be asked for. `case`: about one case, so recusal holds; `fresh`: needs a fresh sign-in;
-    `scope`: which part of the record it shows; `handlers`: the roles that may do it to the cases they handle; `joint`:
-    those that may do it in a handling body that has joined a case."""
+    `scope`: which part of the record it shows; `handlers`: the roles that may do it to the cases they handle, and a
+    person acts in the first one of these that permits it; `joint`: those that may do it in a handling body that has
+    joined a case."""
 
     name: str
     says: str
@@ -55,7 +56,7 @@ ACTIONS: Mapping[str, Action] = {
         Action("case.read_content", "read what was reported", case=True, joint=_RESPONDERS),
         Action("case.tick", "say what of the playbook of a case is seen to", case=True, joint=_RESPONDERS),
         Action("case.read_elsewhere", "learn in how many other communities a person is reported", case=True),
-        # Of two roles, the first one counts: a coordinator takes a case from another person.
+        # A person with both roles acts as a coordinator here, who takes a case from another person.
         _command("assign", "give a case to a responder", Role.COORDINATOR, Role.RESPONDER),
         _command("claim", "take a case that nobody has", Role.RESPONDER),
         _command(

@@ -1,6 +1,6 @@
 """Whether a caller may do something. `allow` decides, by the table."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from shared.access.actions import ACTIONS, Action
@@ -13,9 +13,19 @@ FRESH = timedelta(minutes=10)
 """How old a sign-in may be, for what cannot be taken back."""
 SKEW = timedelta(minutes=1)
 """How far the clock of another replica, which noted the sign-in, may be ahead."""
-_BY_ACTION: Mapping[str, tuple[Row, ...]] = {
-    name: tuple(row for row in TABLE if row.action == name) for name in ACTIONS
-}
+
+
+def _rows_of(action: Action) -> tuple[Row, ...]:
+    rows = [row for row in TABLE if row.action == action.name]
+    return _first_for(rows, action.handlers)
+
+
+def _first_for(rows: Iterable[Row], roles: Sequence[Role]) -> tuple[Row, ...]:
+    """The rows of these roles, in the order of the roles; then the others."""
+    return tuple(sorted(rows, key=lambda row: roles.index(row.role) if row.role in roles else len(roles)))
+
+
+_BY_ACTION: Mapping[str, tuple[Row, ...]] = {name: _rows_of(action) for name, action in ACTIONS.items()}
 _REASONS = tuple(Reason)
 _NOT_PERMITTED = (403, "role-not-permitted", "This role may not do that.")
 _NOTHING = Resource()
@@ -27,11 +37,12 @@ def allow(actor: Principal, action: str, resource: Resource | None, now: datetim
     Without a resource: whether they may do it to any resource at all. A route asks this before it looks anything up.
     Raises KeyError for an action that is not in ACTIONS.
     """
-    answer, joint = _allow(actor, action, resource, now), ACTIONS[action].joint
+    rows, joint = _BY_ACTION[action], ACTIONS[action].joint
+    answer = _allow(actor, action, rows, resource, now)
     for one in resource.joint if resource and joint else ():
         if isinstance(answer, Permit):
             break
-        there = _allow(actor, action, one, now)
+        there = _allow(actor, action, _first_for(rows, joint), one, now)
         if isinstance(there, Permit):
             answer = there if there.role in joint else answer
         elif _REASONS.index(there.reason) < _REASONS.index(answer.reason):
@@ -39,9 +50,10 @@ def allow(actor: Principal, action: str, resource: Resource | None, now: datetim
     return answer
 
 
-def _allow(actor: Principal, action: str, resource: Resource | None, now: datetime) -> Permit | Refusal:
+def _allow(
+    actor: Principal, action: str, rows: Iterable[Row], resource: Resource | None, now: datetime
+) -> Permit | Refusal:
     asked = ACTIONS[action]
-    rows = _BY_ACTION[action]
     if asked.case and resource is not None and is_shut_out(actor, resource):
         return Refusal(Reason.RECUSED)
     found: Reason | None = None

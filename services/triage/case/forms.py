@@ -22,7 +22,7 @@ from services.triage.case.commands.table import COMMANDS
 from services.triage.case.lifecycle import permitted_in
 from shared.access.authorization import allow
 from shared.access.conditions import Permit, Reason
-from shared.access.principal import Principal, Resource, Role, serves
+from shared.access.principal import Principal, Resource, serves
 from shared.events import Actor
 from shared.policy import Policy
 from shared.problems import FieldError
@@ -168,9 +168,9 @@ def show_form(form: Form, case: Case, policy: Policy, able: Sequence[str], servi
 
 
 def read(
-    form: Form, values: Mapping[str, object], policy: Policy, principal: Principal, role: Role
+    form: Form, values: Mapping[str, object], policy: Policy, principal: Principal
 ) -> tuple[dict[str, Any], list[FieldError]]:
-    """What the fields of a command mean that `principal` gives in `role`; and each fault. What has one is empty."""
+    """What the fields of a command mean that `principal` gives; and each fault. What has one is empty."""
     known = {field.name for field in form.fields}
     # The name of an unknown field is the sender's own text, so the answer does not repeat it.
     errors = [] if values.keys() <= known else [FieldError("", "extra_forbidden", "There is a field too many.")]
@@ -186,7 +186,7 @@ def read(
         if given is not None:
             meant[field.name] = given
         # Where a button without any field means oneself, an empty field was forgotten.
-        elif field.may_leave_out(role) and (value is None or not form.kind.button):
+        elif field.may_leave_out(principal) and (value is None or not form.kind.button):
             meant[field.name] = field.left_out(principal)
         else:
             errors.append(FieldError(f"/{field.name}", "missing", field.missing))

@@ -20,7 +20,7 @@ from services.triage.requests import CommandRequest
 from services.triage.rooms import rooms_of
 from shared.access.authorization import Refused
 from shared.access.conditions import HIDING
-from shared.access.principal import Principal, Role, serves
+from shared.access.principal import Principal, serves
 from shared.ids import new_id
 from shared.problems import FieldError, FieldsWrong, Problem, Unavailable
 from shared.web.gate import NOT_FOUND, Gate
@@ -104,7 +104,7 @@ class Bulk:
         for one in form.get("case", ()):
             ticked.setdefault(one.partition(":")[0], one)
         values = {field.name: typed.get(field.name, "") for field in FORMS[command].fields}
-        _, faults = read(FORMS[command], values, self._desk.policy, principal, Role.RESPONDER)
+        _, faults = read(FORMS[command], values, self._desk.policy, principal)
         other = values.get("other", "").strip().lower()
         if other and not await self._stands(principal, other):
             faults.append(FieldError("/other", "unknown_case", "There is no such case."))

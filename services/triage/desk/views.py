@@ -246,10 +246,10 @@ class CaseView:
         return answer if isinstance(answer, Permit) else None
 
     def _form(self, request: Request, principal: Principal, case: Case, form: Form, at: datetime) -> dict[str, object]:
-        permit = self._may(principal, case, form.action, at)
         mine, then = case.assignee == principal.ref and not form.kind.own_place, goes_on(case, form.command)
         offered = form.kind.offered(case, bodies_served(case, principal, at), self._desk.policy)
-        means_reader = permit is not None and all(field.may_leave_out(permit.role) for field in form.fields)
+        means_reader = all(field.may_leave_out(principal) for field in form.fields)
+        can_have_it = self._may(principal, case, "case.start", at) is not None
         return {
             "command": form.command,
             "fields": form.fields,
@@ -260,6 +260,7 @@ class CaseView:
             # What nobody has is claimed.
             "oneself": form.kind.button
             and means_reader
+            and can_have_it
             and case.assignee not in (None, principal.ref)
             and principal.ref not in case.apart,
             "then": then if then and self._may(principal, case, FORMS[then].action, at) else None,

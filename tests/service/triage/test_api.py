@@ -1,6 +1,7 @@
 """The API of cases: versions, repetition, permitted actions, and words that are safe before any fact names them."""
 
 import asyncio
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
@@ -10,6 +11,7 @@ from shared.access.principal import Principal, Role
 from shared.input.texts import trim_line
 from shared.times import now, rfc3339
 from tests.support.cases import cases
+from tests.support.people import coordinator
 from tests.support.triage_rig import ALICE, BOB, COLLEAGUE, CORA, Rig, answered, bearer, make_rig, reported
 
 KEY = {"idempotency-key": "5f0c9a1e-retry"}
@@ -437,6 +439,24 @@ async def test_of_two_who_claim_a_case_one_gets_it(rig: Rig) -> None:
     assert not rig.vault.statements
     assert (await rig.order(case, "release", {"why": "Alice is away."}, CORA)).json()["state"] == "triaged"
     assert (await rig.order(case, "claim", who=COLLEAGUE)).status_code == 200
+
+
+async def test_a_coordinator_who_is_a_responder_as_well_takes_a_case_from_a_person_on_leave(rig: Rig) -> None:
+    cora = coordinator("dd11", *CORA.grants[0].bodies)
+    both = replace(cora, grants=(*ALICE.grants, *cora.grants))
+    for how in ({}, {"assignee": both.ref}):
+        case = await rig.open()
+        await rig.order(case, "claim")
+        taken = await rig.order(case, "assign", how, both)
+        assert taken.status_code == 200, taken.text
+        assert rig.cases.stored[case.id].case.assignee == both.ref
+        assert (await rig.shown(case))["history"][-1]["role"] == "coordinator"
+        await rig.order(case, "assign", {"assignee": ALICE.ref}, both)
+        assert (await rig.order(case, "release", {"why": "She is on leave."}, both)).status_code == 200
+    assert (await rig.order(case, "assign", {}, CORA)).json()["errors"][0]["code"] == "missing"
+    # Who is a responder elsewhere alone does not get the case.
+    there = replace(cora, ref="person:dd12000000000000", grants=(*BOB.grants, *cora.grants))
+    assert (await rig.order(case, "assign", {}, there)).status_code == 422
 
 
 async def test_a_correction_says_what_the_policy_would_do_now(rig: Rig) -> None:

@@ -1,6 +1,7 @@
 """A case of several handling bodies: one leads, and another one joins once it accepts the invitation."""
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -194,7 +195,9 @@ async def test_people_of_the_joined_body_get_the_case_only_from_the_lead(rig: Ri
         assert (await refused(rig, case, STEVE, command, **values))[0] == 404
     assert (await refused(rig, case, STAN, "release", why="Ours."))[0] == 404
     await give(rig, case, ANN, "assign", assignee=STEVE.ref)
-    await give(rig, case, STEVE, "release", why="Not this week.")
+    both = replace(STEVE, grants=(*STEVE.grants, *STAN.grants))
+    COPIES.enrol(both)
+    await give(rig, case, both, "release", why="Not this week.")
     await give(rig, case, ANN, "assign", assignee=STEVE.ref)
     # Who has it loses it with the joint work.
     await give(rig, case, STEVE, "end_joint", body="stewards", explanation="It is local after all.")

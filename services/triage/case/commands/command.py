@@ -64,8 +64,8 @@ class Field:
     name: str = ""
     optional: bool = False
 
-    def may_leave_out(self, role: Role) -> bool:
-        """Whether a person in this role may give the command without it."""
+    def may_leave_out(self, principal: Principal) -> bool:
+        """Whether this person may give the command without it."""
         return self.optional
 
     def left_out(self, principal: Principal) -> Any:
@@ -88,7 +88,7 @@ class Field:
     @property
     def required(self) -> bool:
         """Whether nobody may leave it out."""
-        return not any(self.may_leave_out(role) for role in Role)
+        return not self.optional
 
     def options(self, policy: Policy) -> tuple[str, ...]:
         """What it can be chosen from; empty if it is no choice."""
@@ -184,7 +184,7 @@ class DayField(Field):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReferenceField(Field):
-    """The reference of a person. Left out by a person in one of the roles `oneself`, it means that person.
+    """The reference of a person. Left out by a person who has one of the roles `oneself`, it means them.
 
     `gets_case`: the person has the case from then on, and must be one that may look into it. `by_token`: the token
     that the case has for a person does as well.
@@ -197,9 +197,14 @@ class ReferenceField(Field):
     gets_case: bool = False
     by_token: bool = False
 
-    def may_leave_out(self, role: Role) -> bool:
-        """Whether the role may mean itself."""
-        return self.optional or role in self.oneself
+    @property
+    def required(self) -> bool:
+        """Whether nobody may mean themselves, and somebody must be meant."""
+        return not (self.optional or self.oneself)
+
+    def may_leave_out(self, principal: Principal) -> bool:
+        """Whether the person may mean themselves, in whichever role they give the command."""
+        return self.optional or any(grant.role in self.oneself for grant in principal.grants)
 
     def left_out(self, principal: Principal) -> str:
         """The person; with `optional`, nobody."""

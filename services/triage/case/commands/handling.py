@@ -29,9 +29,10 @@ from shared.problems import FieldError
 
 @dataclass(frozen=True, slots=True)
 class Assign(Command):
-    """A responder takes the case, or is given it. A coordinator, who takes no case, says who gets it.
+    """A responder takes the case, or is given it. A coordinator says who gets it.
 
-    From the person who has it, only that person or a coordinator gives it to another one.
+    From the person who has it, only that person or a coordinator gives it to another one. Who is a coordinator alone
+    gets no case, and who is a responder as well takes it so.
     """
 
     name = "assign"
