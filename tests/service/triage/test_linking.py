@@ -316,3 +316,23 @@ async def test_a_merge_follows_the_rules_of_recusal_there_and_back(rig: Rig) -> 
     told = [(one.person, one.by, one.role) for one in recusals]
     assert told == [(BOB.ref, ALICE.ref, "responder"), (COLLEAGUE.ref, CORA.ref, "coordinator")]
     assert (await rig.http.get(f"/v1/cases/{a.id}", headers=bearer(COLLEAGUE))).status_code == 404
+
+
+async def test_what_was_wrong_of_an_erased_report_is_undone_without_words(rig: Rig) -> None:
+    a, b = await two(rig)
+    await rig.order(a, "link", {"other": b.code_name, "relation": "related"})
+    await rig.order(a, "set_flags", {"flags": ["physical_violence"]})
+    c, d = await rig.open(), await rig.open()
+    await rig.order(c, "merge", {"other": d.code_name})
+    rig.vault.erased |= {a.report_id, c.report_id}
+    why = {"why": "It was wrong."}
+    flags, unlinked, unmerged = [
+        await rig.order(a, "set_flags", {"flags": [], **why}),
+        await rig.order(a, "unlink", {"other": b.code_name, **why}),
+        await rig.order(c, "unmerge", {"other": d.code_name, **why}),
+    ]
+    assert [answer.status_code for answer in (flags, unlinked, unmerged)] == [200, 200, 200]
+    assert (rig.vault.statements, (await rig.shown(a))["links"]) == ({}, [])
+    # It still takes a reason, as for every case.
+    await rig.order(a, "set_flags", {"flags": ["physical_violence"]})
+    assert (await rig.order(a, "set_flags", {"flags": []})).status_code == 422

@@ -147,6 +147,15 @@ async def test_the_sender_alone_recalls_a_referral_and_the_other_body_is_asked_n
     assert "wrong case" not in f"{rig.cases.events} {rig.cases.stored}"
 
 
+async def test_the_referral_of_an_erased_report_is_recalled_without_words(rig: Rig) -> None:
+    case = await referred(rig)
+    kept = dict(rig.vault.statements)
+    rig.vault.erased.add(case.report_id)
+    assert (await rig.order(case, "recall_referral", {"explanation": "It is gone."}, BEN)).status_code == 200
+    after = rig.cases.stored[case.id].case
+    assert (after.state, after.referrals[-1].ended, rig.vault.statements) == ("investigating", "recalled", kept)
+
+
 async def test_what_nobody_accepts_is_over_once_whichever_replica_is_there(rig: Rig, world: World) -> None:
     case = await referred(rig)
     world.at += timedelta(hours=47)

@@ -67,7 +67,7 @@ class Unlink(Command):
     own_place = True
 
     other: Annotated[Case | None, CaseField()]
-    why: Annotated[Words, WordsField(kept_as=LINK)]
+    why: Annotated[Words, WordsField(kept_as=LINK, outlived=True)]
     other_ref: str = ""
     own_ref: str = ""
 

@@ -128,7 +128,7 @@ class Unmerge(Command):
     own_place = True
 
     other: Annotated[Case | None, CaseField()]
-    why: Annotated[Words, WordsField(kept_as=LINK)]
+    why: Annotated[Words, WordsField(kept_as=LINK, outlived=True)]
     other_ref: str = ""
     own_ref: str = ""
     people: People = NOBODY

@@ -154,7 +154,7 @@ class RecallReferral(Command):
 
     name = "recall_referral"
 
-    explanation: Annotated[Words, WordsField(kept_as="referral")]
+    explanation: Annotated[Words, WordsField(kept_as="referral", outlived=True)]
 
     def leads(self, case: Case) -> CaseState:
         """The state that the case had before."""

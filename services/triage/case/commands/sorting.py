@@ -65,7 +65,7 @@ class SetFlags(Command):
     sorts = True
 
     flags: Annotated[tuple[str, ...], ChoicesField(offers=lambda policy: policy.flags, said_as="flag", optional=False)]
-    why: Annotated[Words | None, WordsField(kept_as="reason", optional=True)]
+    why: Annotated[Words | None, WordsField(kept_as="reason", outlived=True, optional=True)]
     by: Actor
 
     @classmethod
