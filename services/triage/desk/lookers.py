@@ -29,7 +29,8 @@ class MongoLookers:
             for case_id, person in sorted(looks)
         ]
         if writes:
-            await write_unordered(self._documents, writes)
+            with reaching():
+                await write_unordered(self._documents, writes)
 
     async def looking(self, ids: Collection[str], at: datetime) -> dict[str, frozenset[str]]:
         """Who looks at each of these cases at that time (UTC-aware), by the id of the case."""

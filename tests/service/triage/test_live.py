@@ -1,7 +1,7 @@
 """An open page hears that its case changes and who else looks, and only while its reader may see the case."""
 
 import asyncio
-from collections.abc import AsyncIterator, Collection, MutableMapping, Sequence
+from collections.abc import AsyncIterator, Collection, Iterator, MutableMapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -15,9 +15,11 @@ import pytest
 
 from services.triage.case.case import Case
 from services.triage.desk import live, live_queue
-from services.triage.desk.live import OpenPage
+from services.triage.desk.live import Live, OpenPage
+from services.triage.desk.lookers import MongoLookers
 from services.triage.stored import CaseQuery, Glimpse, Version
 from shared.access.principal import Principal
+from shared.mongo import connect
 from shared.people_names import person_name
 from shared.problems import Unavailable
 from shared.times import now, rfc3339
@@ -88,6 +90,45 @@ async def test_a_page_is_shown_while_it_is_not_known_who_else_looks(rig: Rig, mo
 
     monkeypatch.setattr(rig.lookers, "look", look)
     assert "Also looking" not in await seen_by(rig, await rig.open(), ALICE)
+
+
+@pytest.fixture
+def away() -> Iterator[MongoLookers]:
+    """The store of who looks, whose server does not answer."""
+    client = connect("mongodb://127.0.0.1:9/?serverSelectionTimeoutMS=50", service="test")
+    yield MongoLookers(client["none"]["lookers"])
+    client.close()
+
+
+async def test_a_case_is_shown_while_the_server_that_keeps_who_looks_is_away(rig: Rig, away: MongoLookers) -> None:
+    with pytest.raises(Unavailable):
+        await away.look([("c", ALICE.ref)], now())
+    assert await Live(rig.cases, away).looking("c", ALICE.ref) == frozenset()
+
+
+async def test_open_pages_hear_again_once_the_server_that_keeps_who_looks_is_back(
+    rig: Rig, away: MongoLookers, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(live, "LOOK_EVERY", 0.01)
+    monkeypatch.setattr(live, "TELL_EVERY", 0.01)
+    lookers, page = rig.lookers, OpenPage(ALICE.ref, seen={"c": 1})
+    looked = MemoryLookers.look
+
+    async def look(self: MemoryLookers, looks: Collection[tuple[str, str]], until: datetime) -> None:
+        await (away.look(looks, until) if is_away else looked(self, looks, until))
+
+    monkeypatch.setattr(MemoryLookers, "look", look)
+    is_away, pages = False, Live(rig.cases, lookers)
+    async with asyncio.timeout(9), pages.open(page):
+        page.told, is_away = page.others, True
+        page.woken.clear()
+        while "open pages hear nothing" not in caplog.text:
+            await asyncio.sleep(0.01)
+        is_away = False
+        await lookers.look([("c", BOB.ref)], now() + timedelta(minutes=1))
+        await page.woken.wait()
+        assert page.others == {BOB.ref}
+    await pages.stop()
 
 
 async def test_a_body_that_is_asked_to_take_a_case_over_sees_no_name(rig: Rig) -> None:
