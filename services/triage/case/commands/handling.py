@@ -7,8 +7,9 @@ from typing import Annotated
 
 from services.triage.case.attendance import NOBODY, People, has_left
 from services.triage.case.case import Case
+from services.triage.case.check_ins import NO_ANSWER, kept
 from services.triage.case.commands.command import Command, ReferenceField, Words, WordsField
-from services.triage.case.commands.follow_up import YES, FollowUp
+from services.triage.case.commands.follow_up import YES, begun
 from services.triage.case.lifecycle import Taken, cannot_have
 from shared.access.principal import Role
 from shared.events import (
@@ -177,7 +178,7 @@ class Start(Command):
 
 @dataclass(frozen=True, slots=True)
 class Close(Command):
-    """End the case: nothing more is owed on it."""
+    """End the case: people owe it nothing more. A reporter who agreed to be asked is asked all the same."""
 
     name = "close"
 
@@ -195,8 +196,9 @@ class Close(Command):
         """The end, behind the beginning of a follow-up that the reporter waits for: check-ins come also when closed."""
         if not _is_to_follow_up(case):
             return [CaseClosed(previous=case.state, state=state)]
-        begun = FollowUp(YES).decide(case, CaseState.FOLLOWING_UP, policy, now)
-        return [*begun, CaseClosed(previous=CaseState.FOLLOWING_UP, state=state)]
+        followed_up = begun(case, CaseState.FOLLOWING_UP, YES, policy, now)
+        closed = CaseClosed(previous=CaseState.FOLLOWING_UP, state=state)
+        return [*kept(case, now, NO_ANSWER), followed_up, closed]
 
 
 def _hands_on(case: Case, person: str, role: str | None) -> bool:
