@@ -87,8 +87,10 @@ class Consequences:
     async def keep_apart(self, firsts: Mapping[str, str]) -> int:
         """Keep these cases shut, each by the case it came of; then those that came of them."""
         changed = await self._each(firsts, self._shut_out)
-        further = {i for one in changed for i in self._here(one)}
-        return len(changed) + (await self.keep_apart(await self._sight.parties.following(further)) if changed else 0)
+        # Also those of which nothing changed: what failed behind them the first time is found only so.
+        here = {*firsts, *(i for one in changed for i in self._here(one))}
+        further = await self._sight.parties.following(here)
+        return len(changed) + (await self.keep_apart(further) if further else 0)
 
     async def matters_beside(self, case: Case) -> tuple[Case, ...]:
         """The cases of the other matters of a case's report, and those of which these are a part now."""

@@ -138,7 +138,7 @@ class CaseWatch:
         self._aside: set[str] = set()
         """The cases that could not be judged. Timers pass them over, and each look judges them once more."""
         self._aside_before: set[str] = set()
-        """Those that could not be judged at the look before, so that the log tells of each once."""
+        """Those that could not be judged at the looks before, and of which the log has told."""
         self._after: str | None = ""
         """The last case of those that were judged since the start; None once all were."""
         self._following: list[str] | None = None
@@ -259,13 +259,17 @@ class CaseWatch:
         return changed
 
     async def _judge_again(self) -> int:
-        """Judge once more what was set aside: it may have been changed."""
+        """Judge once more what was set aside, and all that follows from it: it may have been changed."""
 
         async def judge(ids: Sequence[str]) -> int:
-            return await self._judge_at_once([stored.case for stored in (await self._cases.load(ids)).values()])
+            cases = [stored.case for stored in (await self._cases.load(ids)).values()]
+            # What failed may have failed behind a change that is written.
+            return await self._judge_at_once(cases) + await self._consequences.of((), cases)
 
-        self._aside_before, self._aside = self._aside, set()
+        # An outage may have interrupted the look before in this.
+        self._aside_before, self._aside = self._aside_before | self._aside, set()
         changed = await self._each_judged(sorted(self._aside_before), judge)
+        self._aside_before = set(self._aside)
         self._state.set_aside(len(self._aside))
         return changed
 
@@ -291,7 +295,7 @@ class CaseWatch:
         if len(self._aside) >= MOST_ASIDE:
             raise error
         self._aside.add(case_id)
-        self._state.set_aside(len(self._aside))
+        self._state.set_aside(len(self._aside | self._aside_before))
         if case_id not in self._aside_before:
             # The log shows the kind of the error and its place in the code, and none of its words.
             log.error("a case cannot be judged and is set aside", extra={"case_id": case_id}, exc_info=error)

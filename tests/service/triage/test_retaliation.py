@@ -1,6 +1,7 @@
 """A reporter who was treated badly for a report gets a case with people who did not decide in the first one."""
 
 from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from datetime import timedelta
 
@@ -14,6 +15,7 @@ from shared.access.principal import Principal
 from shared.access.roster import Staff
 from shared.events import CaseLinked, CaseState, Event, ReportParties
 from shared.ids import case_id_of, new_id
+from shared.kept_policy import PolicyState
 from shared.parties import Parties
 from shared.problems import Unavailable
 from shared.times import now
@@ -179,6 +181,46 @@ async def test_a_process_that_ends_before_the_new_case_hears_of_it_leaves_it_to_
     watch = CaseWatch(rig.cases, parties, Body([ALICE, *OTHERS]), POLICY, TOKENS, every=1)
     assert (await watch.look(), await watch.look()) == (1, 0)
     assert OTHERS[0].ref in rig.cases.stored[case.id].case.recused
+
+
+@pytest.mark.parametrize("when", ["at the start", "behind a timer"])
+async def test_what_failed_behind_a_case_is_tried_again_by_each_look(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch, when: str
+) -> None:
+    first, at, state = await decided(rig), [now()], PolicyState()
+    case = await opened(rig, first)
+    last = await opened(rig, case)
+    told = dict(rig.parties.told)
+    rig.parties.told.pop(case.id)
+    await remanded(rig, first)
+    said = {"person": OTHERS[1].ref, "ground": "related"}
+    assert (await rig.order(first, "recuse", said, OTHERS[2])).status_code == 200
+    parties, times = Parties(rig.parties, patience=0.0), {"every": 60, "clock": lambda: at[0]}
+    watch = CaseWatch(rig.cases, parties, Body([ALICE, *OTHERS]), POLICY, TOKENS, state=state, **times)
+    if when == "at the start":
+        stored = rig.cases.stored[case.id]
+        rig.cases.stored[case.id] = replace(stored, case=replace(stored.case, state=CaseState.CLOSED))
+    else:
+        await watch.look()
+        at[0] += timedelta(hours=25)
+    rig.parties.told.update(told)
+    following = rig.parties.following
+    assert OTHERS[0].ref not in rig.cases.stored[last.id].case.recused
+    for error in (ValueError("a fault"), Unavailable("mongodb: away")):
+
+        async def fail(ids: Iterable[str], error: Exception = error) -> dict[str, str]:
+            if {first.id, case.id}.isdisjoint(asked := set(ids)):
+                return await following(asked)
+            raise error
+
+        with monkeypatch.context() as away:
+            away.setattr(rig.parties, "following", fail)
+            with nullcontext() if isinstance(error, ValueError) else pytest.raises(Unavailable):
+                await watch.look()
+        assert state.aside == 1
+    await watch.look()
+    assert OTHERS[0].ref in rig.cases.stored[last.id].case.recused
+    assert state.aside == 0
 
 
 async def test_who_is_recused_while_the_new_case_is_written_has_nothing_to_do_with_it(
