@@ -370,7 +370,8 @@ class WayShown(TypedDict):
 class CaseShown(CaseSummary):
     """A case as a whole.
 
-    `nobody_named`: only the last `rule` of the policy is for it, most often because no body handles its community.
+    `nobody_named`: it is open in the body of the last `rule` of the policy, because no other rule was for such a report
+    in its community.
     """
 
     report_id: str

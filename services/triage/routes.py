@@ -21,7 +21,7 @@ from services.triage.answers import (
     WayShown,
 )
 from services.triage.case.case import Case
-from services.triage.case.commands.sorting import way_of
+from services.triage.case.commands.sorting import nobody_named, way_of
 from services.triage.case.forms import FORMS, bodies_served, permitted, show_form
 from services.triage.case.values import Referral
 from services.triage.case_answers import (
@@ -122,7 +122,7 @@ def make_router(desk: Desk, queue: Queue, gate: Gate, people: PeopleNames) -> AP
             **_summary(case, at, desk.policy),
             "report_id": case.report_id,
             "rule": case.rule,
-            "nobody_named": case.rule is not None and case.rule == desk.policy.rule_for_the_rest,
+            "nobody_named": nobody_named(case, desk.policy),
             "setting": case.setting,
             "language": case.language,
             "privacy": case.privacy,

@@ -317,13 +317,10 @@ class Policy:
         """The id of the body of last resort. There is exactly one."""
         return next(body.id for body in self.bodies.values() if body.last_resort)
 
-    @cached_property
-    def rule_for_the_rest(self) -> str | None:
-        """The id of the last rule, for what no other one is for: nobody was named to handle it.
-
-        None where it is the only one.
-        """
-        return self.rules[-1].id if len(self.rules) > 1 else None
+    def names_nobody(self, community: str, rule: str | None, body: str | None) -> bool:
+        """Whether `rule` (an id) is the last of several, for what no other one is for, and names this `body`."""
+        last = self.rules[-1]
+        return len(self.rules) > 1 and rule == last.id and body == last.body_for(self._community(community))
 
     def training_of(self, body: str | None) -> tuple[str, ...]:
         """The modules that the people of a handling body must have completed.
@@ -402,9 +399,12 @@ class Policy:
         A community that this policy does not know is treated as `global`. Intake refuses such a report now, but a case
         from the time of an earlier policy must still have an owner.
         """
-        community = self.communities.get(facts.community) or self.communities[GLOBAL_COMMUNITY]
+        community = self._community(facts.community)
         # The last rule matches everything: load_policy has checked that.
         return next(way for condition, way in self._ways[community.id] if condition.fits_report(facts))
+
+    def _community(self, code: str) -> Community:
+        return self.communities.get(code) or self.communities[GLOBAL_COMMUNITY]
 
     @cached_property
     def _ways(self) -> Mapping[str, tuple[tuple[RowCondition, Triage], ...]]:

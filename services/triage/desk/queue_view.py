@@ -11,6 +11,7 @@ from fastapi import Request, Response
 
 from services.triage.actions import Desk
 from services.triage.case.case import Case
+from services.triage.case.commands.sorting import nobody_named
 from services.triage.case.facets import OPEN_STATES
 from services.triage.case.voting import Tally
 from services.triage.desk.bulk import MOST, Bulk, SentBulk
@@ -137,7 +138,6 @@ class QueueView:
         context = {
             "cases": [self.row(request, principal, case, own, at, await self._desk.tally(case)) for case in cases],
             "grouped": await self._desk.grouped(principal, cases),
-            "rule_for_the_rest": self._policy.rule_for_the_rest,
             "state_name": partial(self._names.state, request),
             "tabs": self._tabs(request, wanted, counts),
             "tab": wanted.tab,
@@ -186,6 +186,7 @@ class QueueView:
             "next": next_step_of(self._names, request, reader, case, at, tally, asked=asked is not None),
             "places": places if len(own) > 1 or case.body not in own else [community],
             "late": case.is_overdue(at),
+            "nobody_named": nobody_named(case, self._policy),
             "asked": ("invitation" if asked.joint else "referral") if asked else None,
         }
 

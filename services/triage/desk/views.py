@@ -20,7 +20,7 @@ from services.triage.case.commands.linking import Link, Unlink
 from services.triage.case.commands.merging import Unmerge
 from services.triage.case.commands.recusal import Confirm, Withdraw
 from services.triage.case.commands.returns import CONVERSATIONS
-from services.triage.case.commands.sorting import way_of
+from services.triage.case.commands.sorting import nobody_named, way_of
 from services.triage.case.forms import FORMS, Form, bodies_served, permitted, resource_of
 from services.triage.desk.contents import mentions_of, notes_of, reasons_of, talk_of, told_of, words_in
 from services.triage.desk.deadlines import deadline_of
@@ -140,7 +140,7 @@ class CaseView:
             "looking": names.lookers(request, looking) if self._may(principal, case, "case.read", at) else "",
             "state_name": partial(names.state, request),
             "late": case.is_overdue(at),
-            "rule_for_the_rest": self._desk.policy.rule_for_the_rest,
+            "nobody_named": nobody_named(case, self._desk.policy),
             "community": names.community(case.community),
             "body": names.body(request, case.body),
             "deadlines": [deadline_of(names, request, deadline, at) for deadline in case.deadlines],

@@ -43,7 +43,7 @@ async def test_a_report_of_what_the_policy_does_not_know_has_a_body_and_says_why
     assert (case.body in POLICY.bodies, case.rule) == (True, "anywhere-else")
 
 
-async def test_people_read_that_no_body_handles_the_community_of_a_case(rig: Rig) -> None:
+async def test_people_read_that_no_body_is_named_for_such_a_report(rig: Rig) -> None:
     case, other = await rig.open(community="atlantis"), await rig.open(community="enwiki")
     assert case.body == POLICY.rules[-1].to[0]
     steward = responder("5e5e", "stewards", "enwiki_arbcom")
@@ -51,11 +51,17 @@ async def test_people_read_that_no_body_handles_the_community_of_a_case(rig: Rig
     shown = [(await rig.shown(one, steward))["nobody_named"] for one in (case, other)]
     assert shown == [True, False]
     await sign_in(rig.http, rig.sessions, "/desk", steward)
-    said = "The policy names no handling body for this community."
+    said = "The policy names no handling body for such a report in this community."
     for one, is_said in ((case, True), (other, False)):
         page = (await rig.http.get(f"/desk/cases/{one.code_name}", headers=BROWSER)).text
         assert (said in page, "No body named" in page) == (is_said, is_said)
     assert (await rig.http.get("/desk", headers=BROWSER)).text.count("No body named") == 1
+    # A body that has taken it over is named, and nobody waits for one once the case has ended.
+    for changed in ({"body": "enwiki_arbcom"}, {"body": case.body, "state": CaseState.CLOSED}):
+        put(rig, case, **changed)
+        assert (await rig.shown(case, steward))["nobody_named"] is False
+        assert "No body named" not in (await rig.http.get(f"/desk/cases/{case.code_name}", headers=BROWSER)).text
+        assert "No body named" not in (await rig.http.get("/desk", headers=BROWSER)).text
 
 
 async def test_a_case_of_what_the_policy_lost_goes_on(rig: Rig) -> None:

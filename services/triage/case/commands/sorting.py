@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Annotated, Any
 
-from services.triage.case.case import Case, urgency
+from services.triage.case.case import ENDED, Case, urgency
 from services.triage.case.clocks import started
 from services.triage.case.commands.command import ChoiceField, ChoicesField, Command, Words, WordsField
 from shared.access.principal import Role
@@ -98,6 +98,11 @@ class SetFlags(Command):
 def way_of(case: Case, policy: Policy) -> Triage:
     """What the policy would do with the case now: the rule, the handling body and the lane."""
     return policy.triage(ReportFacts(case.community, case.category, frozenset(case.flags), case.setting))
+
+
+def nobody_named(case: Case, policy: Policy) -> bool:
+    """Whether the case is open where it came because the policy names no handling body for such a report there."""
+    return case.state not in ENDED and policy.names_nobody(case.community, case.rule, case.body)
 
 
 def _lane(case: Case, state: CaseState, policy: Policy, by: Actor, now: datetime) -> Iterator[CaseFact]:
