@@ -101,7 +101,8 @@ class Case:
     left an address, or has a receipt; `messages`: what the reporter was told. `recusal_asks`: that a party asked that a
     person does not handle the case. `cleared_alone`: what waits for a second person who says that it means nobody.
     `earlier_categories` and `earlier_flags`: those that people took from it since it was opened, and those of the case
-    of which it was one matter.
+    of which it was one matter. `earlier_lanes`: those in which it was before; `hurried_by`: who (a reference) made it
+    urgent, None where it came so or is not urgent.
     """
 
     id: str
@@ -175,6 +176,8 @@ class Case:
     cleared_alone: tuple[ClearedAlone, ...] = ()
     earlier_categories: tuple[str, ...] = ()
     earlier_flags: tuple[str, ...] = ()
+    earlier_lanes: tuple[str, ...] = ()
+    hurried_by: str | None = None
 
     @property
     def seq(self) -> int:

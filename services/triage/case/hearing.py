@@ -6,11 +6,10 @@ from typing import Literal
 from services.triage.case.case import Case
 from services.triage.case.measures import rules_of
 from services.triage.case.values import Question
-from shared.events import DecisionProposed, InformationRequested, LaneLowered, LaneRaised
+from shared.events import DecisionProposed, InformationRequested
 from shared.policy import Hearing, Policy
 
 _ASKED, _PROPOSED = InformationRequested.name, DecisionProposed.name
-_LANES = (LaneRaised.name, LaneLowered.name)
 
 Bar = Literal["own_note", "own_lane"]
 ProposalStep = Literal["hear", "await-hearing", "decide-proposed", "await-decision", "vote"]
@@ -25,7 +24,8 @@ def hearing_of(case: Case, outcome: str, policy: Policy) -> Hearing | None:
     if not case.reachable:
         return None
     categories, flags = (case.category, *case.earlier_categories), frozenset((*case.flags, *case.earlier_flags))
-    found = (policy.hearing(outcome, category, flags, case.lane or "standard") for category in categories)
+    lanes = (case.lane or "standard", *case.earlier_lanes)
+    found = (policy.hearing(outcome, category, flags, lane) for category in categories for lane in lanes)
     return next((row for row in found if row is not None), None)
 
 
@@ -68,7 +68,7 @@ def bar_of(case: Case, outcome: str, person: str, policy: Policy, now: datetime)
     because the person made the case urgent, nobody waits for the answer: another one decides that there is no time.
     """
     hearing, asked = hearing_of(case, outcome, policy), put_to_reporter(case)
-    hurries = case.is_urgent and person == _raised_by(case)
+    hurries = case.is_urgent and person == case.hurried_by
     if hearing is None or not hearing.within or asked is None or (case.is_urgent and not hurries):
         return None
     # The question itself says until when, but in a lane that is urgent.
@@ -78,12 +78,6 @@ def bar_of(case: Case, outcome: str, person: str, policy: Policy, now: datetime)
     if person == asked.noted_alone_by:
         return "own_note"
     return "own_lane" if hurries and not asked.answers else None
-
-
-def _raised_by(case: Case) -> str | None:
-    """Who (a reference) put the case into its lane; None where it came into it as it was opened."""
-    raised = (step for step in reversed(case.history) if step.fact in _LANES)
-    return next((step.actor for step in raised), None)
 
 
 def step_of_proposal(

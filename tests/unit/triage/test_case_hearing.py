@@ -13,9 +13,10 @@ from services.triage.case.commands.decision import Decide, ProposeDecision
 from services.triage.case.commands.emergency import ActInEmergency
 from services.triage.case.commands.handling import Assign, Start
 from services.triage.case.commands.inquiry import Ask, LoseReporter, ReceiveAnswer, TakeAnswer
+from services.triage.case.commands.merging import Merge
 from services.triage.case.commands.sorting import ConfirmCategory, SetFlags
 from services.triage.case.commands.waking import Wake
-from services.triage.case.hearing import awaited_until, hearing_of, need_of, step_of_proposal
+from services.triage.case.hearing import awaited_until, bar_of, hearing_of, need_of, step_of_proposal
 from services.triage.case.lifecycle import FieldsRefused
 from services.triage.case.timers.table import wakes_at
 from services.triage.case.values import Deadline
@@ -24,6 +25,7 @@ from services.triage.desk.next_step import next_step
 from shared.events import Actor, CaseState
 from shared.policy import Hearing
 from tests.support.case_steps import POLICY, names_of, open_case, step
+from tests.unit.triage.test_case_linking import do
 
 AT = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -227,6 +229,41 @@ def test_who_makes_a_case_urgent_does_not_pass_the_reporter_over_alone(
     # Another person decides at once, and this one when the time for an answer is over.
     for by, at in ((CORA, AT), (ALICE, AT + 7 * DAY), *(() if bar else ((ALICE, AT),))):
         assert step(case, replace(DECIDE, by=by), at)[0].outcome == "mediation"
+
+
+def test_who_makes_a_case_urgent_by_a_merge_does_not_pass_the_reporter_over_alone_either() -> None:
+    survivor, other = led(*PUT, Start()), replace(led(*BEGUN, VIOLENT), id="c-2", code_name="calm-river")
+    case = do(other, Merge(survivor), survivor, AT)[1]
+    assert case.is_urgent
+    assert refused(case) == ["own_lane"]
+    assert step(case, replace(DECIDE, by=BOB), AT)[0].outcome == "mediation"
+    # A merge that leaves the case as urgent as it was bars nobody.
+    for before in ((*PUT, BY_BOB, Start()), (*PUT, BY_BOB, LOWERED, BY_BOB, Start())):
+        survivor = led(*before)
+        case = do(other, Merge(survivor), survivor, AT)[1]
+        assert step(case, DECIDE, AT, ALICE)[0].outcome == "mediation"
+
+
+def test_who_makes_a_case_more_urgent_that_was_urgent_already_may_decide() -> None:
+    child = SetFlags(("minor_involved",), None, ALICE)
+    both = SetFlags(("minor_involved", "physical_violence"), None, ALICE)
+    case = led(*PUT, both, Start(), flags=child.flags)
+    assert (case.lane, case.earlier_lanes) == ("emergency", ("child_protection",))
+    assert step(case, DECIDE, AT, ALICE)[0].outcome == "mediation"
+    # It is not urgent without the person who first made it so, in whichever lane it is now.
+    case = led(*PUT, child, replace(both, by=BOB), Start())
+    assert (case.lane, refused(case)) == ("emergency", ["own_lane"])
+
+
+def test_a_lane_that_a_person_changed_still_wants_the_reporter_heard() -> None:
+    row = Hearing(frozenset({"mediation"}), lanes=frozenset({"standard"}), within=7 * DAY)
+    policy, case = replace(POLICY, hearings=(row,)), led(*PUT, VIOLENT, Start())
+    assert hearing_of(case, "mediation", policy) is row
+    assert bar_of(case, "mediation", ALICE.ref, policy, AT) == "own_lane"
+    assert hearing_of(led(*BEGUN, flags=("physical_violence",)), "mediation", policy) is None
+    survivor = led(*PUT, Start())
+    merged = do(replace(case, id="c-2", code_name="calm-river"), Merge(survivor), survivor, AT)[1]
+    assert hearing_of(merged, "mediation", policy) is row
 
 
 def test_an_emergency_measure_needs_no_hearing() -> None:

@@ -8,6 +8,7 @@ from services.triage.case.case import Case
 from services.triage.case.evolve.changes import Fields
 from services.triage.case.evolve.handling import deadline_of
 from services.triage.case.evolve.referral import without
+from services.triage.case.evolve.sorting import in_lane
 from services.triage.case.values import MERGED, Brought, Deadline, Link, Move
 from shared.events import (
     CaseAbsorbed,
@@ -81,13 +82,13 @@ def _absorbed(case: Case, fact: CaseAbsorbed, event: Event) -> Fields:
     return {
         "absorbed": (*case.absorbed, fact.other_case),
         "brought": (*others, _brought(fact.other_case, fact, lasting)),
-        "lane": fact.lane,
         "assignee": fact.assignee,
         "refused_there": tuple(dict.fromkeys((*case.refused_there, *fact.refusers))),
         "deadlines": (
             *(_earlier(d, told.get(d.name), event.time) for d in case.deadlines),
             *(d for d in told.values() if d.name not in known),
         ),
+        **in_lane(case, fact.lane, event.actor),
         **_people_there(case, fact),
     }
 

@@ -1,9 +1,11 @@
 """What the facts of sorting change: what a case is, and its lane. Pure."""
 
+from dataclasses import replace
+
 from services.triage.case.case import Case
 from services.triage.case.evolve.changes import Fields
 from services.triage.case.evolve.handling import deadline_of
-from shared.events import CategoryConfirmed, Event, FlagsSet, LaneLowered, LaneRaised
+from shared.events import Actor, CategoryConfirmed, Event, FlagsSet, LaneLowered, LaneRaised
 
 
 def _confirmed(case: Case, fact: CategoryConfirmed, _event: Event) -> Fields:
@@ -17,13 +19,25 @@ def _flags_set(case: Case, fact: FlagsSet, _event: Event) -> Fields:
     return {"flags": fact.flags, "earlier_flags": tuple(dict.fromkeys((*case.earlier_flags, *taken)))}
 
 
-def _lane_raised(case: Case, fact: LaneRaised, _event: Event) -> Fields:
+def _lane_raised(case: Case, fact: LaneRaised, event: Event) -> Fields:
     added = (deadline_of(deadline) for deadline in fact.deadlines)
-    return {"lane": fact.lane, "deadlines": (*case.deadlines, *added)}
+    return {"deadlines": (*case.deadlines, *added), **in_lane(case, fact.lane, event.actor)}
 
 
-def _lane_lowered(_case: Case, fact: LaneLowered, _event: Event) -> Fields:
-    return {"lane": fact.lane}
+def _lane_lowered(case: Case, fact: LaneLowered, event: Event) -> Fields:
+    return in_lane(case, fact.lane, event.actor)
+
+
+def in_lane(case: Case, lane: str, by: Actor) -> Fields:
+    """The lane into which `by` puts the case, and what it was in before."""
+    now = replace(case, lane=lane)
+    hurried_by = by.ref if not case.is_urgent else case.hurried_by
+    before = (case.lane,) if case.lane and case.lane != lane else ()
+    return {
+        "lane": lane,
+        "earlier_lanes": tuple(dict.fromkeys((*case.earlier_lanes, *before))),
+        "hurried_by": hurried_by if now.is_urgent else None,
+    }
 
 
 CHANGES = {
