@@ -132,7 +132,8 @@ class Telling:
 
     def _verbs(self) -> Mapping[str, Any]:
         return {
-            "report": self._report, "gives": self._give, "answers": self._answer, "checks_in": self._check_in,
+            "report": self._report, "gives": self._give, "answers": self._answer, "consents": self._consent,
+            "checks_in": self._check_in,
             "appeals": self._appeal, "goes": self._goes, "sees": self._sees, "hidden_from": self._hidden_from,
             "queue": self._queue, "marked": self._marked,
         }  # fmt: skip
@@ -202,6 +203,10 @@ class Telling:
         receipt, question_id = self.receipts[name], question["question_id"]
         sent = await self._ask("/answers", receipt=receipt, question_id=question_id, text=step["answers"])
         assert sent.status_code == 202, sent.text
+
+    async def _consent(self, step: Mapping[str, Any], name: str) -> None:
+        sent = await self._ask("/consent", receipt=self.receipts[name], consent=step["consents"])
+        assert sent.is_success, sent.text
 
     async def _check_in(self, step: Mapping[str, Any], name: str) -> None:
         asked = (await self._status(name))["check_in"]
