@@ -307,7 +307,9 @@ class AbsorbedShown(CaseNamed):
 
 
 class StepShown(TypedDict):
-    """A step of the history of a case."""
+    """A step of the history of a case. `reason_id`: the content of the case has the words why a link or a merge was
+    taken back.
+    """
 
     version: int
     event: str
@@ -317,6 +319,7 @@ class StepShown(TypedDict):
     previous: str | None
     state: str | None
     detail: str | None
+    reason_id: str | None
 
 
 class FieldTaken(TypedDict):

@@ -29,6 +29,7 @@ def show_step(step: Step) -> StepShown:
         "previous": step.previous,
         "state": step.state,
         "detail": step.detail,
+        "reason_id": step.reason_id,
     }
 
 

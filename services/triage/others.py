@@ -54,9 +54,18 @@ class Beside:
         told = [step for step in steps if step.fact != CaseGrouped.name]
         return [step for step in told if step.other_case is None or step.other_case in self.cases]
 
+    def partings(self, case: Case) -> list[tuple[Step, Case]]:
+        """The steps by which a handler took a link or a merge back, each with the other case."""
+        told = (step for step in self.steps(case.history) if step.other_case and step.reason_id)
+        return [(step, self.cases[step.other_case or ""]) for step in told]
+
     def contents(self, case: Case, contents: Contents) -> Contents:
-        """The contents, without the words of links to cases that the person may not see, or of links that ended."""
+        """The contents, without the words of links to cases that the person may not see, or of links that ended.
+
+        Why a link or a merge ended is told to those who may see both cases.
+        """
         shown = {link.note_id for link, _ in self.links(case)}
+        shown |= {step.reason_id for step, _ in self.partings(case)}
         shown |= {case.merge_note_id} if self.survivor(case) else set()
         return without_statements(contents, LINK, shown)
 

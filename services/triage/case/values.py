@@ -504,7 +504,8 @@ class Agreement:
 class Step:
     """One event of the case's history. `detail` is the field that the fact `shows`, such as the assignee.
 
-    `other_case`: what this case calls the one that it tells of; only a person who may see that case is shown the step.
+    `other_case`: what this case calls the one that it tells of; only a person who may see that case is shown the step,
+    and reads the words that the vault has under `reason_id`.
     """
 
     seq: int
@@ -517,6 +518,7 @@ class Step:
     state: CaseState
     detail: str | None = None
     other_case: str | None = None
+    reason_id: str | None = None
 
 
 def end_of(day: date | None) -> datetime | None:

@@ -300,6 +300,15 @@ class CaseView:
             ],
             "survivor": survivor.code_name if survivor else None,
             "merge_note": said.get(case.merge_note_id or "") if survivor else None,
+            "partings": [
+                {
+                    "code_name": other.code_name,
+                    "text": self._names.code(request, "fact", step.fact),
+                    "at": step.at,
+                    "reason": said.get(step.reason_id or ""),
+                }
+                for step, other in beside.partings(case)
+            ],
             "absorbed": [(other.code_name, answers) for other, answers in beside.absorbed(case)],
             "may_unmerge": self._may(principal, case, f"case.{Unmerge.name}", at) is not None,
             "may_unlink": self._may(principal, case, f"case.{Unlink.name}", at) is not None,

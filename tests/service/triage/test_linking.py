@@ -10,6 +10,7 @@ from services.triage.case.case import Case
 from services.triage.case.commands.linking import RELATIONS
 from services.triage.case.evolve.fold import fold
 from services.triage.sight import together
+from shared.access.principal import Principal
 from shared.access.roster import Staff
 from shared.events import CaseUnmerged, encode, mark_noted
 from tests.support.forms import hidden_fields
@@ -181,7 +182,9 @@ async def test_the_desk_links_shows_and_unlinks(rig: Rig) -> None:
     assert (await send("unlink", other=b.code_name, why="They differ.")).status_code == 303
     page = (await rig.http.get(address, headers=BROWSER)).text
     assert f'href="/desk/cases/{b.code_name}"' not in page
-    assert "Link to another case taken back" in page
+    assert f"Link to another case taken back: {b.code_name}" in page
+    assert "They differ." in page
+    assert "They differ." not in (await rig.http.get(f"/desk/cases/{b.code_name}", headers=BROWSER)).text
 
 
 async def test_an_outage_links_neither_case(rig: Rig) -> None:
@@ -336,3 +339,21 @@ async def test_what_was_wrong_of_an_erased_report_is_undone_without_words(rig: R
     # It still takes a reason, as for every case.
     await rig.order(a, "set_flags", {"flags": ["physical_violence"]})
     assert (await rig.order(a, "set_flags", {"flags": []})).status_code == 422
+
+
+@pytest.mark.parametrize("bind", ["link", "merge"])
+async def test_why_a_link_or_merge_was_taken_back_is_read_by_those_who_may_see_both(rig: Rig, bind: str) -> None:
+    a, b = await two(rig)
+    other = {"other": b.code_name}
+    await rig.order(a, bind, {**other, "link_note": "Alike.", **({"relation": "related"} if bind == "link" else {})})
+    assert (await rig.order(a, f"un{bind}", {**other, "why": "They differ."})).status_code == 200
+    parted = f"case.un{bind.rstrip('e')}ed"
+
+    async def words(who: Principal) -> list[str]:
+        sections = (await rig.http.get(f"/v1/cases/{a.id}/content", headers=bearer(who))).json()["sections"]
+        return [one["text"] for one in sections.get("correspondence", {"statements": []})["statements"]]
+
+    assert (await words(ALICE), await words(NAMED)) == (["They differ."], [])
+    told = {step["event"]: step["reason_id"] for step in (await rig.shown(a))["history"]}
+    assert (a.report_id, told[parted]) in rig.vault.statements
+    assert parted not in {step["event"] for step in (await rig.shown(a, NAMED))["history"]}

@@ -100,6 +100,8 @@ def _after(case: Case, event: Event) -> Fields:
 
 
 def _step(event: Event, fact: CaseFact) -> Step:
+    # What asks a model for an attribute that it does not have waits for the exception.
+    told = vars(fact)
     return _make_step(
         seq=event.case_seq,
         fact=fact.name,
@@ -110,6 +112,6 @@ def _step(event: Event, fact: CaseFact) -> Step:
         previous=_STATES[fact.previous] if fact.previous else None,
         state=_STATES[fact.state],
         detail=getattr(fact, fact.shows) if fact.shows else None,
-        # What asks a model for an attribute that it does not have waits for the exception.
-        other_case=vars(fact).get("other_case"),
+        other_case=told.get("other_case"),
+        reason_id=told.get("reason_id") if "other_case" in told else None,
     )
