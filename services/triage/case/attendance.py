@@ -34,7 +34,7 @@ _GIVEN = (CaseTriaged.name, CasePassedOn.name, ReferralAccepted.name)
 """The facts that give a case to a body, which a history shows beside them."""
 
 SILENCES = 2
-"""After so many referrals, or invitations, that a body did not answer in time, no responder alone asks it again."""
+"""After so many referrals, or invitations, that a body left unanswered, no responder alone asks it again."""
 RENEWED_WITHIN = timedelta(hours=24)
 """For so long after the end of a role its person keeps the cases: what was begun need not begin anew with a renewal."""
 
@@ -354,7 +354,7 @@ def had_by(case: Case) -> frozenset[str]:
 def declined_by(case: Case, *, joint: bool) -> frozenset[str]:
     """The bodies that have declined to take the case over, or twice not answered in time; with `joint`, to join it."""
     asked = [one for one in case.referrals if one.joint is joint]
-    silent = Counter(one.to_body for one in asked if one.ended == "returned")
+    silent = Counter(one.to_body for one in asked if one.is_unanswered)
     return frozenset(one.to_body for one in asked if one.ended == "declined" or silent[one.to_body] >= SILENCES)
 
 

@@ -456,6 +456,16 @@ class Referral:
     left_id: str | None = None
 
     @property
+    def is_unanswered(self) -> bool:
+        """Whether the body that was asked let the time pass, or so much as half of it until its sender recalled it.
+
+        If no recall counted, one person could ask the same body for ever.
+        """
+        half = self.at + (self.accept_by - self.at) / 2
+        is_late = self.ended_at is not None and self.ended_at >= half
+        return self.ended == "returned" or (self.ended == "recalled" and is_late)
+
+    @property
     def is_joined(self) -> bool:
         """Whether the body that was asked has joined the case, and works on it still."""
         return self.joint and self.ended == "accepted" and self.left_at is None

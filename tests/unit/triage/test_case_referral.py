@@ -143,6 +143,20 @@ def test_a_body_that_was_silent_twice_is_asked_again_by_a_coordinator_alone() ->
     assert after(case, to("u4c"), at)[0].state is CaseState.REFERRED
 
 
+@pytest.mark.parametrize(("waited", "is_silence"), [(TWO_DAYS / 2, True), (TWO_DAYS / 2 - HOUR, False)])
+def test_a_recall_after_half_of_the_time_counts_as_silence(waited: timedelta, is_silence: bool) -> None:
+    case, at = opened(), AT
+    for _ in range(2):
+        case, _ = after(case, to("stewards"), at)
+        at += waited
+        case, _ = after(case, RecallReferral(WHY), at)
+    if is_silence:
+        assert refused(case, to("stewards"), at) == "had_before"
+    else:
+        assert after(case, to("stewards"), at)[0].state is CaseState.REFERRED
+    assert after(case, to("stewards", CORA), at)[0].state is CaseState.REFERRED
+
+
 @pytest.mark.parametrize("state", BEFORE)
 def test_a_referral_that_nobody_answers_is_over_in_time_and_not_before(state: CaseState) -> None:
     case = led(*BEFORE[state], to("stewards"))
