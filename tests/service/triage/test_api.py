@@ -434,6 +434,9 @@ async def test_of_two_who_claim_a_case_one_gets_it(rig: Rig) -> None:
     assert (first.status_code, second.status_code) == (200, 412)
     late = await rig.order(case, "claim", who=COLLEAGUE)
     assert (late.status_code, late.json()["type"]) == (409, "/errors/case-taken")
+    taken = await rig.order(case, "assign", who=COLLEAGUE)
+    assert (taken.status_code, taken.json()["type"]) == (409, "/errors/case-taken")
+    assert "assign" not in {action["command"] for action in (await rig.shown(case, COLLEAGUE))["actions"]}
     assert rig.cases.stored[case.id].case.assignee == ALICE.ref
     assert (await rig.order(case, "release", {"why": "I am away."}, COLLEAGUE)).json()["type"] == "/errors/case-taken"
     assert not rig.vault.statements
