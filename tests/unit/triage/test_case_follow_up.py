@@ -9,6 +9,7 @@ import pytest
 from services.triage.case.afterwards import is_answered
 from services.triage.case.case import Case
 from services.triage.case.check_ins import ASKING as ASKED_IN
+from services.triage.case.commands.appeals import DecideAppeal
 from services.triage.case.commands.check_ins import CheckIn, ReceiveCheckIn, ReceiveConsent
 from services.triage.case.commands.command import Command, Words
 from services.triage.case.commands.follow_up import Agree, CheckAgreement, FollowUp
@@ -20,7 +21,7 @@ from services.triage.case.facets import facets_of, in_community
 from services.triage.case.lifecycle import FieldsRefused, NotPermitted
 from services.triage.case.timers.follow_up import TIMERS
 from services.triage.case.timers.table import wakes_at as wakes_next
-from services.triage.case.values import Question
+from services.triage.case.values import Appeal, Question
 from services.triage.desk.next_step import next_step
 from shared.access.principal import Role
 from shared.events import AgreementChecked, AgreementMade, CaseState, CheckInKept, DeadlineFact, Event, FollowUpBegun
@@ -31,7 +32,7 @@ from tests.support.people import responder
 POLICY = load_policy(None)
 AT = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
 DAY = timedelta(days=1)
-ANN = responder("a1a1", "enwiki_arbcom").actor(Role.RESPONDER)
+ANN, BEN = (responder(name, "enwiki_arbcom").actor(Role.RESPONDER) for name in ("a1a1", "b1b1"))
 SOON = date(2026, 12, 24)
 ASKING, _ = TIMERS
 wakes_at = ASKING.next_at
@@ -303,6 +304,17 @@ def test_a_reporter_who_agreed_by_any_door_is_asked_although_the_case_is_closed(
     assert (told.check_ins[0].answer, wakes_at(told)) == ("answered", AT + 30 * DAY)
     stopped, _ = after(told, ReceiveConsent("no"))
     assert wakes_at(stopped) is None
+
+
+def test_a_reporter_who_agrees_while_an_appeal_runs_is_asked_once_it_has_changed_nothing() -> None:
+    closed, _ = after(decided(), Close())
+    appeal = Appeal("a1", "reported", "facts", ANN.ref, AT, "r1", CaseState.CLOSED)
+    appealed = replace(closed, state=CaseState.APPEALED, appeals=(appeal,))
+    case, _ = after(appealed, YES_ON_THE_PAGE, YES_ON_THE_PAGE)
+    assert (case.state, case.consent, wakes_at(case)) == (CaseState.APPEALED, "yes", None)
+    case, _ = after(case, DecideAppeal("upheld", Words("It was so."), BEN))
+    assert (case.state, due_after(case)) == (CaseState.CLOSED, [7 * DAY, 30 * DAY, 90 * DAY])
+    assert wakes_at(case) == AT + 7 * DAY
 
 
 def test_closing_anew_asks_anew_and_what_was_asked_before_stays() -> None:

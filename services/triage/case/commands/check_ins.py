@@ -100,7 +100,9 @@ class ReceiveConsent(Command):
         if case.consent_given and not case.unasked_for:
             return []
         given = ConsentGiven(previous=state, state=state, after_silence=case.unasked_for is not None)
-        waits_for_it = state in ASKING and (case.consent != YES or case.unasked_for)
+        # An appeal may leave the case as it is, and who agreed meanwhile is to be asked then.
+        stage = case.appeal.state if case.appeal else state
+        waits_for_it = stage in ASKING and (case.consent != YES or case.unasked_for)
         # No handler follows up a merged case, and its own reporter alone can agree.
         waits_for_it = waits_for_it or case.is_decided_there
         return [given, begun(case, state, YES, policy, now)] if waits_for_it else [given]
