@@ -10,7 +10,7 @@ from services.triage.case.forms import resource_of
 from services.triage.patterns.arrivals import Arrivals
 from services.triage.patterns.likeness import REASONS, Likeness, likenesses
 from services.triage.patterns.marks import MarkStore
-from services.triage.patterns.mass import before_by, floods
+from services.triage.patterns.mass import crowds
 from services.triage.sight import Sight
 from services.triage.stored import CaseStore
 from shared.access.authorization import is_permitted
@@ -120,13 +120,13 @@ class Patterns:
             case = marked[own.id]
             # As with similar cases, of two levels of privacy nothing is told of the source.
             near = [marks for marks in others if marks.id in seen and seen[marks.id].privacy == case.privacy]
-            by = floods(own, near, self._policy.patterns.mass, lanes)
-            if case.grouped and by:
-                behind = case.grouped.behind and any(flood.behind_in for flood in by)
-                largest = max(by, key=lambda flood: flood.reports)
-                rule = next(one for one in self._policy.patterns.mass if one.id == largest.rule)
-                before = sorted(before_by(rule, own, near), key=lambda one: one.place, reverse=True)
-                told[case.id] = GroupedShown(behind, largest.reports, largest.sources, [seen[one.id] for one in before])
+            found_by = crowds(own, near, self._policy.patterns.mass)
+            if case.grouped and found_by:
+                behind = case.grouped.behind and any(crowd.flood(lanes).behind_in for crowd in found_by)
+                largest = max(found_by, key=lambda crowd: len(crowd.before))
+                before = sorted(largest.before, key=lambda one: one.place, reverse=True)
+                by = largest.flood(lanes)
+                told[case.id] = GroupedShown(behind, by.reports, by.sources, [seen[one.id] for one in before])
         return told
 
     async def _seen(self, reader: Principal, cases: Sequence[Case]) -> list[Case]:

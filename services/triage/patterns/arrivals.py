@@ -1,12 +1,12 @@
 """Judges new reports before their cases are opened: which of them are part of a flood. A few lookups for each batch."""
 
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from datetime import timedelta
 
 from services.triage.case.values import Flood
 from services.triage.patterns.marks import Marks, MarkStore
-from services.triage.patterns.mass import floods
+from services.triage.patterns.mass import Crowd, crowds
 from services.triage.stored import CaseStore
 from shared.events import ReportReceived
 from shared.policy import About, Policy, ReportFacts
@@ -29,15 +29,13 @@ class Arrivals:
         Raises Unavailable.
         """
         rules = self._policy.patterns.mass
-        alike = [(own, others) for own, others in await self.alike(reports, MOST) if floods(own, others, rules)]
-        lanes = await self._lanes(alike, reports)
-        return {own.id: floods(own, others, rules, lanes) for own, others in alike}
+        alike = {own.id: crowds(own, others, rules) for own, others in await self.alike(reports, MOST)}
+        lanes = await self._lanes((crowd for found in alike.values() for crowd in found), reports)
+        return {case_id: tuple(crowd.flood(lanes) for crowd in found) for case_id, found in alike.items() if found}
 
-    async def _lanes(
-        self, alike: Sequence[tuple[Marks, Sequence[Marks]]], reports: Mapping[str, ReportReceived]
-    ) -> Mapping[str, str | None]:
+    async def _lanes(self, found: Iterable[Crowd], reports: Mapping[str, ReportReceived]) -> Mapping[str, str | None]:
         """The lanes of the others that come from the same program."""
-        wanted = {m.id for own, others in alike if own.program for m in others if m.program == own.program}
+        wanted = {marks.id for crowd in found for marks in crowd.of_program}
         if not wanted:
             return {}
         # A report of the same batch has no case yet.

@@ -6,38 +6,49 @@ after a flood of others keeps its own, too.
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from types import MappingProxyType
+from dataclasses import dataclass
 
 from services.triage.case.values import Flood
 from services.triage.patterns.marks import Marks
 from shared.policy import MassRule
 
-NO_LANES: Mapping[str, str | None] = MappingProxyType({})
+
+@dataclass(frozen=True, slots=True)
+class Crowd:
+    """The reports before one, of which a rule says that they are many from few sources with it."""
+
+    own: Marks
+    rule: MassRule
+    before: Sequence[Marks]
+
+    @property
+    def of_program(self) -> Sequence[Marks]:
+        """Those from the same program, by which the report may rank behind.
+
+        Reports that tell nothing of their source count as one source, or a flood without names would be none. But one
+        of them may be genuine, and nobody can tell which, so none of them ranks behind. Neither does one of a reporter:
+        anybody can type the name and the address of another person.
+        """
+        program = self.own.program if self.rule.lanes else None
+        return [marks for marks in self.before if marks.program == program] if program else ()
+
+    def flood(self, lanes: Mapping[str, str | None]) -> Flood:
+        """What is told of it. `lanes`: those of the others by id; one of which it is not known uses up no place."""
+        used = Counter(lanes.get(marks.id) for marks in self.of_program)
+        behind_in = frozenset(lane for lane in self.rule.lanes if used[lane] >= self.rule.keeps)
+        return Flood(self.rule.id, behind_in, len(self.before) + 1, len(_sources(self.own, self.before)))
 
 
-def floods(
-    own: Marks, others: Iterable[Marks], rules: Sequence[MassRule], lanes: Mapping[str, str | None] = NO_LANES
-) -> tuple[Flood, ...]:
-    """By which rules the report is one of many from few sources. Of the others, only those before it count.
-
-    `lanes`: those of the others by id; a report of which it is not known uses up no place.
-    """
-    others = list(others)
-    found: list[Flood] = []
-    for rule in rules:
-        before = before_by(rule, own, others)
-        sources = {marks.source for marks in (own, *before)}
-        if len(before) + 1 >= rule.reports and len(sources) <= rule.sources:
-            # Reports that tell nothing of their source count as one source, or a flood without names would be none. But
-            # one of them may be genuine, and nobody can tell which, so none of them ranks behind. Neither does one of a
-            # reporter: anybody can type the name and the address of another person.
-            used = Counter(lanes.get(marks.id) for marks in before if own.program and marks.program == own.program)
-            behind_in = frozenset(lane for lane in rule.lanes if used[lane] >= rule.keeps)
-            found.append(Flood(rule.id, behind_in, len(before) + 1, len(sources)))
-    return tuple(found)
-
-
-def before_by(rule: MassRule, own: Marks, others: Iterable[Marks]) -> list[Marks]:
-    """Those of the others that came before the report, as late as the rule says and about the same, each once."""
+def crowds(own: Marks, others: Iterable[Marks], rules: Sequence[MassRule]) -> list[Crowd]:
+    """By which rules the report is one of many from few sources. Of the others, only those before it count, once."""
     earlier = [one for one in {one.id: one for one in others}.values() if one.place < own.place]
-    return [m for m in earlier if own.reported_at - m.reported_at <= rule.within and own.shares(rule.about, m)]
+    found: list[Crowd] = []
+    for rule in rules:
+        before = [m for m in earlier if own.reported_at - m.reported_at <= rule.within and own.shares(rule.about, m)]
+        if len(before) + 1 >= rule.reports and len(_sources(own, before)) <= rule.sources:
+            found.append(Crowd(own, rule, before))
+    return found
+
+
+def _sources(own: Marks, before: Sequence[Marks]) -> set[str | None]:
+    return {own.source, *(marks.source for marks in before)}

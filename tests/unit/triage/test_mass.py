@@ -1,13 +1,14 @@
 """Many reports from few sources: which report is one of them, and which ranks behind."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from services.triage.case.values import Flood
 from services.triage.patterns.marks import Marks
-from services.triage.patterns.mass import floods
+from services.triage.patterns.mass import crowds
 from shared.policy import MassRule
 
 AT = datetime(2026, 11, 29, 9, tzinfo=UTC)
@@ -29,6 +30,12 @@ def flood(count: int, *sources: str | None) -> list[Marks]:
 def found(own: Marks, others: Sequence[Marks], *rules: MassRule, lane: str = "emergency") -> tuple[Flood, ...]:
     """The floods where all others are in one lane."""
     return floods(own, others, rules, {marks.id: lane for marks in others})
+
+
+def floods(
+    own: Marks, others: Sequence[Marks], rules: Sequence[MassRule], lanes: Mapping[str, str | None]
+) -> tuple[Flood, ...]:
+    return tuple(crowd.flood(lanes) for crowd in crowds(own, others, rules))
 
 
 def test_too_few_reports_are_no_flood() -> None:
@@ -85,3 +92,11 @@ def test_one_source_that_reports_many_people_is_a_flood_by_itself() -> None:
 @pytest.mark.parametrize("twice", [1, 3], ids=["once", "thrice"])
 def test_a_report_that_is_found_in_several_ways_counts_once(twice: int) -> None:
     assert found(report(4, "a"), flood(3, "a") * twice, PERSON) == ()
+
+
+def test_lanes_matter_only_of_reports_of_the_program_by_which_one_may_rank_behind() -> None:
+    before, long_ago = flood(10, "a", "b"), report(-1, "a", minutes=-180)
+    own, unranked = report(20, "a"), replace(PERSON, id="unranked", lanes=NONE)
+    ranked, other = crowds(own, [long_ago, *before, *before], [PERSON, unranked])
+    assert [marks.id for marks in ranked.of_program] == [marks.id for marks in before if marks.source == "a"]
+    assert (len(ranked.before), len(other.before), list(other.of_program)) == (10, 10, [])
