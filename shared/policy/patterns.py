@@ -11,7 +11,7 @@ About = Literal["person", "page", "source"]
 class MassRule:
     """A row of patterns.toml: so many `reports` about one person or page `within` this time, from few `sources`.
 
-    In each of these `lanes` a program `keeps` the place of its first reports; its later ones rank behind all single
+    In each of these `lanes` a source `keeps` the place of its first reports; its later ones rank behind all single
     reports.
     """
 

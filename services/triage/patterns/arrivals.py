@@ -34,8 +34,8 @@ class Arrivals:
         return {case_id: tuple(crowd.flood(lanes) for crowd in found) for case_id, found in alike.items() if found}
 
     async def _lanes(self, found: Iterable[Crowd], reports: Mapping[str, ReportReceived]) -> Mapping[str, str | None]:
-        """The lanes of the others that come from the same program."""
-        wanted = {marks.id for crowd in found for marks in crowd.of_program}
+        """The lanes of the others that come from the same source."""
+        wanted = {marks.id for crowd in found for marks in crowd.of_source}
         if not wanted:
             return {}
         # A report of the same batch has no case yet.

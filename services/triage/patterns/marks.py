@@ -33,11 +33,6 @@ class Marks:
     by_person: bool = False
 
     @property
-    def program(self) -> str | None:
-        """The source if it is a program, which intake knows by its credentials; anybody can type an address."""
-        return None if self.by_person else self.source
-
-    @property
     def place(self) -> tuple[datetime, str]:
         """Its place among all reports, the earliest first."""
         return self.reported_at, self.id

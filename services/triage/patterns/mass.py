@@ -22,19 +22,21 @@ class Crowd:
     before: Sequence[Marks]
 
     @property
-    def of_program(self) -> Sequence[Marks]:
-        """Those from the same program, by which the report may rank behind.
+    def of_source(self) -> Sequence[Marks]:
+        """Those from the same source, by which the report may rank behind.
 
         Reports that tell nothing of their source count as one source, or a flood without names would be none. But one
-        of them may be genuine, and nobody can tell which, so none of them ranks behind. Neither does one of a reporter:
-        anybody can type the name and the address of another person.
+        of them may be genuine, and nobody can tell which, so none of them ranks behind.
         """
-        program = self.own.program if self.rule.lanes else None
-        return [marks for marks in self.before if marks.program == program] if program else ()
+        source = self.own.source if self.rule.lanes else None
+        return [marks for marks in self.before if marks.source == source] if source else ()
 
     def flood(self, lanes: Mapping[str, str | None]) -> Flood:
-        """What is told of it. `lanes`: those of the others by id; one of which it is not known uses up no place."""
-        used = Counter(lanes.get(marks.id) for marks in self.of_program)
+        """What is told of it. `lanes`: those of the others by id; one of which it is not known uses up no place.
+
+        Anybody can type the address of another person, so only reports of one lane use up the places there.
+        """
+        used = Counter(lanes.get(marks.id) for marks in self.of_source)
         behind_in = frozenset(lane for lane in self.rule.lanes if used[lane] >= self.rule.keeps)
         return Flood(self.rule.id, behind_in, len(self.before) + 1, len(_sources(self.own, self.before)))
 

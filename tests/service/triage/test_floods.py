@@ -60,7 +60,7 @@ async def test_a_flood_stays_behind_single_reports_and_in_its_lane(rig: Rig) -> 
 async def test_reports_under_the_address_of_another_person_cost_that_person_no_place(rig: Rig) -> None:
     for number in range(12):
         await open_case(rig, VIC, hours=1 - number / 60, source=ANN, category="content_abuse.vandalism", flags=())
-        await urgent(rig, 40 - number, VIC, ANN)
+        await urgent(rig, 40 - number, f"{number:032}", ANN)
     own = await urgent(rig, 20, VIC, ANN)
     stranger = await urgent(rig, 10, "ff" * 16, MALLORY)
     order = await queue(rig)

@@ -14,7 +14,7 @@ from shared.policy import MassRule
 AT = datetime(2026, 11, 29, 9, tzinfo=UTC)
 LANES, NONE = frozenset({"emergency"}), frozenset[str]()
 PERSON = MassRule("person", "person", timedelta(hours=2), reports=5, sources=2, keeps=2, lanes=LANES)
-SOURCE = MassRule("source", "source", timedelta(hours=2), reports=5, sources=1, keeps=2, lanes=LANES)
+SOURCE = MassRule("source", "source", timedelta(hours=2), reports=5, sources=1, keeps=2, lanes=NONE)
 
 
 def report(number: int, source: str | None, minutes: int = 0, person: str = "vic") -> Marks:
@@ -61,12 +61,10 @@ def test_a_report_that_tells_nothing_of_its_source_is_marked_and_never_ranks_beh
     assert found(report(20, "named"), flood(20, None), PERSON) == (Flood("person", NONE),)
 
 
-def test_a_source_that_anybody_can_type_is_marked_and_never_ranks_behind() -> None:
-    before = flood(20, "ann@example.org")
-    assert found(report(20, "ann@example.org"), before, PERSON, SOURCE) == (
-        Flood("person", NONE),
-        Flood("source", NONE),
-    )
+def test_reports_of_another_lane_under_a_typed_address_use_up_no_place() -> None:
+    before, own = flood(20, "ann@example.org"), report(20, "ann@example.org")
+    assert found(own, before, PERSON, lane="standard") == (Flood("person", NONE),)
+    assert found(own, before, PERSON) == (Flood("person", LANES),)
 
 
 def test_a_source_uses_up_its_places_in_each_lane_by_itself() -> None:
@@ -94,9 +92,9 @@ def test_a_report_that_is_found_in_several_ways_counts_once(twice: int) -> None:
     assert found(report(4, "a"), flood(3, "a") * twice, PERSON) == ()
 
 
-def test_lanes_matter_only_of_reports_of_the_program_by_which_one_may_rank_behind() -> None:
+def test_lanes_matter_only_of_reports_of_the_source_by_which_one_may_rank_behind() -> None:
     before, long_ago = flood(10, "a", "b"), report(-1, "a", minutes=-180)
     own, unranked = report(20, "a"), replace(PERSON, id="unranked", lanes=NONE)
     ranked, other = crowds(own, [long_ago, *before, *before], [PERSON, unranked])
-    assert [marks.id for marks in ranked.of_program] == [marks.id for marks in before if marks.source == "a"]
-    assert (len(ranked.before), len(other.before), list(other.of_program)) == (10, 10, [])
+    assert [marks.id for marks in ranked.of_source] == [marks.id for marks in before if marks.source == "a"]
+    assert (len(ranked.before), len(other.before), list(other.of_source)) == (10, 10, [])
