@@ -17,6 +17,7 @@ from shared.events import CaseState, ReportParties
 from shared.ids import case_id_of
 from shared.parties import Parties
 from shared.times import now
+from tests.service.triage.test_decisions import Three
 from tests.service.triage.test_measures import ELSEWHERE, EVE, HTML, day, listed
 from tests.support.forms import hidden_fields
 from tests.support.people import bearer, enforcer, sign_in
@@ -28,7 +29,7 @@ NAMES = "id,kind,scope,community,body,begun_at,until,names,decided_on,reference"
 
 @pytest.fixture
 async def rig() -> AsyncIterator[Rig]:
-    async with make_rig() as rig:
+    async with make_rig(staffing=Three()) as rig:
         yield rig
 
 

@@ -6,6 +6,7 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 
 from services.triage.author import TRIAGE
+from services.triage.case.attendance import People
 from services.triage.case.case import Case
 from services.triage.case.commands.appeals import DecideAppeal, LodgeAppeal, Reopen
 from services.triage.case.commands.command import Command, Words
@@ -28,6 +29,7 @@ from tests.unit.triage.test_case_decision import (
     ANN,
     AT,
     BEN,
+    BODY,
     CAT,
     CORA,
     DOT,
@@ -36,6 +38,7 @@ from tests.unit.triage.test_case_decision import (
     LATER,
     PEOPLE,
     POLICY,
+    STAFF,
     after,
     against,
     agree,
@@ -210,6 +213,23 @@ def test_what_took_two_people_ends_early_by_the_word_of_two() -> None:
     # Who is recused since then has said nothing.
     recused = done(said, Recuse("related", EVE.ref, EVE), AT)[0]
     assert done(recused, end(FAY), AT)[0].measures[0].end_by == FAY.ref
+
+
+@pytest.mark.parametrize(
+    "people",
+    [
+        People({BODY: [*STAFF[:4], STAFF[5]]}),
+        People({BODY: [*STAFF[:4], replace(STAFF[4], trainings=()), STAFF[5]]}),
+        replace(PEOPLE, parties=STAFF[4].pseudonyms),
+    ],
+    ids=["gone", "untrained", "named"],
+)
+def test_the_word_of_a_person_who_may_not_handle_the_case_any_more_ends_no_measure(people: People) -> None:
+    case = led(proposal("temporary_suspension"), agree(BEN), decision("temporary_suspension"))
+    said = done(case, end(EVE), AT)[0]
+    heard = after(said, end(FAY), people=people)[0]
+    assert (heard.measures[0].stands, heard.measures[0].end_by) == (True, FAY.ref)
+    assert not after(heard, end(CAT), people=people)[0].measures[0].stands
 
 
 @pytest.mark.parametrize(

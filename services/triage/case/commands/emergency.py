@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Annotated
 
-from services.triage.case.attendance import NOBODY, People, served_by
+from services.triage.case.attendance import NOBODY, People, served_by, voters
 from services.triage.case.case import Case
 from services.triage.case.commands.command import (
     ChoiceField,
@@ -166,6 +166,7 @@ class EndMeasure(Command):
     measure_id: Annotated[str, EntryField()]
     why: Annotated[Words, WordsField(kept_as="reason", outlived=True)]
     by: Actor
+    people: People = NOBODY
 
     @classmethod
     def applies(cls, case: Case) -> bool:
@@ -191,11 +192,11 @@ class EndMeasure(Command):
             yield FieldError("/measure_id", "own_end", "You have said this. Another person has to say so, too.")
 
     def decide(self, case: Case, state: CaseState, policy: Policy, now: datetime) -> list[CaseFact]:
-        """The end, or that a person alone says so; who may not handle the case any more has said nothing."""
+        """The end, or that a person alone says so; who may not vote on the case any more has said nothing."""
         measure = case.measure(self.measure_id)
         if measure is None:
             return []
-        if takes_two(measure, policy) and measure.end_by in (None, *case.recused):
+        if takes_two(measure, policy) and measure.end_by not in voters(case, self.people, policy, now):
             return [
                 MeasureEndProposed(
                     previous=case.state,
