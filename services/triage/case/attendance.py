@@ -241,9 +241,9 @@ def attend(case: Case, people: People, policy: Policy, now: datetime) -> list[Ca
     return [*facts, *_joint_ended(case, people, policy, now)] if case.referrals else facts
 
 
-def but_for_waiting(case: Case) -> Case:
-    """The case without the recusals that nobody has confirmed yet."""
-    waiting = {recusal.person for recusal in case.recusals if recusal.confirm_by is not None}
+def but_for_waiting(case: Case, by: str | None = None) -> Case:
+    """The case without the recusals that nobody has confirmed yet. `by`: only those of this person (a reference)."""
+    waiting = {one.person for one in case.recusals if one.confirm_by is not None and by in (None, one.by)}
     if not waiting:
         return case
     return replace(case, recused=tuple(person for person in case.recused if person not in waiting))

@@ -108,8 +108,9 @@ def stands_against(case: Case, person: str | None, people: People, policy: Polic
     """Whether the proposal of a case stands in the way of what this person (a reference) proposes or decides now.
 
     It stands while no more people are against it than in favour, and while it can get what it needs from those who have
-    not voted. The person counts as against it, also the one who made it: what others agree with, nobody puts aside
-    alone, nor by proposing the same outcome again, with which the votes in favour begin anew.
+    not voted and can: what this person alone says of them does not count, nor do words of handlers that name them. The
+    person counts as against it, also the one who made it: what others agree with, nobody puts aside alone, nor by
+    proposing the same outcome again, with which the votes in favour begin anew.
     """
     proposal = case.proposal
     if proposal is None:
@@ -119,5 +120,6 @@ def stands_against(case: Case, person: str | None, people: People, policy: Polic
     tally = _tally(case, proposal, votes, may_vote, may_vote, people, policy, now)
     if not tally.in_favour or len(tally.against) > len(tally.in_favour):
         return False
-    at_best = _tally(case, proposal, dict.fromkeys(may_vote, True) | votes, may_vote, may_vote, people, policy, now)
+    others = voters(but_for_waiting(case, person) if person else case, people.unnoted(), policy, now)
+    at_best = _tally(case, proposal, dict.fromkeys(others, True) | votes, may_vote, may_vote, people, policy, now)
     return _OF_REPORTER.issuperset(at_best.needs)

@@ -323,6 +323,40 @@ def test_the_word_of_one_person_takes_no_proposal_out_of_the_way() -> None:
     assert refused(case, decision("no_violation", BEN)) == [("/outcome", "proposal_stands")]
 
 
+def test_no_proposal_waits_for_the_vote_of_a_person_who_cannot_give_it() -> None:
+    people, other = People({BODY: STAFF[:3]}), decision("advice", BEN)
+    case = led(proposal("restriction"))
+    assert refused(case, other, people=people) == [("/outcome", "proposal_stands")]
+    # Of those who have not voted, nobody can agree: the person who proposed it says alone that CAT is recused.
+    recused, _ = after(case, Recuse("related", CAT.ref, ANN), people=people)
+    assert after(recused, other, people=people)[0].outcome == "advice"
+    # What the person says alone who wants another outcome does not take the vote away that the proposal waits for.
+    recused, _ = after(case, Recuse("related", CAT.ref, BEN), people=people)
+    assert refused(recused, other, people=people) == [("/outcome", "proposal_stands")]
+    assert after(after(recused, Confirm(CAT.ref, ANN), people=people)[0], other, people=people)[0].outcome == "advice"
+    noted = people.beside(noting(STAFF[2]).parties)
+    assert refused(case, other, people=noted) == [("/outcome", "proposal_stands")]
+
+
+def test_two_handlers_who_disagree_hold_no_case_up() -> None:
+    two = People({BODY: STAFF[:2]})
+    for outcome in (*SANCTIONS, *ALONE):
+        case, others = led(proposal(outcome)), [one for one in ALONE if one != outcome]
+        for votes in ((), (against(BEN),), (agree(BEN),), (agree(BEN), against(BEN))):
+            at_hand = case
+            for vote in votes:
+                at_hand, _ = after(at_hand, vote, people=two)
+            decided = [by for by in (ANN, BEN) for one in (outcome, *others) if can(at_hand, decision(one, by), two)]
+            assert decided, (outcome, votes)
+
+
+def can(case: Case, command: Command, people: People) -> bool:
+    try:
+        return bool(after(case, command, people=people)[1])
+    except FieldsRefused:
+        return False
+
+
 def test_nobody_gets_around_the_proposal_of_another_person() -> None:
     case = led(proposal("permanent_ban"))
     for command in (proposal("advice", BEN, "p2"), decision("advice", BEN)):
