@@ -27,6 +27,10 @@ class Calendar:
         day = next(islice(self._days_after(local.date()), days - 1, None))
         return datetime.combine(day, local.timetz()).astimezone(UTC)
 
+    def counting(self, *, business: bool) -> "Calendar | PlainTime":
+        """What a clock counts there: its business time, or time as it passes."""
+        return self if business else PLAIN
+
     def between(self, start: datetime, end: datetime) -> timedelta:
         """The business time between two times (UTC-aware): each business day has 24 hours, and others none."""
         first, last = self._local(start), self._local(end)
@@ -66,6 +70,25 @@ class Calendar:
             day += timedelta(days=1)
             if self.is_business_day(day):
                 yield day
+
+
+class PlainTime:
+    """Time as it passes, on every day alike; the times are UTC-aware."""
+
+    def between(self, start: datetime, end: datetime) -> timedelta:
+        """The time between two times."""
+        return end - start
+
+    def later(self, at: datetime, left: timedelta) -> datetime:
+        """When so much time has passed since `at`."""
+        return at + left
+
+    def earlier(self, at: datetime, left: timedelta) -> datetime:
+        """So much time before `at`."""
+        return at - left
+
+
+PLAIN = PlainTime()
 
 
 def _begin(day: date, days: int = 0) -> datetime:

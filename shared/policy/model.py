@@ -159,15 +159,15 @@ class DeadlineRule:
         """The deadline of a case, with a clock that starts at that time (UTC-aware), in a body with that calendar."""
         return self.due(calendar.after(at, self.within.days) if self.business else at + self.within, calendar)
 
-    def due(self, at: datetime, calendar: Calendar = EVERYWHERE) -> "Clock":
+    def due(self, at: datetime, calendar: Calendar) -> "Clock":
         """The deadline of a case that is due at that time (UTC-aware), in a body with that calendar."""
-        warn_at = self.warn and (calendar.earlier(at, self.warn) if self.business else at - self.warn)
-        escalate_at = self.escalate and (calendar.later(at, self.escalate) if self.business else at + self.escalate)
-        return Clock(self.id, at, warn_at or None, escalate_at or None)
-
-    def left(self, now: datetime, due_at: datetime, calendar: Calendar = EVERYWHERE) -> timedelta:
-        """How much time is left until then (both UTC-aware), in a body with that calendar; of business days, theirs."""
-        return calendar.between(now, due_at) if self.business else due_at - now
+        time = calendar.counting(business=self.business)
+        return Clock(
+            self.id,
+            at,
+            time.earlier(at, self.warn) if self.warn else None,
+            time.later(at, self.escalate) if self.escalate else None,
+        )
 
 
 class Deadline(NamedTuple):

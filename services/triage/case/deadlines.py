@@ -115,7 +115,7 @@ def _stopped(state: str, rule: DeadlineRule, due_at: datetime, now: datetime, ca
         state=state,
         deadline=rule.id,
         due_at=due_at,
-        remaining_seconds=rule.left(now, due_at, calendar) // timedelta(seconds=1),
+        remaining_seconds=calendar.counting(business=rule.business).between(now, due_at) // timedelta(seconds=1),
         business=rule.business,
     )
 

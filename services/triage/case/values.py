@@ -86,18 +86,17 @@ class Deadline:
         """When it is due if its clock runs from now on, in a handling body with that calendar."""
         if self.remaining_seconds is None:
             return self.due_at
-        left = timedelta(seconds=self.remaining_seconds)
-        return calendar.later(now, left) if self.business else now + left
+        return calendar.counting(business=self.business).later(now, timedelta(seconds=self.remaining_seconds))
 
-    def if_running(self, now: datetime, calendar: Calendar = EVERYWHERE) -> Clock:
+    def if_running(self, now: datetime, calendar: Calendar) -> Clock:
         """The same, with its warning and escalation: as long before that, and after, as before it stood still."""
-        due_at, warn_at, escalate_at = self.due_if_running(now, calendar), self.warn_at, self.escalate_at
-        if self.business:
-            warn_at = warn_at and calendar.earlier(due_at, calendar.between(warn_at, self.due_at))
-            escalate_at = escalate_at and calendar.later(due_at, calendar.between(self.due_at, escalate_at))
-            return Clock(self.name, due_at, warn_at, escalate_at)
-        later = due_at - self.due_at
-        return Clock(self.name, due_at, warn_at and warn_at + later, escalate_at and escalate_at + later)
+        due_at, time = self.due_if_running(now, calendar), calendar.counting(business=self.business)
+        return Clock(
+            self.name,
+            due_at,
+            self.warn_at and time.earlier(due_at, time.between(self.warn_at, self.due_at)),
+            self.escalate_at and time.later(due_at, time.between(self.due_at, self.escalate_at)),
+        )
 
 
 @dataclass(frozen=True, slots=True)

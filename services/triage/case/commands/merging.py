@@ -287,7 +287,7 @@ def _less_left(other: Case, case: Case, policy: Policy, now: datetime) -> Iterat
             continue
         due_at = owed[name].due_if_running(now, policy.calendar_of(case.body))
         business = deadline.business
-        time_left = policy.calendar_of(other.body).between(now, due_at) if business else due_at - now
+        time_left = policy.calendar_of(other.body).counting(business=business).between(now, due_at)
         left = max(0, time_left // timedelta(seconds=1))
         if left < deadline.remaining_seconds:
             yield DeadlinePaused(
