@@ -4,12 +4,13 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from datetime import timedelta
 
+from services.triage.case.commands.sorting import way_of
 from services.triage.case.values import Flood
 from services.triage.patterns.marks import Marks, MarkStore
 from services.triage.patterns.mass import Crowd, crowds
 from services.triage.stored import CaseStore
 from shared.events import ReportReceived
-from shared.policy import About, Policy, ReportFacts
+from shared.policy import About, Policy
 
 MOST = 2_000
 """So many reports are looked at for each kind of mark, the newest first: of a larger flood these tell enough."""
@@ -39,12 +40,8 @@ class Arrivals:
         if not wanted:
             return {}
         # A report of the same batch has no case yet.
-        new = {case_id: self._lane_of(reports[case_id]) for case_id in wanted.intersection(reports)}
+        new = {case_id: way_of(reports[case_id], self._policy).lane for case_id in wanted.intersection(reports)}
         return {**new, **await self._cases.lanes(wanted)}
-
-    def _lane_of(self, report: ReportReceived) -> str:
-        facts = ReportFacts(report.community, report.category, frozenset(report.flags), report.setting)
-        return self._policy.triage(facts).lane
 
     async def alike(self, case_ids: Collection[str], most: int) -> list[tuple[Marks, list[Marks]]]:
         """Each of these reports that has others by which it may be part of a flood, and these; `most` of each kind."""

@@ -9,6 +9,7 @@ from services.triage.case.case import Case
 from services.triage.case.commands.command import Command
 from services.triage.case.commands.linking import SPLIT
 from services.triage.case.commands.recusal import CONFIRM_WITHIN, NAMED, declared_anew, detected, recusals_of
+from services.triage.case.commands.sorting import way_of
 from services.triage.case.parts import had_part
 from services.triage.case.values import Flood, Recusal, Systemic
 from shared.events import (
@@ -30,7 +31,7 @@ from shared.events import (
     SystemicPatternFound,
     parties_of,
 )
-from shared.policy import Policy, ReportFacts
+from shared.policy import Policy
 from shared.policy.model import Clock
 
 
@@ -64,7 +65,7 @@ class Open(Command):
     def decide(self, case: Case | None, state: CaseState, policy: Policy, now: datetime) -> list[CaseFact]:
         """The opening, and the way that the policy chose. There is no case yet."""
         report = self.report
-        way = policy.triage(ReportFacts(report.community, report.category, frozenset(report.flags), report.setting))
+        way = way_of(report, policy)
         recusals = self._recusals(now)
         own = (way.body, *policy.stand_ins(way.body))[-1 if self.first_lost else 0]
         body = choose_body(own, report.community, self.people, policy, now, frozenset(recusals))

@@ -139,13 +139,7 @@ class DeclineReferral(Command):
 
     def decide(self, case: Case, state: CaseState, policy: Policy, now: datetime) -> list[CaseFact]:
         """The refusal. Raises NotPermitted where no referral waits."""
-        if case.referral is None:
-            raise NotPermitted(self.name, case.state)
-        return [
-            ReferralDeclined(
-                previous=case.state, state=state, to_body=case.referral.to_body, reason_id=self.explanation.id
-            )
-        ]
+        return _over(case, state, ReferralDeclined, self.explanation, self.name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,10 +156,12 @@ class RecallReferral(Command):
 
     def decide(self, case: Case, state: CaseState, policy: Policy, now: datetime) -> list[CaseFact]:
         """That the referral is over. Raises NotPermitted where none waits."""
-        if case.referral is None:
-            raise NotPermitted(self.name, case.state)
-        return [
-            ReferralReturned(
-                previous=case.state, state=state, to_body=case.referral.to_body, reason_id=self.explanation.id
-            )
-        ]
+        return _over(case, state, ReferralReturned, self.explanation, self.name)
+
+
+def _over(
+    case: Case, state: CaseState, told: type[ReferralDeclined | ReferralReturned], why: Words, command: str
+) -> list[CaseFact]:
+    if case.referral is None:
+        raise NotPermitted(command, case.state)
+    return [told(previous=case.state, state=state, to_body=case.referral.to_body, reason_id=why.id)]

@@ -13,7 +13,17 @@ from services.triage.case.case import ENDED, Case, urgency
 from services.triage.case.clocks import started
 from services.triage.case.commands.command import ChoiceField, ChoicesField, Command, Words, WordsField
 from shared.access.principal import Role
-from shared.events import Actor, CaseFact, CaseState, CategoryConfirmed, DeadlineSet, FlagsSet, LaneLowered, LaneRaised
+from shared.events import (
+    Actor,
+    CaseFact,
+    CaseState,
+    CategoryConfirmed,
+    DeadlineSet,
+    FlagsSet,
+    LaneLowered,
+    LaneRaised,
+    ReportReceived,
+)
 from shared.policy import Policy, ReportFacts, Triage
 from shared.problems import FieldError
 
@@ -95,8 +105,8 @@ class SetFlags(Command):
         return [*facts, *_lane(replace(case, flags=flags), state, policy, self.by, now)]
 
 
-def way_of(case: Case, policy: Policy) -> Triage:
-    """What the policy would do with the case now: the rule, the handling body and the lane."""
+def way_of(case: Case | ReportReceived, policy: Policy) -> Triage:
+    """What the policy would do with the case, or with a report, now: the rule, the handling body and the lane."""
     return policy.triage(ReportFacts(case.community, case.category, frozenset(case.flags), case.setting))
 
 

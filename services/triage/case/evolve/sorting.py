@@ -1,8 +1,6 @@
 """What the facts of sorting change: what a case is, and its lane. Pure."""
 
-from dataclasses import replace
-
-from services.triage.case.case import Case
+from services.triage.case.case import URGENT_LANES, Case
 from services.triage.case.evolve.changes import Fields
 from services.triage.case.evolve.handling import deadline_of
 from shared.events import Actor, CategoryConfirmed, Event, FlagsSet, LaneLowered, LaneRaised
@@ -30,13 +28,12 @@ def _lane_lowered(case: Case, fact: LaneLowered, event: Event) -> Fields:
 
 def in_lane(case: Case, lane: str, by: Actor) -> Fields:
     """The lane into which `by` puts the case, and what it was in before."""
-    now = replace(case, lane=lane)
     hurried_by = by.ref if not case.is_urgent else case.hurried_by
     before = (case.lane,) if case.lane and case.lane != lane else ()
     return {
         "lane": lane,
         "earlier_lanes": tuple(dict.fromkeys((*case.earlier_lanes, *before))),
-        "hurried_by": hurried_by if now.is_urgent else None,
+        "hurried_by": hurried_by if lane in URGENT_LANES else None,
     }
 
 
