@@ -31,9 +31,6 @@ from shared.web.bounds import BOUNDS, Bounds
 from shared.web.inside import listening
 from shared.web.protocol import bounded_protocol
 
-YOUNG = 5_000
-"""So many new objects are made before Python looks for garbage among them."""
-
 T = TypeVar("T")
 S = TypeVar("S", bound=Settings)
 
@@ -169,8 +166,9 @@ def keep_loaded() -> None:
     """
     gc.collect()
     gc.freeze()
-    # The documents of a batch are no garbage while it is at work; Python's 700 looks through them again and again.
-    gc.set_threshold(YOUNG)
+    # A refused request leaves a circle of some hundred objects. With Python's own numbers, what a flood of them leaves would
+    # wait until 70,000 new objects have grown old.
+    gc.set_threshold(700, 3, 3)
     gc.enable()
 
 
