@@ -166,8 +166,8 @@ def keep_loaded() -> None:
     """
     gc.collect()
     gc.freeze()
-    # A refused request leaves a circle of some hundred objects. With Python's own numbers, what a flood of them leaves would
-    # wait until 70,000 new objects have grown old.
+    # A refused request leaves a circle of some hundred objects. With Python's own numbers, a flood of them would lie
+    # there until 70,000 objects have grown old.
     gc.set_threshold(700, 3, 3)
     gc.enable()
 
