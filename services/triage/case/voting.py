@@ -107,19 +107,21 @@ def _votes_needed(rules: Sequence[Outcome], in_favour: int, against: int, may_vo
 def stands_against(case: Case, person: str | None, people: People, policy: Policy, now: datetime) -> bool:
     """Whether the proposal of a case stands in the way of what this person (a reference) proposes or decides now.
 
-    It stands while no more people are against it than in favour, and while it can get what it needs from those who have
-    not voted and can: what this person alone says of them does not count, nor do words of handlers that name them. The
-    person counts as against it, also the one who made it: what others agree with, nobody puts aside alone, nor by
-    proposing the same outcome again, with which the votes in favour begin anew.
+    It stands while no more people are against it than in favour, and while it has what it needs by the votes as given,
+    or can get it from those who have not voted and can: what this person alone says of them does not count, nor do
+    words of handlers that name them. The person counts as against it, also the one who made it: what others agree with,
+    nobody puts aside alone, nor by proposing the same outcome again, with which the votes in favour begin anew. Who
+    agreed objects openly first.
     """
     proposal = case.proposal
     if proposal is None:
         return False
-    may_vote = may_object(case, people, policy, now)
-    votes = {**_given(proposal), **({person: False} if person else {})}
+    may_vote, given = may_object(case, people, policy, now), _given(proposal)
+    votes = {**given, **({person: False} if person else {})}
     tally = _tally(case, proposal, votes, may_vote, may_vote, people, policy, now)
     if not tally.in_favour or len(tally.against) > len(tally.in_favour):
         return False
     others = voters(but_for_waiting(case, person) if person else case, people.unnoted(), policy, now)
+    as_given = _tally(case, proposal, given, others, may_vote, people, policy, now)
     at_best = _tally(case, proposal, dict.fromkeys(others, True) | votes, may_vote, may_vote, people, policy, now)
-    return _OF_REPORTER.issuperset(at_best.needs)
+    return any(_OF_REPORTER.issuperset(one.needs) for one in (as_given, at_best))

@@ -338,6 +338,32 @@ def test_no_proposal_waits_for_the_vote_of_a_person_who_cannot_give_it() -> None
     assert refused(case, other, people=noted) == [("/outcome", "proposal_stands")]
 
 
+def test_of_two_people_who_agree_nobody_puts_it_aside_alone() -> None:
+    two = People({BODY: STAFF[:2]})
+    others = (decision("advice"), proposal("advice", why="p2"), proposal("restriction", why="p2"))
+    case = led(proposal("restriction"), agree(BEN))
+    for other in (replace(one, by=by) for one in others for by in (ANN, BEN)):
+        assert refused(case, other, people=two) == [("/outcome", "proposal_stands")]
+    # Nor after the word of the same person that the other one is recused, or by words of a handler that name the other.
+    recused, _ = after(case, Recuse("related", BEN.ref, ANN), people=two)
+    assert refused(recused, decision("advice"), people=two) == [("/outcome", "proposal_stands")]
+    noted = two.beside(noting(STAFF[1]).parties)
+    assert refused(case, decision("advice"), people=noted) == [("/outcome", "proposal_stands")]
+    # It is decided on, or the other one objects openly, or two people say that the other one is recused.
+    assert after(case, decision("restriction"), people=two)[0].outcome == "restriction"
+    objected, _ = after(case, against(BEN), people=two)
+    confirmed, _ = after(recused, Confirm(BEN.ref, CORA), people=two)
+    for at_hand in (objected, confirmed):
+        for other in others:
+            assert after(at_hand, other, people=two)[1]
+    # What waits for the reporter alone has the agreement, too; what has lost a vote, or its last day, has it no longer.
+    heard = led(proposal("protective_measure"), agree(BEN))
+    assert needs(heard, two) == ("reporter",)
+    assert refused(heard, decision("advice"), people=two) == [("/outcome", "proposal_stands")]
+    assert after(case, decision("advice"), people=People({BODY: STAFF[:1]}))[0].outcome == "advice"
+    assert after(case, decision("advice"), AT + timedelta(days=60), people=two)[0].outcome == "advice"
+
+
 def test_two_handlers_who_disagree_hold_no_case_up() -> None:
     two = People({BODY: STAFF[:2]})
     for outcome in (*SANCTIONS, *ALONE):

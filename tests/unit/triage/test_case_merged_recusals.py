@@ -9,7 +9,7 @@ from services.triage.case.attendance import People
 from services.triage.case.case import Case
 from services.triage.case.commands.asking import AnswerRecusal, ReceiveRecusalAsk
 from services.triage.case.commands.command import Command, Words
-from services.triage.case.commands.decision import Object, ProposeDecision
+from services.triage.case.commands.decision import Object, ProposeDecision, Second
 from services.triage.case.commands.handling import Assign, Claim, Start
 from services.triage.case.commands.merging import Merge, Unmerge
 from services.triage.case.commands.recusal import Confirm, Recuse, Withdraw
@@ -54,7 +54,7 @@ def both(command: Merge | Unmerge, case: Case, other: Case, at: datetime) -> tup
 def merged(case: Case, other: Case, at: datetime = AT + HOUR) -> tuple[Case, Case]:
     """The case as part of the other one, and the other one."""
     other = replace(other, id="other")
-    return both(Merge(other, None, "other", "case", people=PEOPLE), case, other, at)
+    return both(Merge(other, None, "other", "case", people=PEOPLE, by=ANN), case, other, at)
 
 
 def parted(case: Case, other: Case, at: datetime = AT + 3 * HOUR) -> Case:
@@ -101,6 +101,13 @@ def test_a_case_in_which_a_person_objects_is_part_of_no_other() -> None:
     assert merged(led(), objected())[0].state is CaseState.MERGED
     gone = after(objected(), recused(DOT, CORA), Confirm(DOT.ref, BEN, PEOPLE))
     assert merged(gone, led())[0].state is CaseState.MERGED
+
+
+def test_nobody_puts_aside_by_a_merge_what_others_agree_with() -> None:
+    proposed = led(Assign(ANN.ref), Start(), ProposeDecision("permanent_ban", None, "community", WHY, ANN, PEOPLE))
+    assert merged(proposed, led())[0].state is CaseState.MERGED
+    assert not_merged(after(proposed, Second(None, DOT)), led()) == "proposal_stands"
+    assert merged(led(), after(proposed, Second(None, DOT)))[0].state is CaseState.MERGED
 
 
 def test_the_survivor_knows_who_declared_a_recusal() -> None:

@@ -17,9 +17,10 @@ from services.triage.case.commands.recusal import carried, taken_over
 from services.triage.case.lifecycle import BEFORE_DECISION
 from services.triage.case.parts import had_part, parts_since, took_part, worked_on
 from services.triage.case.values import Deadline, Recusal, Step
-from services.triage.case.voting import may_object
+from services.triage.case.voting import may_object, stands_against
 from services.triage.case.waiting import resumed
 from shared.events import (
+    Actor,
     CaseAbsorbed,
     CaseDetached,
     CaseFact,
@@ -55,9 +56,10 @@ class Merge(Command):
     own_ref: str = ""
     assignee_stays: bool = True
     people: People = NOBODY
+    by: Actor | None = None
 
     def faults(self, case: Case, policy: Policy, now: datetime) -> Iterable[FieldError]:
-        """Another case that cannot take this one in, or cases that are part of this one."""
+        """Another case that cannot take this one in, cases that are part of this one, and what stands against it."""
         other = self.other
         if other is None:
             return
@@ -79,6 +81,8 @@ class Merge(Command):
             yield FieldError("/other", "other_body", "Another handling body has that case.")
         elif any(case.objects(one) for one in may_object(case, self.people, policy, now)):
             yield FieldError("/other", "objected", "A person objects to an outcome in this case.")
+        elif self.by and stands_against(case, self.by.ref, self.people, policy, now):
+            yield FieldError("/other", "proposal_stands", "A proposal stands in this case: vote on that one first.")
         elif self._shuts_out_alone(other, case, now):
             yield FieldError("/other", "takes_two", "It takes more people to recuse a person from that case, too.")
 
