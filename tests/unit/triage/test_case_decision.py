@@ -318,6 +318,23 @@ def test_words_of_a_handler_take_no_objection_away() -> None:
     assert refused(case, decision("no_violation"), people=noting(STAFF[1])) == [("/outcome", "proposal_stands")]
 
 
+def test_a_vote_of_who_is_only_named_by_handlers_carries_nothing_and_stops_no_two_others() -> None:
+    three, other = People({BODY: STAFF[:3]}), decision("advice", BEN)
+    noted = three.beside(noting(STAFF[2]).parties)
+    ban, restriction = led(proposal("permanent_ban", CAT)), led(proposal("restriction", CAT), agree(ANN))
+    # The body is as large as before, so no quorum is met by a note; and the vote in favour does not count.
+    assert needs(ban, noted) == ("second", "quorum")
+    assert needs(restriction, three) == () != needs(restriction, noted) == ("second",)
+    # Else the note of one person would end what two agreed on.
+    assert refused(restriction, other, people=noted) == [("/outcome", "proposal_stands")]
+    # Where both others want something else, or have recused the person, they go on.
+    objected, _ = after(restriction, against(ANN), people=noted)
+    recused, _ = after(restriction, Recuse("related", CAT.ref, BEN), people=noted)
+    recused, _ = after(recused, Confirm(CAT.ref, ANN), people=noted)
+    for case in (objected, recused):
+        assert after(case, other, people=noted)[0].outcome == "advice"
+
+
 def test_the_word_of_one_person_takes_no_proposal_out_of_the_way() -> None:
     case = led(proposal("permanent_ban"), Recuse("related", ANN.ref, BEN))
     assert refused(case, decision("no_violation", BEN)) == [("/outcome", "proposal_stands")]
