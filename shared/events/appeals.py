@@ -24,14 +24,15 @@ REFUSALS = ("too_late", "not_decided", "not_overdue", "appealed_before", NOT_NOW
 class AppealLodged(CaseFact):
     """A direct party appeals against the decision, or against the lack of one; the words stay in the vault.
 
-    `party`: `reporter` or `respondent`. `outcome`: the decision that is appealed; None where there is none.
-    `respondent`: the token of the respondent who appealed; None also where nothing says which one it was.
+    `party`: `reporter`, `respondent` or `target`, a person who suffered it and did not report it. `outcome`: the
+    decision that is appealed; None where there is none. `respondent`: the token of the respondent who appealed; None
+    also where nothing says which one it was. `target`: the token of the person who suffered it and appealed.
     `kept_back`: no page of a receipt shows it, because handlers took it down in a case of several reports, and it may
     be that of a party of another one.
     """
 
     name: ClassVar[str] = "appeal.lodged"
-    version: ClassVar[str] = "1.3"
+    version: ClassVar[str] = "1.4"
     shows: ClassVar[str | None] = "appeal_ground"
 
     appeal_id: str
@@ -40,6 +41,7 @@ class AppealLodged(CaseFact):
     reason_id: str
     outcome: str | None = None
     respondent: str | None = None
+    target: str | None = None
     kept_back: bool = False
 
 

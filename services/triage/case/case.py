@@ -62,8 +62,8 @@ ASLEEP = 10
 """What is added to the rank of a case that a person has snoozed; more than the rank of any lane."""
 BEHIND = 0.5
 """What is added to the rank of a case that ranks behind the single reports of its lane; less than to the next lane."""
-RESPONDENT = "respondent"
-"""The role of a party who is said to have done something."""
+RESPONDENT, TARGET = "respondent", "target"
+"""The roles of a party who is said to have done something, and of one who suffered it and did not report it."""
 NEVER = datetime(9999, 1, 1, tzinfo=UTC)
 
 
@@ -419,6 +419,11 @@ class Case:
     def respondents(self) -> tuple[str, ...]:
         """The tokens of the people who are said to have done something."""
         return (*self.subjects, *(party.token for party in self.further_parties if party.role == RESPONDENT))
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """The tokens of the people who suffered it and did not report it, as far as handlers added them."""
+        return tuple(party.token for party in self.further_parties if party.role == TARGET)
 
     def disclosure_to(self, party: str) -> Disclosure | None:
         """What this respondent (a token of the case) got of the particulars."""

@@ -260,9 +260,9 @@ class Measure:
 class Appeal:
     """An appeal of a direct party, that `by` (a reference) took down. The vault has the words under `reason_id`.
 
-    `respondent`: the token of the respondent who appeals; None in an older one that a handler took down. `state`: where
-    the case was. `verdict`, `decided_by` and `verdict_id` (the words of the verdict) are None while it waits.
-    `kept_back`: no page of a receipt shows it.
+    `respondent`: the token of the respondent who appeals; None in an older one that a handler took down. `target`: that
+    of the person who appeals because they suffered it. `state`: where the case was. `verdict`, `decided_by` and
+    `verdict_id` (the words of the verdict) are None while it waits. `kept_back`: no page of a receipt shows it.
     """
 
     id: str
@@ -276,6 +276,7 @@ class Appeal:
     decided_by: str | None = None
     verdict_id: str | None = None
     respondent: str | None = None
+    target: str | None = None
     kept_back: bool = False
 
 

@@ -47,9 +47,14 @@ def _receipts_in(contents: Contents | None) -> dict[str, str]:
     return {one["id"]: one["receipt"] for one in written.get("statements", ()) if "receipt" in one}
 
 
+def people_in(role: str, case: Case, contents: Contents | None) -> list[tuple[str, str]]:
+    """The parties of this role with a name at hand, each by the token of the case, as a choice."""
+    return [(token, name) for token, its, name in _named(case, contents) if its == role and name]
+
+
 def respondents_of(case: Case, contents: Contents | None) -> list[tuple[str, str]]:
     """The respondents with a name at hand, each by the token of the case, as a choice."""
-    return [(token, name) for token, role, name in _named(case, contents) if role == RESPONDENT and name]
+    return people_in(RESPONDENT, case, contents)
 
 
 def _named(case: Case, contents: Contents | None) -> Iterator[tuple[str, str, str | None]]:

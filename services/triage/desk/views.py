@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 from fastapi import Request, Response
 
 from services.triage.actions import Desk
-from services.triage.case.case import Case
+from services.triage.case.case import TARGET, Case
 from services.triage.case.commands.asking import RECUSAL_ANSWERS
 from services.triage.case.commands.command import ChoiceField
 from services.triage.case.commands.emergency import REVIEWS
@@ -31,7 +31,7 @@ from services.triage.desk.likely import goes_on, most_likely
 from services.triage.desk.live import Live
 from services.triage.desk.names import CaseNames, done_in
 from services.triage.desk.next_step import next_step_of
-from services.triage.desk.parties import needs_attention, parties_of, respondents_of
+from services.triage.desk.parties import needs_attention, parties_of, people_in, respondents_of
 from services.triage.desk.picker import picks_of
 from services.triage.desk.playbooks import checks_of, playbook_of, replies_of
 from services.triage.desk.portions import Portions
@@ -168,6 +168,7 @@ class CaseView:
             "mentions": mentions,
             "picks": picks,
             "respondents": respondents,
+            "targets": people_in(TARGET, case, contents),
             "parties_known": portions.of("parties", parties_of(names, request, case, contents), needs_attention),
             "left": portions.left,
             "next": step,

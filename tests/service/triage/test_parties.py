@@ -217,3 +217,22 @@ async def test_the_desk_asks_which_of_several_respondents_appeals_and_nothing_of
     said = {**sent, **hidden_fields(unsaid.text), "respondent": JANE}
     assert (await rig.http.post(f"{address}/appeal", data=said, headers=HTML)).status_code == 303
     assert [one.respondent for one in rig.cases.stored[case.id].case.appeals] == [JANE]
+
+
+async def test_the_desk_asks_which_of_several_who_suffered_it_appeals(rig: Rig) -> None:
+    case = await opened(rig)
+    for command, values in (("claim", None), ("start", None), ("decide", {"outcome": "advice", "reason": "Heard."})):
+        assert (await rig.order(case, command, values)).status_code == 200
+    address = f"/desk/cases/{case.code_name}"
+    await sign_in(rig.http, rig.sessions, "/desk", ALICE)
+    for name, asks in (("Quixotina Marmalade", False), ("Wilhelmina Foghorn", True)):
+        given = {"party_role": "target", "party_name": name}
+        assert (await rig.order(case, "add_party", given)).status_code == 200
+        page = (await rig.http.get(address, headers=HTML)).text
+        assert ('id="appeal-target"' in page, 'id="appeal-respondent"' in page) == (asks, False)
+    token = rig.cases.stored[case.id].case.targets[1]
+    assert f'<option value="{token}">Wilhelmina Foghorn</option>' in page
+    sent = {**hidden_fields(page), "party": "target", "ground": "facts", "why": "On the phone.", "target": token}
+    assert (await rig.http.post(f"{address}/appeal", data=sent, headers=HTML)).status_code == 303
+    assert [one.target for one in rig.cases.stored[case.id].case.appeals] == [token]
+    assert "The person who suffered it appeals" in (await rig.http.get(address, headers=HTML)).text

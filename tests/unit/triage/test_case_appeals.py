@@ -16,6 +16,7 @@ from services.triage.case.commands.command import Command, Words
 from services.triage.case.commands.emergency import ActInEmergency, ReviewEmergency
 from services.triage.case.commands.handling import Assign, Claim, Close, Release, Start
 from services.triage.case.commands.inquiry import Ask, LoseReporter, ReceiveAnswer, Tell
+from services.triage.case.commands.parties import AddParty
 from services.triage.case.commands.referral import DeclineReferral, Refer
 from services.triage.case.commands.sorting import ConfirmCategory
 from services.triage.case.commands.table import carry_out, decide
@@ -66,9 +67,18 @@ DECIDED = (proposal("restriction"), agree(BEN), decision("restriction", CAT))
 
 
 def appeal(
-    party: str = "reporter", ground: str = "facts", by: Actor = CORA, why: str = "a1", respondent: str = ""
+    party: str = "reporter",
+    ground: str = "facts",
+    by: Actor = CORA,
+    why: str = "a1",
+    respondent: str = "",
+    target: str = "",
 ) -> LodgeAppeal:
-    return LodgeAppeal(party, ground, Words(why), by, respondent=respondent)
+    return LodgeAppeal(party, ground, Words(why), by, respondent=respondent, target=target)
+
+
+def harmed(name: str, role: str = "target") -> AddParty:
+    return AddParty(role, Words(name))
 
 
 def verdict(verdict: str, by: Actor = DOT, why: str = "v1") -> DecideAppeal:
@@ -276,6 +286,46 @@ def test_the_only_respondent_of_a_case_need_not_be_chosen() -> None:
     for known in (case, before):
         again = appeal("respondent", respondent="5" * 32, why="a2")
         assert refused(known, again, AT + 3 * DAY) == [("/ground", "appealed_before")]
+
+
+def test_a_person_who_suffered_it_appeals_through_the_handlers_where_another_one_reported() -> None:
+    # Nobody is known to have suffered it; a witness is no party.
+    for way in (DECIDED, (*DECIDED, harmed("w1", "witness"))):
+        assert refused(led(*way), appeal("target")) == [("/party", "no_party")]
+    decided = led(*DECIDED, harmed("t1"))
+    for other in ("reporter", "respondent"):
+        assert refused(accused(decided), appeal(other, target="t1")) == [("/target", "unknown_choice")]
+    assert refused(decided, appeal("target"), AT + 181 * DAY) == [("/ground", "too_late")]
+    case, events = after(decided, appeal("target", by=EVE), AT + DAY)
+    lodged = events[0].fact
+    assert isinstance(lodged, AppealLodged)
+    assert (case.state, lodged.party, lodged.target, lodged.respondent) == (CaseState.APPEALED, "target", "t1", None)
+    # Others decide on it than those who decided before, or took it down; and no receipt opens it.
+    for by in (ANN, BEN, CAT, EVE):
+        assert refused(case, verdict("upheld", by), AT + DAY) == [("/verdict", "decided_before")]
+    assert refused(case, DecideAppeal("upheld", Words("v1"), DOT, Words("t1"))) == [("/told", "read_by_nobody")]
+    case, _ = after(case, verdict("upheld"), AT + 2 * DAY)
+    assert refused(case, appeal("target", why="a2"), AT + 3 * DAY) == [("/ground", "appealed_before")]
+    # It takes no appeal from the other parties.
+    assert after(case, appeal(why="a2"), AT + 3 * DAY)[0].state is CaseState.APPEALED
+
+
+def test_of_several_who_suffered_it_the_handler_says_which_one_appeals() -> None:
+    both = led(*DECIDED, harmed("t1"), harmed("t2"))
+    assert refused(both, appeal("target")) == [("/target", "missing")]
+    assert refused(both, appeal("target", target="t3")) == [("/target", "unknown_choice")]
+    case, _ = after(both, appeal("target", target="t1"), AT + DAY)
+    case, _ = after(case, verdict("upheld"), AT + 2 * DAY)
+    assert refused(case, appeal("target", target="t1", why="a2"), AT + 3 * DAY) == [("/ground", "appealed_before")]
+    assert after(case, appeal("target", target="t2", why="a2"), AT + 3 * DAY)[0].state is CaseState.APPEALED
+
+
+def test_a_person_who_suffered_it_appeals_against_inaction() -> None:
+    case = led(harmed("t1"))
+    assert refused(case, appeal("target", "inaction")) == [("/ground", "not_overdue")]
+    appealed, _ = after(case, appeal("target", "inaction"), AT + 40 * DAY)
+    assert appealed.appeal is not None
+    assert (appealed.appeal.party, appealed.appeal.target) == ("target", "t1")
 
 
 @pytest.mark.parametrize("ground", [ground for ground in APPEAL_GROUNDS if ground != "inaction"])

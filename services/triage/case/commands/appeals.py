@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Annotated
 
-from services.triage.case.case import RESPONDENT, Case
+from services.triage.case.case import RESPONDENT, TARGET, Case
 from services.triage.case.commands.command import ChoiceField, Command, PartyField, Words, WordsField
 from services.triage.case.lifecycle import BEFORE_DECISION
 from services.triage.case.measures import ended_by_appeal
@@ -35,8 +35,8 @@ from shared.policy import Policy
 from shared.problems import FieldError
 
 REPORTER = "reporter"
-PARTIES = (REPORTER, RESPONDENT)
-"""The direct parties of a case. Nobody else appeals: no witness, and no reader."""
+PARTIES = (REPORTER, RESPONDENT, TARGET)
+"""The direct parties of a case, with those who suffered it. Nobody else appeals: no witness, and no reader."""
 OVERTURNED = "overturned"
 VERDICTS = ("upheld", OVERTURNED, "remanded", "ineligible")
 """What becomes of an appeal."""
@@ -55,6 +55,7 @@ class LodgeAppeal(Command):
     party: Annotated[str, ChoiceField(offers=lambda _policy: PARTIES)]
     ground: Annotated[str, ChoiceField(offers=lambda _policy: APPEAL_GROUNDS, said_as="appeal-ground")]
     respondent: Annotated[str, PartyField(optional=True)] = field(default="", kw_only=True)
+    target: Annotated[str, PartyField(optional=True, role=TARGET)] = field(default="", kw_only=True)
     why: Annotated[Words, WordsField(kept_as="reason", outlived=True)]
     by: Actor
 
@@ -66,16 +67,18 @@ class LodgeAppeal(Command):
     def faults(self, case: Case, policy: Policy, now: datetime) -> Iterable[FieldError]:
         """The person is no party, there is nothing to appeal against, it is too late, or it was appealed before.
 
-        Of several respondents the handler says which one it is: the appeal of one takes none from another.
+        Of several people in one role the handler says which one it is: the appeal of one takes none from another.
         """
-        several = self.party == RESPONDENT and len(case.respondents) > 1
         if self.party in PARTIES and not _is_party(case, self.party, policy):
             yield FieldError("/party", "no_party", "The case has no such party.")
-        elif several and not self.respondent:
-            yield FieldError("/respondent", "missing", PartyField.missing)
-        elif self.respondent and (self.party != RESPONDENT or self.respondent not in case.respondents):
-            yield FieldError("/respondent", "unknown_choice", "Choose one of the respondents.")
-        if self.ground and (fault := _against(case, self.party, self.ground, policy, now, self.respondent)):
+        else:
+            for role, said in ((RESPONDENT, self.respondent), (TARGET, self.target)):
+                known = _in_role(case, role) if self.party == role else ()
+                if len(known) > 1 and not said:
+                    yield FieldError(f"/{role}", "missing", PartyField.missing)
+                elif said and said not in known:
+                    yield FieldError(f"/{role}", "unknown_choice", f"Choose one of the {role}s.")
+        if self.ground and (fault := _against(case, self.party, self.ground, policy, now, self._said)):
             yield fault
 
     def decide(self, case: Case, state: CaseState, policy: Policy, now: datetime) -> list[CaseFact]:
@@ -89,10 +92,16 @@ class LodgeAppeal(Command):
                 appeal_ground=self.ground,
                 reason_id=self.why.id,
                 outcome=case.outcome,
-                respondent=_sender(case, self.party, self.respondent),
+                respondent=_sender(case, self.party, self._said) if self.party == RESPONDENT else None,
+                target=_sender(case, self.party, self._said) if self.party == TARGET else None,
                 kept_back=bool(case.absorbed),
             )
         ]
+
+    @property
+    def _said(self) -> str:
+        """The token of the party, where the handler says it."""
+        return self.respondent or self.target
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,7 +269,7 @@ def _until(case: Case, policy: Policy, now: datetime) -> datetime | None:
 
 
 def _is_read(appeal: Appeal) -> bool:
-    """Whether the party who appealed reads of it by a receipt. What handlers took down of a respondent, nobody does."""
+    """Whether the party who appealed reads of it by a receipt. Of what handlers took down, a reporter alone does."""
     return not appeal.kept_back and (appeal.party == REPORTER or not _is_taken_down(appeal))
 
 
@@ -270,20 +279,26 @@ def _is_taken_down(appeal: Appeal) -> bool:
 
 
 def _is_party(case: Case, party: str, policy: Policy) -> bool:
-    """Whether the case has this direct party: a reporter always, and a respondent where it accuses a person.
+    """Whether the case has this direct party: a reporter always, a target that handlers have added, and a respondent
+    where it accuses a person.
 
     It does so where the report names one, or a handler has added one as a party. One handler alone corrects a category,
     so that takes no appeal from a person who has something imposed on them.
     """
     category = policy.categories.get(case.category)
     accuses = category is None or category.accuses or bool(case.measures)
-    return party == REPORTER or (party == RESPONDENT and bool(case.respondents) and accuses)
+    return party == REPORTER or (bool(_in_role(case, party)) and (party == TARGET or accuses))
 
 
-def _sender(case: Case, party: str, respondent: str | None) -> str | None:
-    """The token of the respondent who appeals: the only one of the case, where nothing says it."""
-    only = case.respondents[0] if party == RESPONDENT and len(case.respondents) == 1 else None
-    return respondent or only
+def _in_role(case: Case, party: str) -> tuple[str, ...]:
+    """The tokens of the people in the role of this party; a reporter has none."""
+    return {RESPONDENT: case.respondents, TARGET: case.targets}.get(party, ())
+
+
+def _sender(case: Case, party: str, said: str | None) -> str | None:
+    """The token of the respondent, or of the target, who appeals: the only one of the case, where nothing says it."""
+    known = _in_role(case, party)
+    return said or (known[0] if len(known) == 1 else None)
 
 
 def _lines(case: Case) -> tuple[Deadline, ...]:
@@ -306,19 +321,21 @@ def _against(
     ground: str,
     policy: Policy,
     now: datetime,
-    respondent: str | None = None,
+    said: str | None = None,
     sent_at: datetime | None = None,
     *,
     by_receipt: bool = False,
 ) -> FieldError | None:
     """What is wrong with an appeal of this party on this ground. The appeal of one respondent is none of another.
 
+    `said`: the token of the respondent, or of the target, where something says it.
+
     What handlers took down takes no appeal `by_receipt` from the party. Handlers take down one for each of the reports
     that are merged into one case.
     """
-    sender = _sender(case, party, respondent)
+    sender = _sender(case, party, said)
     theirs = (a for a in case.appeals if a.party == party and not (by_receipt and _is_taken_down(a)))
-    same = [a for a in theirs if _sender(case, party, a.respondent) == sender]
+    same = [a for a in theirs if _sender(case, party, a.respondent or a.target) == sender]
     others = 0 if by_receipt else len(case.absorbed)
     decided = case.decided_at
     until = _until(case, policy, now)

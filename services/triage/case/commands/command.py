@@ -261,14 +261,16 @@ class NameField(WordsField):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PartyField(Field):
-    """The token that the case has for a respondent. Where a handler added the respondent, it is the id of the name."""
+    """The token that the case has for a party of this role: the id of the name, where a handler added the party."""
 
     kind: ClassVar[FieldKind] = "party"
+
+    role: str = "respondent"
 
     def fault_of(self, text: str, policy: Policy) -> Fault | None:
         """Anything but a token or an id: no name of a person may ever stand in an event."""
         is_one = TOKEN.fullmatch(text) or ENTRY.fullmatch(text)
-        return None if is_one else ("unknown_choice", "Choose one of the respondents.")
+        return None if is_one else ("unknown_choice", f"Choose one of the {self.role}s.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

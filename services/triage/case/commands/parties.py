@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated
 
-from services.triage.case.case import RESPONDENT, Case
+from services.triage.case.case import RESPONDENT, TARGET, Case
 from services.triage.case.commands.command import ChoiceField, Command, NameField, PartyField, Words, WordsField
 from shared.events import CaseDisclosed, CaseFact, CaseState, PartyAdded, RespondentReplied
 from shared.policy import Policy
 from shared.problems import FieldError
 
-ROLES = (RESPONDENT, "witness", "target")
+ROLES = (RESPONDENT, "witness", TARGET)
 """What a person is in a case who did not report it."""
 WITHHELD = "withheld"
 DISCLOSURES = ("given", "redacted", WITHHELD)

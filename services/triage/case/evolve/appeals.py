@@ -20,6 +20,7 @@ def _lodged(case: Case, fact: AppealLodged, event: Event) -> Fields:
         reason_id=fact.reason_id,
         state=case.state,
         respondent=fact.respondent,
+        target=fact.target,
         kept_back=fact.kept_back,
     )
     return {"appeals": (*case.appeals, appeal)}
