@@ -157,6 +157,20 @@ def test_a_recall_after_half_of_the_time_counts_as_silence(waited: timedelta, is
     assert after(case, to("stewards", CORA), at)[0].state is CaseState.REFERRED
 
 
+def test_a_case_that_is_referred_and_recalled_for_ever_keeps_its_owner_and_no_clock() -> None:
+    before = led(Assign(ANN.ref), Start())
+    case, at, told = before, AT, set()
+    while at < AT + timedelta(days=40):
+        case, _ = after(case, to("stewards"), at)
+        assert case.asked is not None
+        at += (case.asked.accept_by - at) / 2 - timedelta(minutes=1)
+        case, woken = after(case, Wake(), at)
+        case, recalled = after(case, RecallReferral(WHY), at)
+        told |= {(event.fact.name, getattr(event.fact, "deadline", "")) for event in (*woken, *recalled)}
+        assert (case.assignee, case.body, case.state) == (ANN.ref, before.body, before.state)
+    assert {("deadline.breached", "decision"), ("deadline.escalated", "decision")} <= told
+
+
 @pytest.mark.parametrize("state", BEFORE)
 def test_a_referral_that_nobody_answers_is_over_in_time_and_not_before(state: CaseState) -> None:
     case = led(*BEFORE[state], to("stewards"))
