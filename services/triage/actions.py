@@ -63,7 +63,7 @@ class Desk(Reading):
         """Carry a command out, once however often its request comes.
 
         Raises Problem: 404, 403 (role), 422 (fields, or another request under the same id), VersionConflict (412), 409
-        (state), 410 (the report is erased); and Unavailable.
+        (state), 410 (the report is erased), DamagedCase; and Unavailable.
         """
         form = FORMS.get(request.command)
         if form is None:
@@ -71,7 +71,8 @@ class Desk(Reading):
         digest = self._digest(request)
         result: tuple[str, CommandResult] | None = None
         repeated: list[Case] = []
-        other_id = await self._others.named_in(form, request.values, case_id)
+        async with self._readable(principal):
+            other_id = await self._others.named_in(form, request.values, case_id)
 
         async def decide(found: Mapping[str, StoredCase]) -> Sequence[CaseChange]:
             nonlocal result
@@ -120,10 +121,11 @@ class Desk(Reading):
         async def decide_one(_: str, stored: StoredCase | None) -> CaseChange | None:
             return next(iter(await decide({case_id: stored} if stored else {})), None)
 
-        if other_id is None:
-            written: Collection[CaseChange] = (await change(self._cases, [case_id], decide_one)).values()
-        else:
-            written = await change_together(self._cases, [case_id, other_id], decide)
+        async with self._readable(principal):
+            if other_id is None:
+                written: Collection[CaseChange] = (await change(self._cases, [case_id], decide_one)).values()
+            else:
+                written = await change_together(self._cases, [case_id, other_id], decide)
         for done in written:
             count_passed_on(done, self.policy)
         # The process may have ended here the first time.

@@ -8,6 +8,7 @@ from fastapi import FastAPI
 
 from services.triage import consumer
 from services.triage.actions import Desk
+from services.triage.aside import Aside
 from services.triage.baseline.forms import CHANGES as BASELINE_CHANGES
 from services.triage.baseline.part import build as build_baseline
 from services.triage.baseline.scorecards import AuditScorecards, NoScorecards, Scorecards
@@ -104,8 +105,10 @@ def build_app(
     runtime = Runtime("triage", settings)
     clock = runtime.clock
     aggregates, kept, said = (runtime.aggregates(name) for name in ("cases", "roster", "baseline"))
-    in_force: InForceStore = measures or MongoMeasures(aggregates.collection)
-    stored = MongoCases(aggregates)
+    aside = Aside(runtime.policy)
+    register = MongoMeasures(aggregates.collection, aside)
+    in_force: InForceStore = measures or register
+    stored = MongoCases(aggregates, aside)
     cases = cases or stored
     policy = load_policy(settings.policy_dir)
     http = make_http(settings.intake_url)
@@ -137,7 +140,7 @@ def build_app(
     known, parties_part = follow_parties(runtime, parties, marks)
     tokens = Tokens(settings.identity_key)
     sight = Sight(known, tokens, cases, clock.or_own)
-    hints = SystemicHints(breaches or MongoBreaches(aggregates.collection), intake, policy)
+    hints = SystemicHints(breaches or MongoBreaches(aggregates.collection, aside), intake, policy)
     consumer.consume(
         runtime,
         ReportFollower(
@@ -153,7 +156,7 @@ def build_app(
         eraser,
     )
     read = partial(runtime.read_to_end, "erasures")
-    replay = ErasureReplay(read, name_of=case_named_by, standing=eraser.remembering, erase=eraser.forget)
+    replay = ErasureReplay(read, name_of=case_named_by, standing=eraser.remembering, erase=eraser.forget_readable)
     watch = CaseWatch(
         cases,
         known,
@@ -163,6 +166,7 @@ def build_app(
         every=settings.watch_seconds,
         hints=hints,
         state=runtime.policy,
+        aside=aside,
         clock=clock,
     )
     queue = Queue(cases, sight, policy, settings.form_key, clock.or_own)
@@ -181,7 +185,7 @@ def build_app(
     )
     looking = runtime.database["lookers"]
     live = live or Live(cases, MongoLookers(looking))
-    recent = recent or MongoRecentCases(aggregates.collection)
+    recent = recent or MongoRecentCases(aggregates.collection, aside)
     saved = SavedViews(views or MongoViews(runtime.database["views"]))
     ticks = ticks or MongoTicks(runtime.database["ticks"])
     previews = Previews(recent, cases, sight, policy, settings.policy_dir, clock.or_own)
@@ -215,6 +219,7 @@ def build_app(
             pages,
             people,
             aggregates.collection,
+            register.place_measures,
             flow.drafts,
         ),
         build_patterns(kept_marks, aggregates.collection),

@@ -108,7 +108,7 @@ class Others:
         if not refs:
             return Beside()
         meant = {ref: i for ref in refs if (i := self._tokens.case_meant(case.id, ref))}
-        found = await self._cases.load(meant.values())
+        found = await self._cases.load_whole(meant.values())
         seen = {i: one.case for i, one in found.items() if await self._may(principal, "case.read", one.case)}
         return Beside({ref: seen[i] for ref, i in meant.items() if i in seen})
 

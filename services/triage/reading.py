@@ -1,10 +1,12 @@
 """What responders and coordinators read of cases: those that they may see, and nothing of any other."""
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import datetime
 from typing import Protocol
 
+from services.triage.aside import DamagedCase
 from services.triage.case.attendance import People, able
 from services.triage.case.case import Case
 from services.triage.case.commands.asking import RECUSAL_ASK
@@ -22,7 +24,7 @@ from services.triage.sight import Sight
 from services.triage.statements import without_statements
 from services.triage.stored import CaseStore, Staffing, StoredCase
 from shared.access.authorization import demand, is_permitted
-from shared.access.principal import Principal
+from shared.access.principal import Principal, Resource
 from shared.clients.vault import Contents
 from shared.events import Actor
 from shared.policy import Policy
@@ -84,15 +86,16 @@ class Reading:
         self.policy = policy
 
     async def find(self, principal: Principal, case_id: str) -> Case:
-        """The case with this id, as far as the principal may see it. Raises Problem 404."""
-        stored = await self._theirs(principal, (await self._cases.load([case_id])).get(case_id))
-        return self._as_seen(principal, stored.case)
+        """The case with this id, as far as the principal may see it. Raises Problem 404, DamagedCase."""
+        async with self._readable(principal):
+            found = await self._cases.load([case_id])
+        return self._as_seen(principal, (await self._theirs(principal, found.get(case_id))).case)
 
     async def find_by_code_name(self, principal: Principal, code_name: str) -> Case:
-        """The case that people call by this name, as far as the principal may see it. Raises Problem 404."""
-        return self._as_seen(
-            principal, (await self._theirs(principal, await self._cases.find_by_code_name(code_name))).case
-        )
+        """As `find`, for the case that people call by this name."""
+        async with self._readable(principal):
+            found = await self._cases.find_by_code_name(code_name)
+        return self._as_seen(principal, (await self._theirs(principal, found)).case)
 
     async def read(self, principal: Principal, case: Case, also: Sequence[str] = ()) -> Contents:
         """What was reported, and where the policy gives it (shared/policy/identity.toml) who reported.
@@ -177,6 +180,25 @@ class Reading:
     async def conflict(self, principal: Principal, case: Case, seen: int) -> VersionConflict:
         """That a case is no longer what the principal saw, with the steps since then as far as they may be seen."""
         return VersionConflict(case, seen, await self.beside(principal, case))
+
+    @asynccontextmanager
+    async def _readable(self, principal: Principal) -> AsyncIterator[None]:
+        """Goes around what reads a case that a person means. Those who may not see it do not hear that it is damaged.
+
+        Nor does anybody where it cannot be read who may see it.
+        """
+        try:
+            yield
+        except DamagedCase as damaged:
+            one = damaged.glimpse
+            names = (await self._sight.shut_out_of_each([one], principal.ref)).get(one.id) if one else None
+            if one is None or names is None:
+                raise NotFound from None
+            shut_out = names.union(one.parties, one.recused)
+            there = Resource(one.body, one.community, parties=shut_out, recused=shut_out)
+            if not is_permitted(principal, "case.list", there, self.clock()):
+                raise NotFound from None
+            raise
 
     async def _theirs(self, principal: Principal, stored: StoredCase | None) -> StoredCase:
         """The case, if the principal may read it, or is asked to take it over.

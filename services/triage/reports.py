@@ -316,6 +316,11 @@ class DigestEraser:
 
         return len(await change(self._cases, erasures, decide))
 
+    async def forget_readable(self, events: Sequence[Event]) -> int:
+        """As `forget`, without the cases that cannot be read: these forget at the first start after they are mended."""
+        readable = await self._cases.load_whole({_case_id(event) for event in events})
+        return await self.forget([event for event in events if _case_id(event) in readable])
+
 
 _OF_REPORTS = (
     ReportReceived,

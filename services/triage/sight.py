@@ -19,7 +19,7 @@ from shared.times import now
 class Cases(Protocol):
     """Where the cases are with which a case is merged (services.triage.stored.CaseStore)."""
 
-    async def load(self, ids: Iterable[str], /) -> Mapping[str, StoredCase]: ...
+    async def load_whole(self, ids: Iterable[str], /) -> Mapping[str, StoredCase]: ...
 
 
 class Sight:
@@ -34,7 +34,8 @@ class Sight:
     async def names_of(self, case: Case) -> frozenset[str]:
         """The pseudonyms and references of the people shut out of a case, as they stand beside it.
 
-        Raises Unavailable while they are not known; nobody sees the case until then.
+        Raises Unavailable while they are not known; nobody sees the case until then, nor while a case cannot be read
+        with which it is merged.
         """
         return _known((await self.names_of_each([case])).get(case.id))
 
@@ -53,10 +54,7 @@ class Sight:
         return {
             case.id: names[case.id].union(
                 self._tokens.shut_out(case, [person]),
-                *(
-                    self._tokens.shut_out(other, [person]).union(_recused(other, at))
-                    for other in merged.get(case.id, ())
-                ),
+                *(self._tokens.shut_out(other, [person]).union(_recused(other, at)) for other in merged[case.id]),
             )
             for case in cases
             if case.id in names
@@ -67,11 +65,13 @@ class Sight:
         wanted: dict[str, list[str]] = {}
         for case in cases:
             refs = (*case.absorbed, *([case.merged_into] if case.merged_into else []))
-            if refs:
-                wanted[case.id] = self._tokens.cases_meant(case.id, refs)
-        others = await self._cases.load({i for ids in wanted.values() for i in ids}) if wanted else {}
-        known = await self.parties.load({*(case.id for case in cases), *others})
-        return known, {one: [others[i].case for i in ids if i in others] for one, ids in wanted.items()}
+            wanted[case.id] = self._tokens.cases_meant(case.id, refs) if refs else []
+        ids = {i for some in wanted.values() for i in some}
+        others = await self._cases.load_whole(ids) if ids else {}
+        known = await self.parties.load({*wanted, *others})
+        # Of a case that is merged with one that cannot be read, it is not known who is shut out.
+        readable = {one: some for one, some in wanted.items() if others.keys() >= set(some)}
+        return known, {one: [others[i].case for i in some] for one, some in readable.items()}
 
     @staticmethod
     def _names(
@@ -79,8 +79,8 @@ class Sight:
     ) -> dict[str, frozenset[str]]:
         found: dict[str, frozenset[str]] = {}
         for case in cases:
-            others = merged.get(case.id, ())
-            if all(one.id in known or not one.parties_apart for one in (case, *others)):
+            others = merged.get(case.id)
+            if others is not None and all(one.id in known or not one.parties_apart for one in (case, *others)):
                 found[case.id] = together(
                     known.get(case.id, frozenset()),
                     *(known.get(other.id, frozenset()).union(other.parties) for other in others),

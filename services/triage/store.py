@@ -3,8 +3,12 @@
 import re
 from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any, NamedTuple
+from operator import itemgetter
+from typing import Annotated, NamedTuple
 
+from pydantic import Strict, TypeAdapter
+
+from services.triage.aside import Aside, glimpse_of
 from services.triage.case.case import ASLEEP, BEHIND, ENDED, NEVER, URGENT_LANES, Case, urgency
 from services.triage.case.facets import OPEN, OPEN_STATES, queues, queues_of
 from services.triage.case.in_force import fields_of
@@ -14,7 +18,6 @@ from services.triage.moves import MongoMoves
 from services.triage.stored import MOST_NOTED, CaseChange, CaseQuery, Due, Glimpse, StoredCase, Version
 from shared.aggregates import OUTBOX_INDEX, Aggregates, Save
 from shared.documents import Codec
-from shared.events import CaseState
 from shared.mongo import Collection as MongoCollection
 from shared.mongo import Document, IndexModel, Regex, UpdateOne, reaching, write_unordered
 
@@ -43,6 +46,10 @@ AT_ONCE = 1_000
 """So many glimpses come in one answer: all of a look, unless cases are hidden from its reader."""
 _GLIMPSE = dict.fromkeys(Glimpse._fields, 1)
 _CASES = Codec(Case, sparse=True)
+_TIME = TypeAdapter(Annotated[datetime, Strict()])
+_Number = Annotated[int, Strict()]
+_BESIDE = TypeAdapter(tuple[frozenset[str], dict[str, str], _Number, _Number, list[Document]])
+"""What stands beside a case in its document: `applied`, `requests`, `version`, `seq` and `outbox`."""
 
 
 class QueueRange(NamedTuple):
@@ -52,23 +59,40 @@ class QueueRange(NamedTuple):
     order: Sequence[tuple[str, int]]
 
 
-class MongoCases:
-    """The cases of a collection. Raises Unavailable while the server is away."""
+class _Place(NamedTuple):
+    """The fields by which a document is found, and which version of it they are for."""
 
-    def __init__(self, aggregates: Aggregates) -> None:
+    wanted: Document
+    fields: Document
+
+
+class MongoCases:
+    """The cases of a collection. Raises Unavailable while the server is away.
+
+    A document that holds no case any more is set aside, and missing where several cases are read. Whoever means that
+    case, by `load` or by its name, gets DamagedCase.
+    """
+
+    def __init__(self, aggregates: Aggregates, aside: Aside | None = None) -> None:
         self._aggregates = aggregates
+        self._aside = aside or Aside()
         self._moves = MongoMoves(aggregates.collection.database["moves"])
 
     async def load(self, case_ids: Iterable[str]) -> dict[str, StoredCase]:
-        """The stored cases by id, without those that do not exist."""
+        """The stored cases by id, without those that do not exist. Raises DamagedCase for one that cannot be read."""
         found = await self._aggregates.load(case_ids)
-        return {case_id: _stored(document) for case_id, document in found.items()}
+        return {case_id: self._aside.read(document, _stored) for case_id, document in found.items()}
+
+    async def load_whole(self, case_ids: Iterable[str]) -> dict[str, StoredCase]:
+        """The stored cases by id, without those that do not exist or cannot be read."""
+        found = await self._aggregates.load(case_ids)
+        return {stored.case.id: stored for stored in self._aside.whole(found.values(), _stored)}
 
     async def find_by_code_name(self, code_name: str) -> StoredCase | None:
-        """The case of that name, or None."""
+        """The case of that name, or None. Raises DamagedCase for one that cannot be read."""
         with reaching():
             document = await self._aggregates.collection.find_one({"code_name": code_name})
-        return _stored(document) if document else None
+        return self._aside.read(document, _stored) if document else None
 
     async def taken(self, code_names: Iterable[str]) -> set[str]:
         """Those of the names that a case has."""
@@ -132,9 +156,13 @@ class MongoCases:
         return sorted(found_once, key=lambda case: case.place_for(query.viewer))[: query.limit]
 
     async def _first(self, part: QueueRange, limit: int) -> list[Case]:
-        found = self._aggregates.collection.find(part.wanted, {"outbox": 0, "applied": 0}).sort(part.order).limit(limit)
+        return await self._aside.first(lambda most: self._find(part.wanted, part.order, most), limit, case_of)
+
+    async def _find(self, wanted: Document, order: Sequence[tuple[str, int]], limit: int) -> list[Document]:
+        """The first documents of cases, without what stands beside these."""
+        found = self._aggregates.collection.find(wanted, {"outbox": 0, "applied": 0}).sort(order).limit(limit)
         with reaching():
-            return [case_of(document) for document in await found.to_list(None)]
+            return await found.to_list(None)
 
     async def called_like(self, names: Sequence[str], bodies: Collection[str], limit: int) -> list[Case]:
         """At most `limit` cases of these bodies, or referred to them, of which the code name begins with one of these.
@@ -142,37 +170,46 @@ class MongoCases:
         They are sorted by code name.
         """
         wanted = called_like(names, bodies)
-        found = self._aggregates.collection.find(wanted, {"outbox": 0, "applied": 0}).sort("code_name", 1).limit(limit)
-        with reaching():
-            return [case_of(document) async for document in found]
+        return await self._aside.first(lambda most: self._find(wanted, [("code_name", 1)], most), limit, case_of)
 
     async def noted_by(self, person: str, limit: int) -> list[str]:
         """The ids of at most `limit` cases on which the person (a reference) wrote notes, the newest note first."""
         found = self._aggregates.collection.find({"notes.by": person}, {"notes.by": 1, "notes.at": 1}).limit(MOST_NOTED)
         with reaching():
-            last = {
-                document["_id"]: max(note["at"] for note in document["notes"] if note["by"] == person)
-                async for document in found
-            }
-        return sorted(last, key=lambda case_id: last[case_id], reverse=True)[:limit]
+            documents = await found.to_list(None)
+        noted = self._aside.whole(documents, lambda document: (_noted_at(document, person), str(document["_id"])))
+        return [case_id for _, case_id in sorted(noted, key=itemgetter(0), reverse=True)[:limit]]
 
     async def glimpses(self, queries: Sequence[CaseQuery]) -> list[list[Glimpse]]:
         """The cases of each queue, in any order, as far as it takes to count them. All are read in one look."""
         collection = self._aggregates.collection
-        looks: list[list[Document]] = [
-            [{"$match": wanted_by(query)}, {"$limit": query.limit}, {"$project": _GLIMPSE}, {"$set": {"queue": number}}]
-            for number, query in enumerate(queries)
-        ]
-        first, *more = looks
-        pipeline: list[Document] = [
-            *first,
-            *({"$unionWith": {"coll": collection.name, "pipeline": one}} for one in more),
-        ]
-        found: list[list[Glimpse]] = [[] for _ in queries]
-        with reaching():
-            async for document in collection.aggregate(pipeline, batchSize=AT_ONCE):
-                found[document["queue"]].append(_glimpse(document))
-        return found
+        damaged = set[str]()
+        while True:
+            but: Document = {"_id": {"$nin": sorted(damaged)}} if damaged else {}
+            looks: list[list[Document]] = [
+                [
+                    {"$match": {**wanted_by(query), **but}},
+                    {"$limit": query.limit},
+                    {"$project": _GLIMPSE},
+                    {"$set": {"queue": number}},
+                ]
+                for number, query in enumerate(queries)
+            ]
+            first, *more = looks
+            pipeline: list[Document] = [
+                *first,
+                *({"$unionWith": {"coll": collection.name, "pipeline": one}} for one in more),
+            ]
+            with reaching():
+                documents = await collection.aggregate(pipeline, batchSize=AT_ONCE).to_list(None)
+            found: list[list[Glimpse]] = [[] for _ in queries]
+            for number, one in self._aside.whole(documents, lambda document: (document["queue"], glimpse_of(document))):
+                found[number].append(one)
+            missing = {document["_id"] for document in documents} - {one.id for some in found for one in some}
+            if not missing:
+                return found
+            # A queue with a limit has others in place of those that cannot be read.
+            damaged |= missing
 
     async def versions(self, ids: Collection[str]) -> dict[str, Version]:
         """The versions of these cases, and who made them so, by id."""
@@ -180,8 +217,8 @@ class MongoCases:
         last: Document = {"history": {"$slice": -1}, "version": 1}
         found = self._aggregates.collection.find({"_id": {"$in": sorted(ids)}}, last)
         with reaching():
-            steps = {document["_id"]: document["history"][-1] async for document in found}
-        return {case_id: Version(step["seq"], step["actor"], step["role"]) for case_id, step in steps.items()}
+            documents = await found.to_list(None)
+        return dict(self._aside.whole(documents, _version))
 
     async def waking(self, at: datetime, limit: int, after: Due | None = None) -> list[Due]:
         """At most `limit` cases with a timer that is due by `at` (UTC-aware), the earliest first, behind `after`."""
@@ -192,15 +229,17 @@ class MongoCases:
     async def open_after(self, case_id: str, limit: int) -> list[Case]:
         """At most `limit` cases that have not ended, by id, from behind `case_id`."""
         wanted: Document = {"_id": {"$gt": case_id}, **_OPEN}
-        found = self._aggregates.collection.find(wanted, {"outbox": 0, "applied": 0}).sort("_id", 1).limit(limit)
+
+        def placed(document: Document) -> tuple[Case, _Place | None]:
+            case = case_of(document)
+            due = {"queues": queues_of(case)}
+            return case, None if document.get("queues") == due["queues"] else _place_of(document, due)
+
+        found = await self._aside.first(lambda most: self._find(wanted, [("_id", 1)], most), limit, placed)
+        # A version from before the queues moves a case and leaves its places, while both run side by side.
         with reaching():
-            documents = await found.to_list(None)
-            cases = [case_of(document) for document in documents]
-            # A version from before the queues moves a case and leaves its places, while both run side by side.
-            due = [(document, {"queues": queues_of(case)}) for document, case in zip(documents, cases, strict=True)]
-            moved = [(document, fields) for document, fields in due if document.get("queues") != fields["queues"]]
-            await _place(self._aggregates.collection, moved)
-        return cases
+            await _put(self._aggregates.collection, [place for _, place in found if place])
+        return [case for case, _ in found]
 
     async def place_in_queues(self) -> None:
         """Give cases from before the queues their places in them. Each write of a case does so by itself.
@@ -211,14 +250,15 @@ class MongoCases:
         def found_by(case: Case) -> Document:
             return {"queues": queues_of(case), "wakes_at": wakes_at(case)}
 
-        await place_all(self._aggregates.collection, {"queues": None}, found_by)
+        await place_all(self._aggregates.collection, {"queues": None}, found_by, self._aside)
 
     async def where(self, those: Whereabouts) -> AsyncIterator[Case]:
         """The open cases there, in any order; one that is changed meanwhile may be missing, or come twice."""
         found = self._aggregates.collection.find(where_of(those), {"outbox": 0, "applied": 0})
         with reaching():
             async for document in found:
-                yield case_of(document)
+                for case in self._aside.whole([document], case_of):
+                    yield case
 
     async def unattended(self) -> int:
         """How many cases are unattended and have not ended."""
@@ -230,28 +270,35 @@ class MongoCases:
         counted: list[Document] = [{"$match": outside_of(bodies)}, {"$group": {"_id": "$body", "cases": {"$sum": 1}}}]
         with reaching():
             found = self._aggregates.collection.aggregate(counted)
-            return {document["_id"]: document["cases"] async for document in found}
+            # A case that was changed by hand may have something else there.
+            return {body: document["cases"] async for document in found if isinstance(body := document["_id"], str)}
 
 
-async def place_all(cases: MongoCollection, unplaced: Document, fields_of_case: Callable[[Case], Document]) -> None:
+async def place_all(
+    cases: MongoCollection, unplaced: Document, fields_of_case: Callable[[Case], Document], aside: Aside
+) -> None:
     """Give the cases that `unplaced` finds the fields by which they are found. Raises Unavailable.
 
     `unplaced`: what only cases from before these fields fit.
     """
+
+    def placed(document: Document) -> _Place:
+        return _place_of(document, fields_of_case(case_of(document)))
+
     found = cases.find(unplaced, {"outbox": 0, "applied": 0})
     with reaching():
         while documents := await found.to_list(AT_ONCE):
-            await _place(cases, [(document, fields_of_case(case_of(document))) for document in documents])
+            await _put(cases, aside.whole(documents, placed))
 
 
-async def _place(cases: MongoCollection, placed: Sequence[tuple[Document, Document]]) -> None:
+def _place_of(document: Document, fields: Document) -> _Place:
+    return _Place({"_id": document["_id"], "version": document["version"]}, fields)
+
+
+async def _put(cases: MongoCollection, places: Sequence[_Place]) -> None:
     """Set these fields of these documents, but for those that were written meanwhile and so have their place."""
-    writes = [
-        UpdateOne({"_id": document["_id"], "version": document["version"]}, {"$set": fields})
-        for document, fields in placed
-    ]
-    if writes:
-        await write_unordered(cases, writes)
+    if places:
+        await write_unordered(cases, [UpdateOne(place.wanted, {"$set": place.fields}) for place in places])
 
 
 def called_like(names: Sequence[str], bodies: Collection[str]) -> Document:
@@ -387,9 +434,20 @@ def _kept(requests: Mapping[str, str]) -> Document:
 
 
 def _stored(document: Document) -> StoredCase:
+    fields = ("applied", "requests", "version", "seq", "outbox")
+    applied, requests, version, seq, outbox = _BESIDE.validate_python(tuple(document[name] for name in fields))
     # A write builds on these fields, and needs no others of the old document.
-    base = {name: document[name] for name in ("version", "seq", "outbox")}
-    return StoredCase(case_of(document), frozenset(document["applied"]), document["requests"], base)
+    return StoredCase(case_of(document), applied, requests, {"version": version, "seq": seq, "outbox": outbox})
+
+
+def _version(document: Document) -> tuple[str, Version]:
+    step = document["history"][-1]
+    return document["_id"], Version(step["seq"], step["actor"], step["role"])
+
+
+def _noted_at(document: Document, person: str) -> datetime:
+    """When the person wrote the newest note on a case."""
+    return _TIME.validate_python(max(note["at"] for note in document["notes"] if note["by"] == person))
 
 
 def document_of(case: Case) -> Document:
@@ -413,27 +471,6 @@ def _found_by(case: Case) -> Document:
     }
 
 
-def _glimpse(document: Mapping[str, Any]) -> Glimpse:
-    # A document of an earlier version may lack what was added since.
-    return Glimpse(
-        id=document["_id"],
-        state=CaseState(document["state"]),
-        lane=document.get("lane"),
-        body=document.get("body"),
-        community=document["community"],
-        category=document["category"],
-        assignee=document.get("assignee"),
-        due=document["due"],
-        referred_to=document.get("referred_to"),
-        joined=tuple(document.get("joined", ())),
-        parties=tuple(document.get("parties", ())),
-        parties_apart=document.get("parties_apart", False),
-        recused=tuple(document.get("recused", ())),
-        absorbed=tuple(document.get("absorbed", ())),
-        merged_into=document.get("merged_into"),
-    )
-
-
-def case_of(document: Mapping[str, Any]) -> Case:
+def case_of(document: Document) -> Case:
     """The case that a stored document holds, written by this version or an earlier one."""
     return _CASES.from_document(document)

@@ -140,11 +140,18 @@ class CaseStore(Protocol):
     """Where cases are kept: services.triage.store.MongoCases, or memory in tests. Raises Unavailable while away."""
 
     async def load(self, ids: Iterable[str], /) -> dict[str, StoredCase]:
-        """The stored cases by id, without those that do not exist."""
+        """The stored cases by id, without those that do not exist.
+
+        Raises DamagedCase (services.triage.aside) for one that cannot be read.
+        """
+        ...
+
+    async def load_whole(self, ids: Iterable[str], /) -> dict[str, StoredCase]:
+        """The stored cases by id, without those that do not exist or cannot be read."""
         ...
 
     async def find_by_code_name(self, code_name: str) -> StoredCase | None:
-        """The case of this name."""
+        """The case of this name. Raises DamagedCase for one that cannot be read."""
         ...
 
     async def taken(self, code_names: Iterable[str]) -> set[str]:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Protocol
 
+from services.triage.aside import Aside
 from services.triage.case.attendance import People, attend, attendance, has_left
 from services.triage.case.case import Case
 from services.triage.case.commands.command import Command
@@ -46,8 +47,6 @@ RESTS = 3
 """After a full batch, the watch rests for so many times as long as the batch took: everything else goes first."""
 SETTLES = timedelta(seconds=30)
 """How long a change of a case may go on that began with older names."""
-MOST_ASIDE = 1_000
-"""Cases that are set aside at once. More of them are no fault of cases: then the work fails, and begins anew."""
 _NAMES = frozenset[str]()
 """What stands beside a case that names nobody."""
 
@@ -112,13 +111,14 @@ class CaseWatch:
         every: float,
         hints: Hinting | None = None,
         state: PolicyState | None = None,
+        aside: Aside | None = None,
         clock: Callable[[], datetime] = now,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         """`every`: seconds from the end of one look to the next. `hints`: judges communities that miss deadlines.
 
-        `state`: is told of the bodies that have open cases, and that the policy does not have, and how many cases
-        cannot be judged.
+        `state`: is told of the bodies that have open cases, and that the policy does not have. `aside`: what cannot be
+        judged is set aside there; timers pass it over, and each look judges it once more.
         """
         self._cases = cases
         self._parties = parties
@@ -135,10 +135,7 @@ class CaseWatch:
         self._state = state or PolicyState()
         self._missed: set[str] = set()
         """The communities in which a deadline was missed since they were last judged."""
-        self._aside: set[str] = set()
-        """The cases that could not be judged. Timers pass them over, and each look judges them once more."""
-        self._aside_before: set[str] = set()
-        """Those that could not be judged at the looks before, and of which the log has told."""
+        self._aside = aside or Aside(self._state)
         self._after: str | None = ""
         """The last case of those that were judged since the start; None once all were."""
         self._following: list[str] | None = None
@@ -237,10 +234,11 @@ class CaseWatch:
 
     async def _with_survivors(self, ids: Sequence[str]) -> list[Case]:
         """These cases, and those of which they are a part now: a survivor shuts out the people of both."""
-        cases = [stored.case for stored in (await self._cases.load(ids)).values()]
+        cases = [stored.case for stored in (await self._cases.load_whole(ids)).values()]
         meant = [self._tokens.case_meant(case.id, case.merged_into) for case in cases if case.merged_into]
         survivors = {case_id for case_id in meant if case_id}.difference(ids)
-        return cases + [one.case for one in (await self._cases.load(survivors)).values()] if survivors else cases
+        more = (await self._cases.load_whole(survivors)).values() if survivors else ()
+        return cases + [one.case for one in more]
 
     async def _judge_where(self, those: Whereabouts) -> int:
         changed, batch = 0, list[Case]()
@@ -266,11 +264,8 @@ class CaseWatch:
             # What failed may have failed behind a change that is written.
             return await self._judge_at_once(cases) + await self._consequences.of((), cases)
 
-        # An outage may have interrupted the look before in this.
-        self._aside_before, self._aside = self._aside_before | self._aside, set()
-        changed = await self._each_judged(sorted(self._aside_before), judge)
-        self._aside_before = set(self._aside)
-        self._state.set_aside(len(self._aside))
+        changed = await self._each_judged(self._aside.begin(), judge)
+        self._aside.end()
         return changed
 
     async def _each_judged(self, ids: Sequence[str], judge: Callable[[Sequence[str]], Awaitable[int]]) -> int:
@@ -286,19 +281,10 @@ class CaseWatch:
             raise
         except Exception as error:
             if len(ids) == 1:
-                self._set_aside(ids[0], error)
+                self._aside.add(ids[0], error)
                 return 0
             half = len(ids) // 2
             return await self._each_judged(ids[:half], judge) + await self._each_judged(ids[half:], judge)
-
-    def _set_aside(self, case_id: str, error: Exception) -> None:
-        if len(self._aside) >= MOST_ASIDE:
-            raise error
-        self._aside.add(case_id)
-        self._state.set_aside(len(self._aside | self._aside_before))
-        if case_id not in self._aside_before:
-            # The log shows the kind of the error and its place in the code, and none of its words.
-            log.error("a case cannot be judged and is set aside", extra={"case_id": case_id}, exc_info=error)
 
     async def _judge_at_once(self, batch: Sequence[Case]) -> int:
         staff, named, at = await self._staffing.staff(), await self._sight.names_of_each(batch), self._clock()

@@ -162,7 +162,8 @@ class Pages:
         if isinstance(problem, FormRefused) and problem.fields is not None:
             return self.send_again(request, problem.fields, problem)
         language = self.language(request)
-        key = f"error-{_error_status(problem.status)}"
+        own = f"error-{problem.code}"
+        key = own if self._messages.has(f"{own}-title") else f"error-{_error_status(problem.status)}"
         context = {
             "title": self._messages.text(language, f"{key}-title"),
             "text": self._messages.text(language, f"{key}-text"),

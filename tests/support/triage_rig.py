@@ -106,6 +106,9 @@ class MemoryCases:
         self.looked_at += case_ids
         return {i: self.stored[i] for i in case_ids if i in self.stored}
 
+    async def load_whole(self, case_ids: Iterable[str]) -> dict[str, StoredCase]:
+        return await self.load(case_ids)
+
     async def find_by_code_name(self, code_name: str) -> StoredCase | None:
         self._reach()
         return next((s for s in self.stored.values() if s.case.code_name == code_name), None)

@@ -126,7 +126,7 @@ class Search:
         except (Unavailable, Problem) as error:
             return [], _why(error)
         marks = await self._marks.sharing("person", keys[:MOST_KEYS], *ALWAYS, MOST_REPORTS)
-        stored = await self._cases.load([one.id for one in marks])
+        stored = await self._cases.load_whole([one.id for one in marks])
         found = [stored[one.id].case for one in marks if one.id in stored]
         seen = await self._queue.seen(principal, found)
         # A body that is only asked to take a case over learns of no person in it.
@@ -136,7 +136,7 @@ class Search:
         """The cases of which the person may read words, and which the person has or wrote a note on."""
         mine, _ = await self._queue.page(principal, QueueFilter("mine", limit=MOST_READ))
         ids = await self._cases.noted_by(principal.ref, MOST_READ)
-        noted = [stored.case for stored in (await self._cases.load(ids)).values()]
+        noted = [stored.case for stored in (await self._cases.load_whole(ids)).values()]
         seen = {case.id: case for case in [*await self._queue.seen(principal, noted), *mine]}
         return [case for case in seen.values() if self._permit(principal, case)][:MOST_READ]
 

@@ -1,5 +1,7 @@
 """The register of measures as a part of triage."""
 
+from collections.abc import Awaitable, Callable
+
 from services.triage.desk.names import CaseNames
 from services.triage.measures.import_pages import make_import_pages
 from services.triage.measures.import_routes import make_import_router
@@ -7,7 +9,7 @@ from services.triage.measures.imports import MeasureImport
 from services.triage.measures.pages import make_measure_pages
 from services.triage.measures.register import MeasureRegister
 from services.triage.measures.routes import make_measures_router
-from services.triage.measures.store import IN_FORCE_INDEXES, MongoMeasures
+from services.triage.measures.store import IN_FORCE_INDEXES
 from shared.mongo import Collection
 from shared.parts import Part
 from shared.people_names import PeopleNames
@@ -23,11 +25,12 @@ def build(
     pages: Pages,
     people: PeopleNames,
     cases: Collection,
+    place_measures: Callable[[], Awaitable[None]],
     drafts: FormDrafts,
 ) -> Part:
     """Shows what is in force, over HTTP and on pages, and takes in what was in force before.
 
-    `drafts`: what was typed and had to wait.
+    `place_measures`: gives cases from before the register their place in it. `drafts`: what was typed and had to wait.
     """
     names = CaseNames(pages, register.policy, people)
     # Before the pages of single measures, of which the address takes any word.
@@ -40,5 +43,5 @@ def build(
     return Part(
         routers,
         indexes=[(cases, IN_FORCE_INDEXES)],
-        prepare=[MongoMeasures(cases).place_measures],
+        prepare=[place_measures],
     )

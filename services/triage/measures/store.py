@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Protocol
 
+from services.triage.aside import Aside
 from services.triage.case.case import Case
 from services.triage.case.in_force import InForcePlace, fields_of
 from services.triage.store import case_of, place_all
@@ -44,25 +45,30 @@ class InForceStore(Protocol):
 class MongoMeasures:
     """The measures of the cases of a collection."""
 
-    def __init__(self, cases: Collection) -> None:
+    def __init__(self, cases: Collection, aside: Aside | None = None) -> None:
         self._cases = cases
+        self._aside = aside or Aside()
 
     async def in_force(self, query: InForceQuery) -> list[Case]:
         """The cases of which a measure stands, in the order in which the first of their measures ends, then by id."""
-        found = self._cases.find(in_force_of(query), _CASE).sort(IN_FORCE_ORDER).limit(query.limit)
-        with reaching():
-            return [case_of(document) async for document in found]
+
+        async def find(limit: int) -> list[Document]:
+            found = self._cases.find(in_force_of(query), _CASE).sort(IN_FORCE_ORDER).limit(limit)
+            with reaching():
+                return await found.to_list(None)
+
+        return await self._aside.first(find, query.limit, case_of)
 
     async def find_by_measure(self, measure_id: str) -> Case | None:
         """The case that has this measure, standing or not."""
         with reaching():
             document = await self._cases.find_one({"measures.id": {"$eq": measure_id, "$gt": ""}})
-        return case_of(document) if document else None
+        return self._aside.read(document, case_of) if document else None
 
     async def place_measures(self) -> None:
         """Give cases from before the register their place in it. Each write of a case does so by itself."""
         unplaced: Document = {"measures.id": {"$gt": ""}, "in_force_until": {"$exists": False}}
-        await place_all(self._cases, unplaced, fields_of)
+        await place_all(self._cases, unplaced, fields_of, self._aside)
 
 
 def in_force_of(query: InForceQuery) -> Document:

@@ -84,7 +84,7 @@ class Patterns:
             *(self._marks.sharing(about, own.keys(about), *ALWAYS, LOOKED_AT) for about in REASONS)
         )
         alike = likenesses(own, (marks for some in found for marks in some), self._policy.patterns.close)[:LOOKED_AT]
-        others = await self._cases.load([one.case_id for one in alike])
+        others = await self._cases.load_whole([one.case_id for one in alike])
         near = [others[one.case_id].case for one in alike if one.case_id in others]
         shut_out, at = await self._sight.shut_out_of_each(near, reader.ref), self._clock()
         ranked: list[tuple[Likeness, Case]] = []
@@ -112,7 +112,7 @@ class Patterns:
         """
         marked = {case.id: case for case in cases if case.grouped}
         alike = await Arrivals(self._marks, self._cases, self._policy).alike(marked, FLOOD_LOOKED_AT)
-        found = await self._cases.load({marks.id for _, others in alike for marks in others})
+        found = await self._cases.load_whole({marks.id for _, others in alike for marks in others})
         seen = {one.id: one for one in await self._seen(reader, [stored.case for stored in found.values()])}
         lanes = {case_id: one.lane for case_id, one in seen.items()}
         told: dict[str, GroupedShown] = {}

@@ -4,6 +4,7 @@ from collections.abc import Collection
 from datetime import datetime
 from typing import Protocol
 
+from services.triage.aside import Aside
 from services.triage.patterns.systemic import Breach
 from shared.events import SystemicPatternFound
 from shared.mongo import Collection as MongoCollection
@@ -39,19 +40,21 @@ class BreachStore(Protocol):
 class MongoBreaches:
     """The breaches of the cases of a collection."""
 
-    def __init__(self, cases: MongoCollection) -> None:
+    def __init__(self, cases: MongoCollection, aside: Aside | None = None) -> None:
         self._cases = cases
+        self._aside = aside or Aside()
 
     async def breaches(self, community: str, since: datetime, bodies: Collection[str], limit: int) -> list[Breach]:
         """See BreachStore."""
         found = self._cases.find(breached(community, since, bodies), {"deadlines": 1}).limit(limit)
+
+        def breaches_in(document: Document) -> list[Breach]:
+            missed = [one for one in document["deadlines"] if one.get("breached_at") and one["breached_at"] >= since]
+            return [Breach(document["_id"], one["name"], one["breached_at"]) for one in missed]
+
         with reaching():
-            return [
-                Breach(document["_id"], one["name"], one["breached_at"])
-                async for document in found
-                for one in document["deadlines"]
-                if one.get("breached_at") and one["breached_at"] >= since
-            ]
+            documents = await found.to_list(None)
+        return [breach for some in self._aside.whole(documents, breaches_in) for breach in some]
 
     async def told(self, community: str, flag: str, since: datetime) -> bool:
         """See BreachStore."""

@@ -127,7 +127,7 @@ class Previews:
         tally: Tally,
         at: datetime,
     ) -> None:
-        stored = await self._cases.load(batch)
+        stored = await self._cases.load_whole(batch)
         cases = [one.case for one in stored.values()]
         known = await self._sight.shut_out_of_each(cases, principal.ref)
         may = {

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Collection
 from datetime import datetime
 from typing import Any, Protocol
 
+from services.triage.aside import Aside
 from services.triage.shadow.comparison import CaseKind, ShadowCase
 from shared.mongo import Collection as MongoCollection
 from shared.mongo import Document, IndexModel, reaching
@@ -30,15 +31,21 @@ class RecentCases(Protocol):
 class MongoRecentCases:
     """The cases of triage's collection."""
 
-    def __init__(self, cases: MongoCollection) -> None:
+    def __init__(self, cases: MongoCollection, aside: Aside | None = None) -> None:
         self._cases = cases
+        self._aside = aside or Aside()
 
     async def received_since(self, at: datetime, bodies: Collection[str] | None = None) -> AsyncIterator[ShadowCase]:
         """See RecentCases."""
         found = self._cases.find(received_since(at, bodies), _FIELDS).sort("received_at", -1)
         with reaching():
             async for document in found:
-                yield ShadowCase(document["_id"], document["code_name"], document["received_at"], _kind_of(document))
+                for case in self._aside.whole([document], _recent):
+                    yield case
+
+
+def _recent(document: Document) -> ShadowCase:
+    return ShadowCase(document["_id"], document["code_name"], document["received_at"], _kind_of(document))
 
 
 def _kind_of(document: Document) -> CaseKind:

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 import pytest
 from prometheus_client import REGISTRY
 
+from services.triage import aside
 from services.triage import watch as watch_module
 from services.triage.consequences import Consequences
 from services.triage.stored import CaseChange, Due
@@ -422,7 +423,7 @@ async def test_a_case_that_cannot_be_judged_is_set_aside_and_all_others_go_on(
 async def test_where_nearly_all_cases_cannot_be_judged_the_look_fails(
     rig: Rig, world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(watch_module, "MOST_ASIDE", 2)
+    monkeypatch.setattr(aside, "MOST_ASIDE", 2)
     world.at += timedelta(days=8)
     for _ in range(3):
         damaged(rig, (await rig.open()).id)
