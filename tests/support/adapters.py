@@ -2,10 +2,12 @@
 times, and half of the time of building one goes into this.
 """
 
+from functools import lru_cache
 from typing import Any
 
 from fastapi._compat import v2
 from fastapi._compat.v2 import ModelField, asdict
+from fastapi.dependencies import models
 from pydantic import TypeAdapter
 
 
@@ -35,3 +37,13 @@ def share_adapters() -> None:
 
     # FastAPI leaves no other place for it.
     setattr(ModelField, "__post_init__", take_or_make)  # noqa: B010  # a plain assignment is no method for mypy
+
+
+def let_applications_go() -> None:
+    """From now on FastAPI remembers of the last few applications alone what kind of functions their routes are.
+
+    It keeps the functions of 4096 routes and dependencies alive, and with them sixty applications that nobody uses: the
+    collector goes through all of them again and again, and does not tell what they leave open.
+    """
+    for name in ("_is_gen_callable_cached", "_is_async_gen_callable_cached", "_is_coroutine_callable_cached"):
+        setattr(models, name, lru_cache(maxsize=256)(getattr(models, name).__wrapped__))
