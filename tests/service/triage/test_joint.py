@@ -103,8 +103,10 @@ async def test_what_holds_elsewhere_takes_a_person_of_a_body_that_may_order_it_t
     decision = {"outcome": "restriction", "reason": "So."}
     assert await refused(rig, case, ANN, "decide", **decision) == (422, "needs_reach")
     await give(rig, case, STELLA, "second")
-    # The body that may order it has left before the decision.
-    await give(rig, case, ANN, "end_joint", body="stewards", explanation="Enough.")
+    # Who proposed it does not take that vote away. The body that may order it leaves before the decision.
+    ended = {"body": "stewards", "explanation": "Enough."}
+    assert await refused(rig, case, ANN, "end_joint", **ended) == (422, "proposal_stands")
+    await give(rig, case, STELLA, "end_joint", **ended)
     assert await refused(rig, case, ANN, "decide", **decision) == (422, "needs_reach")
     await give(rig, case, ANN, "invite_body", body="stewards", explanation=WHY)
     await give(rig, case, STEVE, "accept_invitation")

@@ -1,14 +1,14 @@
 """A joint case: who may vote on it, and what becomes of the joint work when people, bodies or states change."""
 
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
 from services.triage.case.attendance import People, attend, voters
 from services.triage.case.case import Case
 from services.triage.case.commands.command import Command, Words
-from services.triage.case.commands.decision import Decide, Object, ProposeDecision
+from services.triage.case.commands.decision import Decide, Object, ProposeDecision, Second
 from services.triage.case.commands.handling import Assign, Close, Start
 from services.triage.case.commands.joint import AcceptInvitation, DeclineInvitation, EndJoint, InviteBody
 from services.triage.case.commands.merging import Follow, Merge
@@ -194,6 +194,21 @@ def test_words_of_a_handler_end_no_joint_work_and_those_of_a_reporter_do() -> No
     assert count_votes(case, case.proposal, noted, POLICY, AT).against == (STU.ref,)
     (fact,) = attend(case, PEOPLE.beside(named), POLICY, AT)
     assert fact.name == "case.joint_ended"
+
+
+def test_nobody_puts_aside_what_a_person_of_a_joined_body_agrees_with_by_ending_joint_work() -> None:
+    restriction = ProposeDecision("restriction", date(2027, 1, 1), "pages", WHY, BY, PEOPLE)
+    case, _ = step(joint(), restriction, AT)
+    assert step(case, EndJoint("stewards", WHY, BY, PEOPLE), AT)[0].joined == ()
+    case, _ = step(case, Second(None, STU.actor(Role.RESPONDER)), AT)
+    for who in (ANN, ANA, SUE):
+        with pytest.raises(FieldsRefused, match="proposal_stands"):
+            step(case, EndJoint("stewards", WHY, who.actor(Role.RESPONDER), PEOPLE), AT)
+    # A person takes the own vote away, and a body whose people have not voted is in nobody's way.
+    assert step(case, EndJoint("stewards", WHY, STU.actor(Role.RESPONDER), PEOPLE), AT)[0].joined == ()
+    case, _ = step(joint(), restriction, AT)
+    case, _ = step(case, Second(None, ANA.actor(Role.RESPONDER)), AT)
+    assert step(case, EndJoint("stewards", WHY, BY, PEOPLE), AT)[0].joined == ()
 
 
 def test_nobody_ends_joint_work_while_another_person_of_the_body_objects() -> None:

@@ -10,7 +10,7 @@ from services.triage.case.case import Case
 from services.triage.case.commands.command import ChoiceField, Command, Words, WordsField
 from services.triage.case.commands.referral import ASKS_ANOTHER, CANNOT_TAKE, accept_by, taken
 from services.triage.case.lifecycle import NotPermitted
-from services.triage.case.voting import may_object
+from services.triage.case.voting import may_object, stands_against
 from shared.access.principal import Role
 from shared.events import Actor, BodyInvited, CaseFact, CaseState, InvitationAccepted, InvitationDeclined
 from shared.policy import Policy
@@ -131,19 +131,28 @@ class EndJoint(Command):
     def faults(self, case: Case, policy: Policy, now: datetime) -> Iterable[FieldError]:
         """A body that has not joined, or another one than that of the person, who is not of the body that leads.
 
-        Nobody ends it while another person of that body objects to an outcome: the objection would count no more.
+        Nobody ends it while another person of that body objects to an outcome, or is for a proposal that stands in the
+        way of what the first one may want: the vote would count no more.
         """
         if not self.body:
             return
+        theirs = [
+            one
+            for one in may_object(case, self.people, policy, now)
+            if one != self.by.ref and self.body in served_by(case, one, self.people, now)
+        ]
         if self.body not in case.joined:
             yield FieldError("/body", "not_joined", "This body has not joined the case.")
         elif {case.body, self.body}.isdisjoint(served_by(case, self.by.ref, self.people, now)):
             yield FieldError("/body", "not_yours", "Only the body that leads lets another body go.")
-        elif any(
-            case.objects(one) and one != self.by.ref and self.body in served_by(case, one, self.people, now)
-            for one in may_object(case, self.people, policy, now)
-        ):
+        elif any(case.objects(one) for one in theirs):
             yield FieldError("/body", "objects", "A person of this body objects to an outcome.")
+        elif (
+            case.proposal is not None
+            and any(case.proposal.vote_of(one) for one in theirs)
+            and stands_against(case, self.by.ref, self.people, policy, now)
+        ):
+            yield FieldError("/body", "proposal_stands", "A proposal stands that a person of this body is for.")
 
     def decide(self, case: Case, state: CaseState, policy: Policy, now: datetime) -> list[CaseFact]:
         """The end. It takes the case from a person of that body who has it."""
