@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from services.notification.delivery import Delivery, DeliveryState, Settlement
@@ -27,12 +27,17 @@ from shared.times import Utc
 
 PLANNED: Document = {"state": DeliveryState.PLANNED.value}
 WAITING: Document = {"gather_at": {"$exists": True}}
+FIRST_WAITING: list[Document] = [
+    {"$match": {"recipient": {"$gt": ""}, "gather_at": {"$gt": datetime.min.replace(tzinfo=UTC)}}},
+    {"$sort": {"recipient": 1, "gather_at": 1}},
+    {"$group": {"_id": "$recipient", "at": {"$first": "$gather_at"}}},
+]
+"""When the first notice of each recipient may go. With bounds on both fields, MongoDB reads one key of each."""
 INDEXES = [
     OUTBOX_INDEX,
     IndexModel([("due_at", 1)], name="due", partialFilterExpression=PLANNED),
     IndexModel([("mail", 1)], name="mail", partialFilterExpression=PLANNED),
     IndexModel([("recipient", 1), ("gather_at", 1)], name="gather", partialFilterExpression=WAITING),
-    IndexModel([("gather_at", 1), ("recipient", 1)], name="gather_due", partialFilterExpression=WAITING),
     IndexModel([("planned_at", -1), ("_id", -1)], name="newest"),
     IndexModel([("state", 1), ("planned_at", -1), ("_id", -1)], name="newest_of_state"),
 ]
@@ -160,8 +165,7 @@ class MongoStore:
     async def waiting(self, now: datetime) -> list[str]:
         """The recipients with notices that may go into a digest now."""
         with reaching():
-            recipients: list[str] = await self._collection.distinct("recipient", {"gather_at": {"$lte": now}})
-        return recipients
+            return [d["_id"] async for d in self._collection.aggregate(FIRST_WAITING) if d["at"] <= now]
 
     async def open_window(self, recipient: str, now: datetime, until: datetime) -> datetime | None:
         """See digests.Calendar."""

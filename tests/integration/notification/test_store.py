@@ -2,6 +2,7 @@
 
 import asyncio
 import itertools
+import re
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -10,7 +11,7 @@ import pytest
 
 from services.notification.delivery import Delivery, DeliveryState, Failed, Sent, settle
 from services.notification.routing.plan import plan
-from services.notification.store import INDEXES, DeliveryPlace, MongoStore, page_filter, to_document
+from services.notification.store import FIRST_WAITING, INDEXES, DeliveryPlace, MongoStore, page_filter, to_document
 from shared.aggregates import Aggregates
 from shared.events import Message
 from shared.mongo import connect
@@ -259,12 +260,25 @@ async def test_the_polls_of_the_real_store_use_its_indexes(mongo_uri: str, datab
     for query in (
         {"state": "planned", "due_at": {"$lte": at}},
         {"state": "planned", "mail": {"$in": ["x"]}},
-        {"gather_at": {"$lte": at}},
         {"recipient": "body:u4c", "gather_at": {"$exists": True}},
         {"state": "failed"},
     ):
         plan_of = await explained(collection.find(query))
         assert "COLLSCAN" not in str(plan_of["queryPlanner"]["winningPlan"]), query
+    client.close()
+
+
+async def test_to_find_who_waits_the_real_store_reads_one_key_of_each(mongo_uri: str, database_prefix: str) -> None:
+    client = connect(mongo_uri, service="test")
+    database = client[f"{database_prefix}notification"]
+    await database["deliveries"].create_indexes(INDEXES)
+    at = now()
+    waiting = [delivery("triaged", body=body).wait_until(at) for body in ("u4c", "stewards", "ts") for _ in range(300)]
+    await database["deliveries"].insert_many({**to_document(one), "_id": one.id} for one in waiting)
+    look = {"aggregate": "deliveries", "pipeline": FIRST_WAITING, "cursor": {}}
+    stages = str(await database.command("explain", look, verbosity="executionStats"))
+    assert "DISTINCT_SCAN" in stages
+    assert max(int(count) for count in re.findall(r"'(?:totalKeys|totalDocs|keys)Examined': (\d+)", stages)) <= 10
     client.close()
 
 
