@@ -4,6 +4,7 @@ and how long what was reported is kept.
 The TOML files beside this module are the policy; `load_policy` checks them and gives a frozen `Policy`.
 """
 
+from shared.policy.conditions import ReportFacts
 from shared.policy.hearings import Hearing
 from shared.policy.loader import load_policy
 from shared.policy.model import (
@@ -21,7 +22,6 @@ from shared.policy.model import (
     Lane,
     Outcome,
     Policy,
-    ReportFacts,
     Triage,
 )
 from shared.policy.patterns import About, MassRule, Patterns, SystemicRule

@@ -8,7 +8,8 @@ from types import MappingProxyType
 from typing import get_args
 
 from shared.input.mail_addresses import wire_form
-from shared.policy.model import GLOBAL_COMMUNITY, UNCLASSIFIED, Community, CommunityKind, Policy, ReportFacts, Rule
+from shared.policy.conditions import ReportFacts
+from shared.policy.model import GLOBAL_COMMUNITY, UNCLASSIFIED, Community, CommunityKind, Policy, Rule
 from shared.policy.retention import LifeCondition, ReportLife, RetentionRule
 from shared.policy.rows import (
     BodyRow,
@@ -74,7 +75,7 @@ def check_references(
         if name not in known
     ]
     known = {
-        "categories": codes | {f"{code.partition('.')[0]}.*" for code in codes if "." in code},
+        "categories": names_of_categories(codes),
         "flags": set(taxonomy.flags),
         "settings": set(taxonomy.settings),
         "communities": {row.id for row in communities.community},
@@ -89,6 +90,11 @@ def check_references(
             for target, text in _unknown_targets(rule.to, bodies, parts)
         ]
     return findings
+
+
+def names_of_categories(codes: set[str]) -> set[str]:
+    """What a row may name: each category, and `harassment.*` for all that begin so."""
+    return codes | {f"{code.partition('.')[0]}.*" for code in codes if "." in code}
 
 
 def twice(source: Source, table: str, ids: list[str], taken: Iterable[str] = ()) -> Iterator[Finding]:
@@ -283,7 +289,7 @@ def check_retention(
     codes = {row.code for row in taxonomy.category}
     known = {
         "outcomes": {row.code for row in taxonomy.outcome},
-        "categories": codes | {f"{code.partition('.')[0]}.*" for code in codes if "." in code},
+        "categories": names_of_categories(codes),
         "communities": {row.id for row in communities.community},
     }
     findings = [

@@ -1,6 +1,7 @@
 """From TOML files to a checked `Policy`: it reads every file, collects every finding, and then builds."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from types import MappingProxyType
@@ -17,6 +18,7 @@ from shared.policy.checks import (
     check_rules,
 )
 from shared.policy.clock_checks import check_calendars, check_deadlines, check_met_by
+from shared.policy.conditions import RowCondition
 from shared.policy.follow_up_checks import check_follow_up
 from shared.policy.hearing_checks import check_hearings, hearings_of
 from shared.policy.model import (
@@ -29,7 +31,6 @@ from shared.policy.model import (
     MeasureFollowUp,
     Outcome,
     Policy,
-    RowCondition,
     Rule,
 )
 from shared.policy.notes import notes_on
@@ -56,6 +57,7 @@ from shared.policy.rows import (
     PlaybookRow,
     PlaybooksFile,
     PolicyFile,
+    ReportConditionRow,
     RetentionFile,
     RoutingFile,
     RuleRow,
@@ -140,7 +142,7 @@ def _load(directory: Path | None, instead: Mapping[str, str]) -> tuple[Policy, d
     findings += check_follow_up(sources["follow_up.toml"], follow_up, taxonomy)
     findings += check_peer_support(sources["peer_support.toml"], support, communities)
     findings += check_patterns(sources, patterns, communities, routing, deadlines, taxonomy)
-    findings += check_playbooks(sources["playbooks.toml"], playbooks, taxonomy)
+    findings += check_playbooks(sources["playbooks.toml"], playbooks, taxonomy, patterns)
     findings += check_retention(sources["retention.toml"], retention, taxonomy, communities)
     if findings:
         raise PolicyError(findings)
@@ -284,15 +286,15 @@ def _build(
         playbooks=Playbooks(
             frozenset(playbooks.folded.categories),
             frozenset(playbooks.folded.flags),
-            tuple(_playbook(row) for row in playbooks.playbook),
+            tuple(_playbook(row, codes) for row in playbooks.playbook),
         ),
     )
 
 
-def _playbook(row: PlaybookRow) -> Playbook:
-    categories = None if row.categories is None else frozenset(row.categories)
+def _playbook(row: PlaybookRow, codes: tuple[str, ...]) -> Playbook:
+    mass = None if row.mass is None else frozenset(row.mass)
     replies = tuple(Reply(reply.id, reply.command, reply.title, reply.text) for reply in row.reply)
-    return Playbook(row.id, categories, tuple(row.check), replies)
+    return Playbook(row.id, _report_condition(row, codes), mass, tuple(row.check), replies)
 
 
 def _supporting(row: PeerSupportRow) -> PeerSupport:
@@ -330,12 +332,18 @@ def _rule(row: RuleRow, codes: tuple[str, ...], clocks: dict[str, DeadlineRule])
 
 
 def _condition(row: ConditionRow, codes: tuple[str, ...]) -> RowCondition:
+    return replace(
+        _report_condition(row, codes),
+        kinds=None if row.kinds is None else frozenset(row.kinds),
+        communities=None if row.communities is None else frozenset(row.communities),
+    )
+
+
+def _report_condition(row: ReportConditionRow, codes: tuple[str, ...]) -> RowCondition:
     return RowCondition(
         categories=None if row.categories is None else frozenset(_expand(row.categories, codes)),
         flags=None if row.flags is None else frozenset(row.flags),
         settings=None if row.settings is None else frozenset(row.settings),
-        kinds=None if row.kinds is None else frozenset(row.kinds),
-        communities=None if row.communities is None else frozenset(row.communities),
     )
 
 

@@ -11,6 +11,7 @@ from operator import attrgetter
 from typing import Literal, NamedTuple, get_args
 
 from shared.policy.business_days import Calendar
+from shared.policy.conditions import ALWAYS, ReportFacts, RowCondition
 from shared.policy.hearings import Hearing
 from shared.policy.patterns import Patterns
 from shared.policy.peer_support import PeerSupportDirectory
@@ -113,16 +114,6 @@ class Community:
 
 
 @dataclass(frozen=True, slots=True)
-class ReportFacts:
-    """What routing may look at. It never sees a name or the narrative."""
-
-    community: str
-    category: str
-    flags: frozenset[str]
-    setting: str
-
-
-@dataclass(frozen=True, slots=True)
 class Triage:
     """Where a report goes. `rule` is the id of the rule that matched; `act_within` counts from the receipt."""
 
@@ -187,37 +178,6 @@ class Clock(NamedTuple):
     due_at: datetime
     warn_at: datetime | None = None
     escalate_at: datetime | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class RowCondition:
-    """One table of a rule's `when`. A part that is None fits everything, and all parts must fit."""
-
-    categories: frozenset[str] | None = None
-    flags: frozenset[str] | None = None
-    settings: frozenset[str] | None = None
-    kinds: frozenset[str] | None = None
-    communities: frozenset[str] | None = None
-
-    def fits(self, facts: ReportFacts, community: Community) -> bool:
-        return self.holds_in(community) and self.fits_report(facts)
-
-    def holds_in(self, community: Community) -> bool:
-        """Whether a report from this community can fit."""
-        is_kind = self.kinds is None or community.kind in self.kinds
-        return is_kind and (self.communities is None or community.id in self.communities)
-
-    def fits_report(self, facts: ReportFacts) -> bool:
-        """Whether this report fits, where the condition holds in its community."""
-        return (
-            (self.categories is None or facts.category in self.categories)
-            and (self.flags is None or not self.flags.isdisjoint(facts.flags))
-            and (self.settings is None or facts.setting in self.settings)
-        )
-
-
-ALWAYS = RowCondition()
-"""The condition of a rule that has none."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,8 @@ from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from itertools import combinations, groupby, product
 
-from shared.policy.model import ALWAYS, Policy, ReportFacts, RowCondition
+from shared.policy.conditions import ALWAYS, ReportFacts, RowCondition
+from shared.policy.model import Policy
 from shared.policy.source import Finding, Source
 
 MOST_TRIED = 2_000_000

@@ -4,6 +4,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from shared.policy.conditions import ReportFacts, RowCondition
+
 ENGLISH = "en"
 ReplyCommand = Literal["ask", "tell", "decide", "propose_decision"]
 """The commands with a form that words can be put into."""
@@ -28,12 +30,21 @@ class Reply:
 
 @dataclass(frozen=True, slots=True)
 class Playbook:
-    """What handlers check in cases of these categories (None: of all), and replies for them."""
+    """What handlers check in cases that fit the condition, and replies for them.
+
+    `mass`: it is for reports that are part of a flood by one of these rules (`[[mass]]` of patterns.toml). None: for
+    all reports.
+    """
 
     id: str
-    categories: frozenset[str] | None
+    condition: RowCondition
+    mass: frozenset[str] | None
     checks: Sequence[Wordings]
     replies: Sequence[Reply]
+
+    def fits(self, facts: ReportFacts, mass: str | None) -> bool:
+        """Whether it is for this case. `mass`: the rule by which the case is part of a flood."""
+        return self.condition.fits_report(facts) and (self.mass is None or mass in self.mass)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,13 +55,13 @@ class Playbooks:
     folded_flags: frozenset[str] = frozenset()
     playbooks: Sequence[Playbook] = ()
 
-    def of(self, category: str) -> Playbook:
-        """The first that fits; the last fits every category."""
-        return next(one for one in self.playbooks if one.categories is None or category in one.categories)
+    def of(self, facts: ReportFacts, mass: str | None = None) -> Playbook:
+        """The first that fits; the last fits every case. `mass`: the rule by which the case is part of a flood."""
+        return next(one for one in self.playbooks if one.fits(facts, mass))
 
-    def replies(self, category: str) -> list[Reply]:
+    def replies(self, facts: ReportFacts, mass: str | None = None) -> list[Reply]:
         """Those of the playbook that fits, then those of the one for every case."""
-        own, every = self.of(category), self.playbooks[-1]
+        own, every = self.of(facts, mass), self.playbooks[-1]
         return [*own.replies, *(every.replies if own is not every else ())]
 
     def folds(self, category: str, flags: Iterable[str]) -> bool:

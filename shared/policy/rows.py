@@ -155,10 +155,13 @@ class PausesFile(Row):
     pause: list[PauseRow] = []
 
 
-class ConditionRow(Row):
+class ReportConditionRow(Row):
     categories: Names | None = None
     flags: Names | None = None
     settings: Names | None = None
+
+
+class ConditionRow(ReportConditionRow):
     kinds: Annotated[list[CommunityKind], Field(min_length=1)] | None = None
     communities: Names | None = None
 
@@ -250,9 +253,9 @@ class ReplyRow(Row):
     text: dict[Language, Annotated[str, Field(min_length=1, max_length=2_000)]]
 
 
-class PlaybookRow(Row):
+class PlaybookRow(ReportConditionRow):
     id: Id
-    categories: Names | None = None
+    mass: Names | None = None
     check: list[dict[Language, Annotated[str, TypedText(300)]]] = []
     reply: list[ReplyRow] = []
 

@@ -64,8 +64,9 @@ def make_page_router(
         principal, at = principal_of(request), desk.clock()
         case = await desk.find_by_code_name(principal, code_name)
         demand(principal, "case.tick", resource_of(case, desk.policy), at)
-        form, known = await read_form(request), checks_of(case, desk.policy)
-        # A check that the policy no longer has, or not for this category, was ticked on a page from before.
+        known = checks_of(case, desk.policy, await desk.grouped(principal, [case]))
+        form = await read_form(request)
+        # A check that the policy no longer has, or not for this case, was ticked on a page from before.
         for check in known.keys() & form.get("tick", ()):
             await ticks.tick(case.id, check, Tick(principal.ref, at))
         for check in known.keys() & form.get("untick", ()):
@@ -108,7 +109,8 @@ def make_page_router(
         request: Request, principal: Principal, case: Case, command: str, fields: dict[str, Sequence[str]]
     ) -> Response:
         """Put words of the playbook behind what was typed, and keep both as the draft of the form."""
-        begun = with_reply(case, desk.policy, command, fields.pop(REPLY)[-1], fields)
+        grouped = await desk.grouped(principal, [case])
+        begun = with_reply(case, desk.policy, grouped, command, fields.pop(REPLY)[-1], fields)
         wrong = Problem(410, "report-erased", "This report has been erased.")
         if not is_erased(case):
             if await drafts.keep_typed(request, principal.ref, request.url.path, begun):

@@ -111,8 +111,9 @@ class CaseView:
         ]
         names = self._names
         may_give = {form.command for form in forms}
-        replies = replies_of(case, self._desk.policy, may_give, names.language(request))
-        checks = checks_of(case, self._desk.policy)
+        grouped = await self._desk.grouped(principal, [case])
+        replies = replies_of(case, self._desk.policy, grouped, may_give, names.language(request))
+        checks = checks_of(case, self._desk.policy, grouped)
         talk, errors = talk_of(case, contents), errors_of(names, request, sent)
         measures = measures_of(names, request, principal, case, contents, may_give)
         own_bodies, asks = self._queue.bodies(principal), asks_of(names, request, case, contents)
@@ -198,7 +199,7 @@ class CaseView:
                 for recusal in case.recusals
             ],
             **others,
-            "grouped": (await self._desk.grouped(principal, [case])).get(case.id),
+            "grouped": grouped.get(case.id),
             "similar": similar_of(
                 names,
                 request,

@@ -11,7 +11,7 @@ from services.triage.paths import HOME
 from services.triage.shadow.comparison import Difference, written
 from services.triage.shadow.preview import Preview
 from shared.policy import DeadlineRule, Outcome, Policy
-from shared.policy.model import RowCondition
+from shared.policy.conditions import RowCondition
 
 _TIME = re.compile(r"(\d+) (d|h|min)")
 _YES = frozenset({"pausable", "business", "restarts", "sanction", "reporter_first", "timed", "scoped", "emergency"})

@@ -132,4 +132,6 @@ async def test_only_who_sees_a_flood_hears_of_it(rig: Rig) -> None:
         assert ("This is one of many reports" in page) is told
         assert ("One of many" in page) is told
         assert ("11 reports up to this one" in page) is told
+        # Nor does the playbook tell of it.
+        assert ("Read one report of each source" in page) is told
         assert "case.grouped" not in str(await rig.shown(case, who))

@@ -225,7 +225,7 @@ def findings(folder: Path) -> list[str]:
             "identity confidential",
             "“investigating” stands here twice",
         ),
-        ("policy.toml", 'version = "2026-11.22"', 'version = "new"', "", "“version”: String should match"),
+        ("policy.toml", 'version = "2026-11.23"', 'version = "new"', "", "“version”: String should match"),
     ],
 )
 def test_a_wrong_value_is_named_with_file_line_and_row(
