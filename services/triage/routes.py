@@ -36,7 +36,7 @@ from services.triage.case_answers import (
     show_recusal_asks,
     show_step,
 )
-from services.triage.desk.queue import Counts, Queue, QueueFilter, Tab
+from services.triage.desk.queue import MOST_COUNTED, Counts, Queue, QueueFilter, Tab
 from services.triage.patterns.shown import show_similar
 from services.triage.requests import CommandRequest
 from shared.events import CaseState
@@ -82,13 +82,17 @@ def make_router(desk: Desk, queue: Queue, gate: Gate, people: PeopleNames) -> AP
         lane: Lane | None = None,
         assignee: str = "",
         counts: Annotated[bool, Query(description="Add how many cases there are, as far as they are counted.")] = False,
+        count_to: Annotated[
+            Whole | None,
+            Query(ge=1, le=MOST_COUNTED, description="How many cases `counts` counts at most; 100 without it."),
+        ] = None,
         cursor: str | None = None,
         limit: Annotated[Whole, Query(ge=1, le=200)] = 50,
     ) -> Response:
         """Cases of the caller's handling bodies: emergencies first, then by the next deadline.
 
         A `tab` but `all` and an assignee find open cases only; so do a community and a category, unless `closed` is the
-        only state. A page may be short, or empty, and have a `next` page. Of more than a hundred cases it is only
+        only state. A page may be short, or empty, and have a `next` page. Of more than `count_to` cases it is only
         counted that there are `more`.
         """
         wanted = QueueFilter(
@@ -100,7 +104,7 @@ def make_router(desk: Desk, queue: Queue, gate: Gate, people: PeopleNames) -> AP
         items = [_summary(case, at, desk.policy) for case in cases]
         answer: CaseList = {"items": items, "people": people.in_answer(items), "next": after}
         if counts:
-            answer["counts"] = _counts(await queue.counts(who, wanted))
+            answer["counts"] = _counts(await queue.counts(who, wanted, count_to))
         return json_response(answer, headers=_PRIVATE)
 
     @router.get("/{case_id}", responses=gives(CaseWithPeople), **does("case.read"))

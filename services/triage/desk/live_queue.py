@@ -13,7 +13,7 @@ from services.triage.desk.hearing import hear, told
 from services.triage.desk.live import Live, OpenPage
 from services.triage.desk.names import CaseNames
 from services.triage.desk.queue import Queue
-from services.triage.desk.queue_view import count_told, filter_of, listed
+from services.triage.desk.queue_view import count_told, counts_further, filter_of, listed
 from services.triage.paths import HOME
 from shared.access.principal import Principal
 from shared.times import parse_rfc3339
@@ -47,7 +47,9 @@ def make_live_queue_router(desk: Desk, queue: Queue, live: Live, gate: Gate, nam
             changed.update(await queue.moved(principal, {i: before[i] for i in before.keys() - there.keys()}))
             changed.update(await _changed(principal, cases, changed, began))
             counts = (await queue.counts(principal, replace(shown, cursor=None))).tabs
-            saying = [told("counts", {tab: count_told(names, request, count) for tab, count in counts.items()})]
+            numbers: dict[str, str | int] = {tab: count_told(names, request, count) for tab, count in counts.items()}
+            # Where more was counted, that is not done anew for each change.
+            saying = [] if counts_further(request.query_params) else [told("counts", numbers)]
             if changed:
                 text = names.said(request, "desk-live-cases", len(changed))
                 saying.append(told("changed", {"text": text, "version": len(changed)}))

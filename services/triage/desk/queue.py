@@ -44,6 +44,8 @@ AT_ONCE = 8
 """So many people are looked at side by side, however many there are."""
 COUNTED = 100
 """So many cases are counted, and of more it is only said that there are more: each click reads so many for each tab."""
+MOST_COUNTED = 1_000
+"""The same where a person asks for more: who may see a case is judged case by case, and takes ten times as long."""
 
 
 class QueuePlace(NamedTuple):
@@ -203,15 +205,18 @@ class Queue:
         seen = (self._seen(principal, case, known[case.id], at) for case in found if case.id in known)
         return [case for case in seen if case]
 
-    async def counts(self, principal: Principal, wanted: QueueFilter) -> Counts:
-        """How many cases the principal may see behind each tab, and for each choice of each filter."""
+    async def counts(self, principal: Principal, wanted: QueueFilter, most: int | None = None) -> Counts:
+        """How many cases the principal may see behind each tab, and for each choice of each filter.
+
+        `most`: so many cases of each tab are counted; None: COUNTED.
+        """
         parts = [QueueFilter(tab, states=OPEN_STATES) for tab in TABS]
         if wanted.is_of_closed:
             # Of all that ever were, only those that fit are counted.
             parts.append(replace(wanted, cursor=None))
         elif wanted.assignee:
             parts.append(QueueFilter(wanted.tab, states=OPEN_STATES, assignee=wanted.assignee))
-        looks = await self.glimpses(principal, parts)
+        looks = await self.glimpses(principal, parts, most)
         tabs = {tab: Count(len(seen), more) for tab, (seen, more) in zip(TABS, looks, strict=False)}
         behind = {tab: seen for tab, (seen, _) in zip(TABS, looks, strict=False)}
         here, more = looks[-1] if len(looks) > len(TABS) else looks[TABS.index(wanted.tab)]
@@ -226,7 +231,7 @@ class Queue:
             theirs: dict[str | None, list[Glimpse]] = {}
             for one in await self._seen_of(reader, found):
                 theirs.setdefault(one.assignee, []).append(one)
-            looks = [_counted(theirs.get(person, [])) for person in people]
+            looks = [_counted(theirs.get(person, []), COUNTED) for person in people]
         else:
             # They have so many together that each is looked at alone.
             filters = [QueueFilter(states=OPEN_STATES, assignee=person) for person in people]
@@ -239,15 +244,16 @@ class Queue:
         }
 
     async def glimpses(
-        self, principal: Principal, parts: Sequence[QueueFilter]
+        self, principal: Principal, parts: Sequence[QueueFilter], most: int | None = None
     ) -> list[tuple[Sequence[Glimpse], bool]]:
-        """Of each part at most COUNTED of the cases that the principal may see there, and whether there are more."""
+        """Of each part at most `most` (COUNTED) cases that the principal may see there, and whether there are more."""
+        most = most or COUNTED
         queries = [self._query(principal, part) for part in parts]
         seen: list[list[Glimpse]] = [[] for _ in parts]
         open_ones = [number for number, query in enumerate(queries) if query.bodies]
-        limit = COUNTED + 1
-        # Where cases are hidden it reads on: else a number below COUNTED with more would tell how many are hidden.
-        while open_ones and limit <= MOST_LOOKED_AT:
+        limit = most + 1
+        # Where cases are hidden it reads on: else a number below `most` with more would tell how many are hidden.
+        while open_ones and limit <= max(MOST_LOOKED_AT, 5 * most):
             looks = await self._cases.glimpses([replace(queries[number], limit=limit) for number in open_ones])
             # Most cases are behind several tabs.
             all_found = {one.id: one for found in looks for one in found}
@@ -259,10 +265,10 @@ class Queue:
             open_ones = [
                 number
                 for number, found in zip(open_ones, looks, strict=True)
-                if len(found) == limit and len(seen[number]) <= COUNTED
+                if len(found) == limit and len(seen[number]) <= most
             ]
             limit *= 2
-        return [_counted(some) for some in seen]
+        return [_counted(some, most) for some in seen]
 
     async def _seen_of(self, principal: Principal, found: Sequence[Glimpse]) -> list[Glimpse]:
         known, at = await self._sight.shut_out_of_each(found, principal.ref), self._clock()
@@ -310,9 +316,9 @@ CHOICES: Mapping[str, Callable[[Glimpse], Sequence[str]]] = {
 """By the field of a QueueFilter: what of a case it chooses by."""
 
 
-def _counted(seen: Sequence[Glimpse]) -> tuple[Sequence[Glimpse], bool]:
-    """At most COUNTED of them, and whether there are more."""
-    return seen[:COUNTED], len(seen) > COUNTED
+def _counted(seen: Sequence[Glimpse], most: int) -> tuple[Sequence[Glimpse], bool]:
+    """At most `most` of them, and whether there are more."""
+    return seen[:most], len(seen) > most
 
 
 def _count_by(name: str, seen: Sequence[Glimpse], wanted: QueueFilter) -> dict[str, int]:

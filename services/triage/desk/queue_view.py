@@ -19,7 +19,7 @@ from services.triage.desk.choices import communities_for
 from services.triage.desk.faults import FIELD_MESSAGES
 from services.triage.desk.names import CaseNames, done_in
 from services.triage.desk.next_step import next_step_of
-from services.triage.desk.queue import TABS, Count, Counts, Queue, QueueFilter
+from services.triage.desk.queue import MOST_COUNTED, TABS, Count, Counts, Queue, QueueFilter
 from services.triage.desk.saved_views import LONGEST, SavedViews, Views
 from services.triage.paths import HOME
 from services.triage.rooms import rooms_of
@@ -48,6 +48,15 @@ FILTERS = (
 )
 CHOSEN = ("tab", "state", "body", "community", "category", "lane", "assignee")
 """What an address says of the queue, beside the place in it."""
+
+
+FURTHER = {"count": "further"}
+"""How an address asks to count more cases than a page does by itself."""
+
+
+def counts_further(given: Mapping[str, str]) -> bool:
+    """Whether an address asks to count more cases than a page does by itself."""
+    return FURTHER.items() <= given.items()
 
 
 def filter_of(given: Mapping[str, str], own: Sequence[str], policy: Policy) -> QueueFilter:
@@ -134,7 +143,9 @@ class QueueView:
         cursor = given.get("cursor") or None
         cases, after = await self._queue.page(principal, listed(wanted, cursor))
         cases = [*(await self._bulk.ticked(principal, bulk, cases) if bulk else ()), *cases]
-        counts = await self._queue.counts(principal, wanted)
+        asks, here = counts_further(given), address_of(wanted, cursor=cursor or "")
+        counts = await self._queue.counts(principal, wanted, MOST_COUNTED if asks else None)
+        left = counts.more or any(count.more for count in counts.tabs.values())
         context = {
             "cases": [self.row(request, principal, case, own, at, await self._desk.tally(case)) for case in cases],
             "grouped": await self._desk.grouped(principal, cases),
@@ -155,8 +166,10 @@ class QueueView:
             "bulk": await self._bulk.form(request, principal, bulk) if self._acts(cases, own, principal, at) else None,
             "back": urlencode(address_of(wanted)),
             "back_here": urlencode(address_of(wanted, cursor=cursor or "")),
-            "live": f"{HOME}/live?{urlencode(address_of(wanted, cursor=cursor or '', since=rfc3339(at)))}",
-            "again": f"{HOME}?{urlencode(address_of(wanted, cursor=cursor or ''))}",
+            "live": f"{HOME}/live?{urlencode({**here, 'since': rfc3339(at), **(FURTHER if asks else {})})}",
+            "again": f"{HOME}?{urlencode({**here, **(FURTHER if asks else {})})}",
+            "further": f"{HOME}?{urlencode({**here, **FURTHER})}" if left and not asks else None,
+            "most_counted": MOST_COUNTED,
             "done": done_in(request),
             "first": f"{HOME}?{urlencode(address_of(wanted))}" if cursor else None,
             "next": f"{HOME}?{urlencode(address_of(wanted, cursor=after))}" if after else None,

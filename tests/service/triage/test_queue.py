@@ -168,6 +168,30 @@ async def test_more_than_can_be_counted_is_said_to_be_more(rig: Rig, monkeypatch
     assert "2+" in await page_of(rig)
 
 
+async def test_a_person_can_have_more_counted_and_no_hidden_case_is(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    await sign_in(rig.http, rig.sessions, "/desk", ALICE)
+    monkeypatch.setattr(queue, "COUNTED", 2)
+    monkeypatch.setattr(queue, "MOST_LOOKED_AT", 2)
+    hidden = [await rig.open() for _ in range(3)]
+    for case in hidden:
+        await rig.order(case, "recuse", {"ground": "related"})
+    for category in ("insults", "insults", "insults", "trolling"):
+        await rig.open(category=f"harassment.{category}")
+    assert (await counts_for(rig, query="&count_to=2"))["tabs"]["all"] == {"number": 2, "more": True}
+    counted = await counts_for(rig, query="&count_to=4")
+    assert counted["tabs"]["all"] == {"number": 4, "more": False}
+    assert counted["choices"]["category"] == {"harassment.insults": 3, "harassment.trolling": 1}
+    assert (await counts_for(rig, query="&count_to=3"))["tabs"]["all"] == {"number": 3, "more": True}
+    page = await page_of(rig, "?lane=standard")
+    (further,) = re.findall(r'href="/desk(\?[^"]+)">Count up to 1,000 cases<', page)
+    assert "lane=standard" in further
+    page = await page_of(rig, further)
+    assert "Insults (3)" in page
+    assert 'data-count="all">4<' in page
+    assert "Count up to" not in page
+    assert "count=further" in page.partition("data-live=")[2].partition(">")[0]
+
+
 async def test_no_choice_is_said_to_have_no_case_where_not_all_are_counted(
     rig: Rig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
