@@ -22,6 +22,7 @@ AWAY, OURS_AWAY = "provider-away", "service-away"
 """The recorded reason while nobody can sign in: the provider, or a system of ours, is away."""
 STATUS = {Shown.ATTEMPT: 400, Shown.ANSWER: 400, Shown.AWAY: 503, Shown.OURS_AWAY: 503}
 """The status of a refusal: 403 where the person, or the account, is refused."""
+_Typed = Annotated[str, Form()]
 
 
 def make_sign_in(flow: SignInFlow, gate: Gate) -> APIRouter:
@@ -67,9 +68,9 @@ def make_sign_in(flow: SignInFlow, gate: Gate) -> APIRouter:
     @router.post(f"{home}/sign-in", **open_)
     async def leave(
         request: Request,
-        next: Annotated[str, Form()] = home,  # noqa: A002  # the name in the form
-        fresh: Annotated[str, Form()] = "",
-        draft: Annotated[str, Form()] = "",
+        next: _Typed = home,  # noqa: A002  # the name in the form
+        fresh: _Typed = "",
+        draft: _Typed = "",
     ) -> Response:
         back, again = flow.own(next), fresh == "1"
         return await attempted(request, flow.leave(request, back, again, draft), back, again, draft)
@@ -125,7 +126,7 @@ def make_sign_in(flow: SignInFlow, gate: Gate) -> APIRouter:
         return flow.pages.render(request, "sessions.html", context)
 
     @router.post(f"{home}/sessions", **open_)
-    async def end_sessions(request: Request, end: Annotated[str, Form()] = "") -> Response:
+    async def end_sessions(request: Request, end: _Typed = "") -> Response:
         session = await flow.session(request)
         if session is None:
             return RedirectResponse(flow.sign_in_address(request, back=f"{home}/sessions"), 303)
@@ -137,7 +138,7 @@ def make_sign_in(flow: SignInFlow, gate: Gate) -> APIRouter:
 
     @router.post(f"{home}/sign-in/back-channel", **open_)
     @from_elsewhere
-    async def end_as_told(logout_token: Annotated[str, Form()] = "") -> Response:
+    async def end_as_told(logout_token: _Typed = "") -> Response:
         # The provider calls, not a browser. Only the signed token says what it may do here.
         try:
             ended = await flow.end_as_told(await flow.provider.read_logout(logout_token))

@@ -1,13 +1,15 @@
-"""What pydantic makes of the types of routes, made once in a run: applications of the same types are built hundreds of
-times, and half of the time of building one goes into this.
+"""What FastAPI and pydantic make of the routes of a service, made once in a run: applications of the same routes are
+built thousands of times, and most of the time of building one goes into this.
 """
 
-from functools import lru_cache
+from dataclasses import replace
 from typing import Any
 
+from fastapi import routing
 from fastapi._compat import v2
 from fastapi._compat.v2 import ModelField, asdict
 from fastapi.dependencies import models
+from fastapi.routing import APIRoute
 from pydantic import TypeAdapter
 
 
@@ -39,11 +41,43 @@ def share_adapters() -> None:
     setattr(ModelField, "__post_init__", take_or_make)  # noqa: B010  # a plain assignment is no method for mypy
 
 
-def let_applications_go() -> None:
-    """From now on FastAPI remembers of the last few applications alone what kind of functions their routes are.
+def share_routes() -> None:
+    """From now on FastAPI finds out once what an endpoint takes and gives, and knows it of the same endpoint of every
+    further application. Nothing of it leads back to an application.
+    """
+    made: dict[object, tuple[object, dict[str, Any]]] = {}
+    make = routing._populate_api_route_state
 
-    It keeps the functions of 4096 routes and dependencies alive, and with them sixty applications that nobody uses: the
+    def take_or_make(route: Any, path: str, endpoint: Any, **options: Any) -> None:
+        if not issubclass(type(route), APIRoute):
+            # What a router makes of a route of another router leads to that one.
+            make(route, path, endpoint, **options)
+            return
+        own = {name: options[name] for name in _OF_ONE_APPLICATION}
+        told = (options | dict.fromkeys(own), endpoint.__annotations__, endpoint.__defaults__, endpoint.__kwdefaults__)
+        key = path, endpoint.__code__, *(options["methods"] or ())
+        before, known = made.get(key, (None, {}))
+        if before == told:
+            vars(route).update(known | own, endpoint=endpoint, dependant=replace(known["dependant"], call=endpoint))
+        else:
+            make(route, path, endpoint, **options)
+            if not route.dependant.dependencies:
+                found = {name: value for name, value in vars(route).items() if name not in own}
+                made[key] = told, found | {"endpoint": None, "dependant": replace(route.dependant, call=None)}
+
+    # FastAPI leaves no other place for it.
+    setattr(routing, "_populate_api_route_state", take_or_make)  # noqa: B010  # a plain assignment is no method for mypy
+
+
+_OF_ONE_APPLICATION = ("dependency_overrides_provider", "openapi_extra")
+"""What is told of a route, belongs to one application, and changes nothing of what is found out."""
+
+
+def let_applications_go() -> None:
+    """From now on FastAPI looks again at what kind of function a route has.
+
+    To remember it, it keeps 4096 functions alive, and with them sixty applications or more that nobody uses: the
     collector goes through all of them again and again, and does not tell what they leave open.
     """
     for name in ("_is_gen_callable_cached", "_is_async_gen_callable_cached", "_is_coroutine_callable_cached"):
-        setattr(models, name, lru_cache(maxsize=256)(getattr(models, name).__wrapped__))
+        setattr(models, name, getattr(models, name).__wrapped__)

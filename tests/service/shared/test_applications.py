@@ -3,6 +3,8 @@
 import gc
 import weakref
 
+import httpx
+import pytest
 from fastapi import FastAPI
 
 
@@ -24,3 +26,27 @@ def test_an_application_that_nobody_uses_is_let_go() -> None:
         application()
     gc.collect()
     assert first() is None
+
+
+def application_that_reads(kind: type) -> FastAPI:
+    app = FastAPI(title=kind.__name__)
+
+    @app.get("/{value}")
+    async def show(value: kind) -> tuple[str, kind]:  # type: ignore[valid-type]
+        return app.title, value
+
+    return app
+
+
+@pytest.mark.parametrize("kinds", [(int, str, int, int), (str, str, int, str)])
+async def test_an_endpoint_of_each_application_reads_and_answers_as_its_own_application_says(
+    kinds: tuple[type, ...],
+) -> None:
+    apps = [application_that_reads(kind) for kind in kinds]
+    for kind, app in zip(kinds, apps, strict=True):
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="https://localhost") as http:
+            answer = await http.get("/7")
+            assert answer.json() == [kind.__name__, kind(7)]
+            told = {int: "integer", str: "string"}[kind]
+            (asked,) = app.openapi()["paths"]["/{value}"]["get"]["parameters"]
+            assert asked["schema"]["type"] == told
