@@ -15,13 +15,8 @@ def fits(text: bytes) -> bool:
     if _marks(text) <= MOST_VALUES:
         return True
     # Marks inside of strings do not count. Each string is a value or a name itself.
-    found = end = 0
-    for number, string in enumerate(_STRING.finditer(text)):
-        found += _marks(text[end : string.start()])
-        if max(found, number) > MOST_VALUES:
-            return False
-        end = string.end()
-    return found + _marks(text[end:]) <= MOST_VALUES
+    rest, strings = _STRING.subn(b"", text, MOST_VALUES + 2)
+    return strings <= MOST_VALUES + 1 and _marks(rest) <= MOST_VALUES
 
 
 def _marks(text: bytes) -> int:

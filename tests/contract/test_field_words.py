@@ -5,7 +5,6 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any
 
-import httpx
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
@@ -14,6 +13,7 @@ from shared.field_words import FORMS, of_form
 from shared.problems import MOST_ERRORS, FieldError, faults_of
 from shared.web.openapi import PROBLEM_TYPE
 from tests.support.exchanges import JSON
+from tests.support.one_report import send
 from tests.support.worlds import WORLDS, World
 
 WRONG: tuple[Any, ...] = (
@@ -38,8 +38,8 @@ def ways(world: World, name: str) -> Iterator[tuple[str, dict[str, str]]]:
         yield name.partition(" ")[2], dict(zip(names, values, strict=True))
 
 
-async def details_of(http: httpx.AsyncClient, method: str, address: str, **sent: Any) -> list[str]:
-    answer = await http.request(method, address, **sent)
+async def details_of(world: World, method: str, address: str, **sent: Any) -> list[str]:
+    answer = await send(world.app, method.upper(), address, **sent)
     assert answer.status_code < 500, (address, answer.text)
     if answer.headers.get("content-type") != PROBLEM_TYPE:
         return []
@@ -50,22 +50,20 @@ async def details_of(http: httpx.AsyncClient, method: str, address: str, **sent:
 async def test_no_error_of_a_field_tells_a_regular_expression_or_a_type_of_python(service: str) -> None:
     world = await WORLDS[service]()
     found: dict[str, str] = {}
-    transport = httpx.ASGITransport(world.app)
-    async with httpx.AsyncClient(transport=transport, base_url="https://localhost") as http:
-        for path, operations in world.app.openapi()["paths"].items():
-            for method, operation in operations.items():
-                name = f"{method.upper()} {path}"
-                headers = {**world.caller(name), "If-Match": '"9"'}
-                for address, values in ways(world, name):
-                    there = re.sub(r"\{(\w+)\}", lambda at, values=values: values[at[1]], address)
-                    for query in (one for one in operation.get("parameters", ()) if one["in"] == "query"):
-                        for wrong in IN_ADDRESSES:
-                            params = {query["name"]: wrong}
-                            for said in await details_of(http, method, there, params=params, headers=headers):
-                                found.setdefault(said, f"{name} ?{query['name']}={wrong}")
-                    for body in wrong_bodies(operation):
-                        for said in await details_of(http, method, there, json=body, headers=headers):
-                            found.setdefault(said, f"{name} {str(body)[:80]}")
+    for path, operations in world.app.openapi()["paths"].items():
+        for method, operation in operations.items():
+            name = f"{method.upper()} {path}"
+            headers = {**world.caller(name), "If-Match": '"9"'}
+            for address, values in ways(world, name):
+                there = address.format(**values)
+                for query in (one for one in operation.get("parameters", ()) if one["in"] == "query"):
+                    for wrong in IN_ADDRESSES:
+                        params = {query["name"]: wrong}
+                        for said in await details_of(world, method, there, params=params, headers=headers):
+                            found.setdefault(said, f"{name} ?{query['name']}={wrong}")
+                for body in wrong_bodies(operation):
+                    for said in await details_of(world, method, there, json=body, headers=headers):
+                        found.setdefault(said, f"{name} {str(body)[:80]}")
     raw = {said: how for said, how in found.items() if RAW.search(said)}
     assert raw == {}
     assert found
