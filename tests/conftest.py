@@ -17,7 +17,7 @@ from pymongo import MongoClient
 
 from infra.local.keycloak import KeycloakServer
 from infra.local.stack import Part, Stack, StackSettings
-from tests.support.adapters import let_applications_go, share_adapters, share_routes
+from tests.support.adapters import let_applications_go, share_adapters, share_commands, share_routes
 from tests.support.browser_rig import CHROMIUM
 from tests.support.examples import register_profiles
 from tests.support.people import COPIES
@@ -27,6 +27,7 @@ from tests.support.trust import share_trust
 register_profiles()
 share_adapters()
 share_routes()
+share_commands()
 let_applications_go()
 share_trust()
 # httpx looks for it at every request to an application, and would search all folders for it each time.

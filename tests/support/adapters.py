@@ -1,10 +1,12 @@
-"""What FastAPI and pydantic make of the routes of a service, made once in a run: applications of the same routes are
-built thousands of times, and most of the time of building one goes into this.
+"""What FastAPI and pydantic make of routes, and typer of commands, made once in a run: applications of the same
+routes are built thousands of times, and most of the time of building one goes into this.
 """
 
 from dataclasses import replace
+from functools import cache
 from typing import Any
 
+import typer.main
 from fastapi import routing
 from fastapi._compat import v2
 from fastapi._compat.v2 import ModelField, asdict
@@ -71,6 +73,11 @@ def share_routes() -> None:
 
 _OF_ONE_APPLICATION = ("dependency_overrides_provider", "openapi_extra")
 """What is told of a route, belongs to one application, and changes nothing of what is found out."""
+
+
+def share_commands() -> None:
+    """From now on a command line is made once, however often it is called. Nothing of a call stays in it."""
+    setattr(typer.main, "get_command", cache(typer.main.get_command))  # noqa: B010  # typer leaves no other place
 
 
 def let_applications_go() -> None:
