@@ -25,6 +25,7 @@ PORTION = 50
 
 _Due = Mapping[str, tuple[Command, People]]
 """The command that says what follows for a case, and those it is for, by the id of the case."""
+_Load = Callable[[Iterable[str]], Awaitable[Mapping[str, StoredCase]]]
 _Steps = Callable[[Sequence[tuple[Case, Case]]], Awaitable[_Due]]
 """Gets cases, each with the one from which something follows for it."""
 
@@ -104,13 +105,13 @@ class Consequences:
         stored = await self._load({i for i in meant.values() if i})
         return {part: stored[i] for part, i in meant.items() if i in stored}
 
-    async def _matters_of(self, cases: Iterable[Case]) -> list[Case]:
+    async def _matters_of(self, cases: Iterable[Case], load: _Load | None = None) -> list[Case]:
         """These cases, and those of the other matters of their reports: split off them, or they off those."""
         known = {one.id: one for one in cases}
         new = [*known.values()]
         while new:
             ids = {i for one in new for i in self._tokens.cases_meant(one.id, matters_of(one))}
-            new = [*(await self._load(ids - known.keys())).values()]
+            new = [*(await self._load(ids - known.keys(), load)).values()]
             known |= {one.id: one for one in new}
         return [*known.values()]
 
@@ -120,12 +121,12 @@ class Consequences:
         Each has the one it came of.
         """
         changed = {one.id: one for one in cases}
-        parts = await self._load(self._parts_of(changed.values()).keys() - changed.keys())
-        matters = await self._matters_of([*changed.values(), *parts.values()])
+        parts = await self._load(self._parts_of(changed.values()).keys() - changed.keys(), self._cases.load_whole)
+        matters = await self._matters_of([*changed.values(), *parts.values()], self._cases.load_whole)
         return await self._sight.parties.following({*changed, *parts, *(one.id for one in matters)})
 
-    async def _load(self, ids: Set[str]) -> dict[str, Case]:
-        return {i: one.case for i, one in (await self._cases.load(ids)).items()} if ids else {}
+    async def _load(self, ids: Set[str], load: _Load | None = None) -> dict[str, Case]:
+        return {i: one.case for i, one in (await (load or self._cases.load)(ids)).items()} if ids else {}
 
     async def _each(self, sources: Mapping[str, str], steps: _Steps) -> list[Case]:
         """Let each of these cases (their ids) take the step that follows from another; returns those that changed."""
@@ -189,9 +190,9 @@ class _Pairs:
     due: _Due = field(default_factory=dict)
 
     async def load(self, ids: Iterable[str]) -> Mapping[str, StoredCase]:
-        stored = await self.cases.load(ids)
+        stored = await self.cases.load_whole(ids)
         # Loaded after those that follow, so again after a lost race: else one could follow an older one.
-        known = await self.cases.load({self.sources[case_id] for case_id in stored}) if stored else {}
+        known = await self.cases.load_whole({self.sources[case_id] for case_id in stored}) if stored else {}
         both = [(one.case, known.get(self.sources[case_id])) for case_id, one in stored.items()]
         self.due = await self.steps([(case, source.case) for case, source in both if source])
         return stored

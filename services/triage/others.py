@@ -109,7 +109,14 @@ class Others:
             return Beside()
         meant = {ref: i for ref in refs if (i := self._tokens.case_meant(case.id, ref))}
         found = await self._cases.load_whole(meant.values())
-        seen = {i: one.case for i, one in found.items() if await self._may(principal, "case.read", one.case)}
+        cases, at = [one.case for one in found.values()], self._clock()
+        names = await self._sight.shut_out_of_each(cases, principal.ref)
+        seen = {
+            one.id: one
+            for one in cases
+            if one.id in names
+            and is_permitted(principal, "case.read", resource_of(one, self._policy, names[one.id]), at)
+        }
         return Beside({ref: seen[i] for ref, i in meant.items() if i in seen})
 
     def refs(self, case_id: str, other_id: str | None) -> tuple[str, str]:
@@ -145,7 +152,7 @@ class Others:
             merged = (i for one in new for i in self._tokens.cases_meant(one.id, _merged_with(one)))
             found = {*(await parties.followed(ids)).values(), *await parties.following(ids), *merged} - seen
             seen |= found
-            new = [stored.case for stored in (await self._cases.load(found)).values()] if found else []
+            new = [stored.case for stored in (await self._cases.load_whole(found)).values()] if found else []
             known |= {one.id: one for one in new}
         return tuple(one for one in known.values() if one.id != case.id)
 

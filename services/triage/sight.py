@@ -12,7 +12,7 @@ from services.triage.case.tokens import NamedIn, Tokens
 from services.triage.stored import StoredCase
 from shared.events import mark_noted
 from shared.parties import Parties
-from shared.problems import Unavailable
+from shared.problems import Problem, Unavailable
 from shared.times import now
 
 
@@ -37,7 +37,11 @@ class Sight:
         Raises Unavailable while they are not known; nobody sees the case until then, nor while a case cannot be read
         with which it is merged.
         """
-        return _known((await self.names_of_each([case])).get(case.id))
+        known, merged = await self._beside([case])
+        if case.id not in merged:
+            # No waiting mends it, and what waits would hold up all others.
+            raise Problem(500, "case-damaged", "A case that is merged with this one cannot be read.")
+        return _known(self._names([case], known, merged).get(case.id))
 
     async def names_of_each(self, cases: Sequence[Case]) -> dict[str, frozenset[str]]:
         """The same of each case, by its id; without those of which it is not known."""

@@ -185,7 +185,7 @@ class MongoCases:
         collection = self._aggregates.collection
         damaged = set[str]()
         while True:
-            but: Document = {"_id": {"$nin": sorted(damaged)}} if damaged else {}
+            but: Document = {"_id": {"$nin": list(damaged)}} if damaged else {}
             looks: list[list[Document]] = [
                 [
                     {"$match": {**wanted_by(query), **but}},

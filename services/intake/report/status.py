@@ -364,7 +364,8 @@ def follow(status: Status, event: Event) -> Status | None:
             is_its_own = fact.measure_id == status.reopened or (status.reopened is None and not after.imposed)
             if status.outcome is None and is_its_own:
                 after = _copy(after, decided_at=None, appeal_until=None)
-        case AppealLodged() if fact.kept_back:
+        case AppealLodged() if fact.kept_back or fact.party == "target":
+            # No page of a receipt shows it.
             pass
         case AppealLodged() if fact.party == "reporter":
             appeal = Appeal(fact.appeal_id, fact.appeal_ground, event.time)

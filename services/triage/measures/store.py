@@ -63,7 +63,7 @@ class MongoMeasures:
         """The case that has this measure, standing or not."""
         with reaching():
             document = await self._cases.find_one({"measures.id": {"$eq": measure_id, "$gt": ""}})
-        return self._aside.read(document, case_of) if document else None
+        return next(iter(self._aside.whole([document], case_of)), None) if document else None
 
     async def place_measures(self) -> None:
         """Give cases from before the register their place in it. Each write of a case does so by itself."""

@@ -22,10 +22,12 @@ from services.triage.stored import CaseQuery
 from services.triage.watch import CaseWatch
 from shared.access.principal import Principal
 from shared.aggregates import Aggregates
+from shared.events import ReportConsented, ReportParties
 from shared.kept_policy import PolicyState
 from shared.mongo import Database
 from shared.outbox import Relay
 from shared.parties import Parties
+from shared.problems import Problem
 from shared.times import now
 from tests.fakes.memory_lookers import MemoryLookers
 from tests.fakes.memory_marks import MemoryMarks
@@ -45,6 +47,7 @@ from tests.support.triage_rig import (
     MemoryEntries,
     MemoryVault,
     erased,
+    from_intake,
     reported,
     settings_for,
 )
@@ -83,12 +86,21 @@ class Many:
     watch: CaseWatch
     http: httpx.AsyncClient
     sessions: MemorySessions
+    parties: MemoryParties
+    aside: Aside
     ids: list[str]
 
     async def damage(self, update: dict[str, Any], number: int = 1) -> str:
         """Change one of the cases by hand."""
         await self.database["cases"].update_one({"_id": self.ids[number]}, update)
         return self.ids[number]
+
+    async def order(self, number: int, command: str, **values: Any) -> httpx.Response:
+        """Alice gives a command for one of the cases."""
+        case_id = self.ids[number]
+        version = (await self.cases.load([case_id]))[case_id].case.seq
+        headers = {**bearer(ALICE), "if-match": f'"{version}"'}
+        return await self.http.post(f"/v1/cases/{case_id}/{command}", json=values, headers=headers)
 
     async def get(self, address: str, who: Principal = ALICE) -> httpx.Response:
         return await self.http.get(address, headers=bearer(who))
@@ -118,12 +130,11 @@ async def many(mongo_uri: str, database_prefix: str) -> AsyncIterator[Many]:
         async with httpx.AsyncClient(transport=transport, base_url="https://desk.example") as http:
             http.headers.update({"sec-fetch-site": "same-origin"})
             ids = sorted(event.case_id for event in events)
-            for case_id in ids:
-                stored = (await cases.load([case_id]))[case_id]
-                note = {"note": "I called.", "visibility": "body"}
-                headers = {**bearer(ALICE), "if-match": f'"{stored.case.seq}"'}
-                assert (await http.post(f"/v1/cases/{case_id}/note", json=note, headers=headers)).status_code == 200
-            yield Many(database, cases, measures, breaches, recent, state, watch, http, sessions, ids)
+            found = Many(database, cases, measures, breaches, recent, state, watch, http, sessions, parties, aside, ids)
+            for number in range(len(ids)):
+                answer = await found.order(number, "note", note="I called.", visibility="body")
+                assert answer.status_code == 200
+            yield found
 
 
 async def pages_of_the_list(many: Many, address: str) -> list[str]:
@@ -236,6 +247,50 @@ async def test_who_may_see_a_case_is_not_known_while_one_that_is_merged_with_it_
     await many.damage({"$unset": {"history": 1, "report_id": 1}})
     assert await sight.shut_out_of_each([whole], ALICE.ref) == {}
     assert (await many.get(f"/v1/cases/{survivor.id}")).status_code == 503
+
+
+async def test_what_arrives_for_a_case_beside_a_damaged_one_fails_alone(many: Many) -> None:
+    assert (await many.order(1, "merge", other=many.ids[0])).status_code == 200
+    assert (await many.order(2, "link", other=many.ids[0], relation="related")).status_code == 200
+    survivor = (await many.cases.load(many.ids[:1]))[many.ids[0]].case
+    await many.damage({"$unset": {"report_id": 1}})
+    # The page of a case that is only linked to the survivor leaves the survivor out.
+    assert (await many.get(f"/v1/cases/{many.ids[2]}")).status_code == 200
+    follower = ReportFollower(many.cases, POLICY, nobody_named(), Everywhere(), TOKENS)
+    agreed = from_intake(survivor.report_id, ReportConsented(report_id=survivor.report_id, consent="yes"), 2)
+    # No outage: a batch with it is taken one by one, and what fails becomes a dead letter.
+    with pytest.raises(Problem) as caught:
+        await follower.take([agreed])
+    assert caught.value.code == "case-damaged"
+
+
+async def test_a_matter_beside_a_damaged_one_keeps_its_timers_and_its_commands(many: Many) -> None:
+    first, parties = many.ids[3], Parties(many.parties, patience=0.0)
+    received = reported(category="harassment.doxing", parties_apart=True, channel="split")
+    follows = ReportParties(report_id=received.fact.report_id, follows=first, salt="0" * 32)
+    await many.parties.follow([from_intake(received.fact.report_id, follows, 1)])
+    await ReportFollower(many.cases, POLICY, parties, Everywhere(), TOKENS).take([received])
+    many.ids.append(received.case_id)
+    before = await many.database["cases"].find_one({"_id": received.case_id})
+    assert before is not None
+    await many.damage({"$unset": {"report_id": 1}}, 4)
+    day = (now() + timedelta(days=1)).date().isoformat()
+    emergency = {"measure": "restriction", "until": day, "scope": "community", "why": "They go on."}
+    assert (await many.order(3, "act_in_emergency", **emergency)).status_code == 200
+    assert (await many.order(3, "claim")).status_code == 200
+    await many.database["cases"].replace_one({"_id": received.case_id}, before)
+    await many.damage({"$unset": {"report_id": 1}}, 3)
+    await many.watch.look()
+    assert (many.state.aside, first in many.aside, received.case_id in many.aside) == (1, True, False)
+
+
+async def test_cases_are_counted_beside_documents_with_ids_of_other_kinds(many: Many) -> None:
+    document = await many.database["cases"].find_one({"_id": many.ids[0]})
+    assert document is not None
+    strange = document | {"_id": 7, "code_name": "x-7"}
+    await many.database["cases"].insert_one({name: value for name, value in strange.items() if name != "community"})
+    await many.damage({"$unset": {"community": 1}})
+    assert (await many.get("/v1/cases?counts=true")).status_code == 200
 
 
 async def test_erasures_of_before_are_carried_out_beside_a_case_that_cannot_be_read(many: Many) -> None:

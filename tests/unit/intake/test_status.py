@@ -219,6 +219,14 @@ def test_an_appeal_that_is_kept_back_is_on_no_page(party: str) -> None:
         assert (status.appeals, status.their_appeals) == ((), ())
 
 
+def test_an_appeal_of_the_person_who_suffered_it_is_no_appeal_of_a_respondent() -> None:
+    lodged = AppealLodged(
+        previous="triaged", state="appealed", appeal_id="a1", party="target", appeal_ground="inaction", reason_id="w"
+    )
+    status = after(TRIAGED, lodged)
+    assert (status.appeals, status.their_appeals, status.binds(DUE)) == ((), (), False)
+
+
 def test_the_time_for_an_appeal_is_as_was_told_with_the_verdict_on_the_one_before() -> None:
     decided = CaseDecided(
         previous="investigating", state="decided", outcome="warning", reason_id="d1", appeal_until=DUE + DAY
