@@ -5,11 +5,14 @@ import logging
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from itertools import islice
 from typing import Protocol
 
 from opentelemetry import trace
 from opentelemetry.trace import Span, SpanKind
+from pydantic import ConfigDict, TypeAdapter, ValidationError
+from typing_extensions import TypedDict
 
 from shared import metrics
 from shared.events import Message
@@ -27,6 +30,24 @@ ROUNDS: Steps = ((80, 0.8), (40, 0.4), (20, 0.2), (8, 0.1), (0, 0.04))
 """By the changes in a round. In one of ten an event costs three times as much as in one of a hundred, and the readers
 of the events write in such rounds, too. The next one is so far away behind 80 changes at once, or from a hundred a
 second on."""
+
+
+class _Pending(TypedDict):
+    """An event that waits in an outbox."""
+
+    id: str
+    at: datetime
+    trace: str | None
+    topic: str
+    key: bytes | None
+    headers: dict[str, bytes | None]
+    value: bytes | None
+
+
+_OUTBOX: TypeAdapter[tuple[int, list[_Pending]]] = TypeAdapter(
+    tuple[int, list[_Pending]], config=ConfigDict(strict=True)
+)
+"""The version of a document, and what waits there."""
 
 
 class Publishing(Protocol):
@@ -57,6 +78,8 @@ class Relay:
         self._queue: list[Parcel] = []
         self._woken = asyncio.Event()
         self._rounds = Rounds(ROUNDS)
+        self._damaged: set[tuple[str, str]] = set()
+        """The documents of which the log has told that their outbox cannot be read."""
         # Event ids, oldest first.
         self._acknowledged: dict[str, None] = {}
         self._tracer = trace.get_tracer(__name__)
@@ -121,11 +144,22 @@ class Relay:
             found = collection.find(due, {"outbox": 1, "version": 1})
             with reaching():
                 async for document in found.sort("outbox_due").limit(self._batch):
-                    parcel = Parcel(collection, document["_id"], document["version"], document["outbox"])
-                    if (parcel.id, parcel.version) not in queued:
-                        self._queue.append(parcel)
                     overdue += 1
+                    parcel = self._parcel_in(collection, document)
+                    if parcel and (parcel.id, parcel.version) not in queued:
+                        self._queue.append(parcel)
         metrics.OUTBOX_OVERDUE.labels(self._service).set(overdue)
+
+    def _parcel_in(self, collection: Collection, document: Document) -> Parcel | None:
+        """What stands in the outbox of a document; None where it is damaged, which holds up no other."""
+        try:
+            version, pending = _OUTBOX.validate_python((document.get("version"), document["outbox"]))
+        except ValidationError:
+            if (damaged := (collection.name, str(document["_id"]))) not in self._damaged:
+                self._damaged.add(damaged)
+                log.error("an outbox cannot be read and is passed over", extra={"reason": collection.name})
+            return None
+        return Parcel(collection, document["_id"], version, [dict(one) for one in pending])
 
     async def _publish(self, parcels: Sequence[Parcel]) -> None:
         # A later parcel holds the earlier events as well, and a poll may see what is just being cleared.

@@ -328,3 +328,40 @@ async def test_the_poll_reads_from_an_index_that_holds_only_what_is_pending(case
     plan = await explained(cases.find(*asked[0]).sort("outbox_due").limit(5))
     assert "'indexName': 'outbox_due'" in str(plan["queryPlanner"]["winningPlan"])
     assert plan["executionStats"]["totalKeysExamined"] == 0
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        {"$set": {"outbox": [7]}},
+        {"$set": {"outbox": ["told"], "version": "2"}},
+        {"$unset": {"version": 1}},
+        {"$unset": {"outbox.0.topic": 1}},
+        {"$set": {"outbox.0.headers": "none"}},
+        {"$set": {"outbox.0.at": "today"}},
+        {"$set": {"outbox.0.value": 7}},
+    ],
+    ids=str,
+)
+async def test_an_outbox_that_is_damaged_holds_up_no_other(
+    cases, damage: Document, caplog: pytest.LogCaptureFixture
+) -> None:
+    notes = Notes()
+    damaged, whole = events_for("a", "a", 0), events_for("b", "b", 0)
+    aggregates = Aggregates(cases, Relay(notes, service="gone"), AT_ONCE)
+    await aggregates.save([opening("a", damaged)])
+    await cases.update_one({"_id": "a"}, damage)
+    await aggregates.save([opening("b", whole)])
+    relay = Relay(notes, service="test", poll=0.05)
+    relay.watch(cases)
+    running = asyncio.create_task(relay.run())
+    async with asyncio.timeout(5):
+        await cleared(cases, "b")
+    await asyncio.sleep(0.2)
+    assert not running.done()
+    running.cancel()
+    assert notes.ids() == [event.id for event in whole]
+    # It stays where it is, and the log tells of it once, without what it holds.
+    assert (await stored(cases, "a"))["outbox"]
+    (entry,) = [one for one in caplog.records if one.name == "shared.outbox"]
+    assert entry.__dict__["reason"] == "cases"
