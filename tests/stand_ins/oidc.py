@@ -6,7 +6,7 @@ import time
 from base64 import urlsafe_b64encode
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Annotated, Any
 from urllib.parse import urlencode
 
 from fastapi import FastAPI, Form, HTTPException, Request, Response
@@ -16,6 +16,7 @@ from joserfc.jws import JWSRegistry
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse
 
 Claims = dict[str, Any]
+Typed = Annotated[str, Form()]
 CLIENT, SECRET = "hearth-desk", "a secret of the client"
 RSA = RSAKey.generate_key(2048, {"kid": "first"}, private=True)
 OTHER_RSA = RSAKey.generate_key(2048, {"kid": "second"}, private=True)
@@ -88,7 +89,7 @@ class OidcStandIn:
             return RedirectResponse(self.answer(asked), 302)
 
         @app.post("/token")
-        def token(request: Request, code: str = Form(), code_verifier: str = Form(), redirect_uri: str = Form()) -> Any:
+        def token(request: Request, code: Typed, code_verifier: Typed, redirect_uri: Typed) -> Any:
             asked = self.codes.pop(code, None)
             challenge = urlsafe_b64encode(hashlib.sha256(code_verifier.encode()).digest()).rstrip(b"=").decode()
             if request.headers.get("authorization", "")[:6] != "Basic ":
