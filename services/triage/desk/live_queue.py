@@ -46,10 +46,11 @@ def make_live_queue_router(desk: Desk, queue: Queue, live: Live, gate: Gate, nam
             # What has left the list stood there at the look before.
             changed.update(await queue.moved(principal, {i: before[i] for i in before.keys() - there.keys()}))
             changed.update(await _changed(principal, cases, changed, began))
-            counts = (await queue.counts(principal, replace(shown, cursor=None))).tabs
-            numbers: dict[str, str | int] = {tab: count_told(names, request, count) for tab, count in counts.items()}
+            saying = []
             # Where more was counted, that is not done anew for each change.
-            saying = [] if counts_further(request.query_params) else [told("counts", numbers)]
+            if not counts_further(request.query_params):
+                counts = (await queue.counts(principal, replace(shown, cursor=None))).tabs
+                saying.append(told("counts", {tab: count_told(names, request, n) for tab, n in counts.items()}))
             if changed:
                 text = names.said(request, "desk-live-cases", len(changed))
                 saying.append(told("changed", {"text": text, "version": len(changed)}))
