@@ -145,7 +145,7 @@ class ReportForm:
         return self._pages.message(request, "error-summary-entry", label, text)
 
     def _receipt(self, submission: Submission, accepted: Accepted) -> Mapping[str, object]:
-        facts = ReportFacts(submission.community, submission.category, frozenset(submission.flags), submission.setting)
+        facts = ReportFacts.of(submission)
         return {
             "receipt": accepted.receipt,
             "emergency": self._policy.triage(facts).lane == "emergency",

@@ -1,5 +1,6 @@
 """What rows of policy files look at, and what they are for. Pure."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -14,6 +15,22 @@ class Place(Protocol):
     def kind(self) -> str: ...
 
 
+class Reported(Protocol):
+    """A report, or what came of it, as far as the rows of a policy look at it."""
+
+    @property
+    def community(self) -> str: ...
+
+    @property
+    def category(self) -> str: ...
+
+    @property
+    def flags(self) -> Iterable[str]: ...
+
+    @property
+    def setting(self) -> str: ...
+
+
 @dataclass(frozen=True, slots=True)
 class ReportFacts:
     """What the rows of a policy may look at. They never see a name or the narrative."""
@@ -22,6 +39,11 @@ class ReportFacts:
     category: str
     flags: frozenset[str]
     setting: str
+
+    @classmethod
+    def of(cls, one: Reported) -> "ReportFacts":
+        """These of a report, a case, or an event."""
+        return cls(one.community, one.category, frozenset(one.flags), one.setting)
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,7 +41,7 @@ def plan(
     match event.fact:
         case ReportReceived() as fact:
             about = _received(event.case_id, fact, summary)
-            facts = ReportFacts(fact.community, fact.category, frozenset(fact.flags), fact.setting)
+            facts = ReportFacts.of(fact)
             way = policy.triage(facts)
             clocks = policy.deadlines_for(way.lane, fact.received_at, way.body)
             deadlines = tuple(Deadline(clock.name, clock.due_at) for clock in clocks)

@@ -52,11 +52,6 @@ def people_in(role: str, case: Case, contents: Contents | None) -> list[tuple[st
     return [(token, name) for token, its, name in _named(case, contents) if its == role and name]
 
 
-def respondents_of(case: Case, contents: Contents | None) -> list[tuple[str, str]]:
-    """The respondents with a name at hand, each by the token of the case, as a choice."""
-    return people_in(RESPONDENT, case, contents)
-
-
 def _named(case: Case, contents: Contents | None) -> Iterator[tuple[str, str, str | None]]:
     people = contents.sections.get("reported", {}).get("people", ()) if contents else ()
     # Of several spellings of one person, the first.

@@ -42,8 +42,7 @@ def playbook_of(
 
 
 def _looked_at(case: Case, grouped: Collection[str]) -> tuple[ReportFacts, str | None]:
-    facts = ReportFacts(case.community, case.category, frozenset(case.flags), case.setting)
-    return facts, case.grouped.rule if case.grouped and case.id in grouped else None
+    return ReportFacts.of(case), case.grouped.rule if case.grouped and case.id in grouped else None
 
 
 def _id_of(check: Wordings) -> str:

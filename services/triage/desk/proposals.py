@@ -5,7 +5,7 @@ from typing import Any
 
 from fastapi import Request
 
-from services.triage.case.case import Case
+from services.triage.case.case import RESPONDENT, Case
 from services.triage.case.commands.emergency import EndMeasure, ReviewEmergency
 from services.triage.case.commands.returns import NoteReturn
 from services.triage.case.extent import Extent
@@ -14,7 +14,7 @@ from services.triage.case.values import Measure
 from services.triage.case.voting import Tally
 from services.triage.desk.contents import words_in
 from services.triage.desk.names import CaseNames
-from services.triage.desk.parties import respondents_of
+from services.triage.desk.parties import people_in
 from shared.access.principal import Principal, Role
 from shared.clients.vault import Contents
 
@@ -61,7 +61,7 @@ def proposal_of(
 
 def extent_shown(names: CaseNames, case: Case, extent: Extent, contents: Contents | None) -> dict[str, Any]:
     """Which people a measure is for, and where it holds, as far as it says so and the words are at hand."""
-    known = dict(respondents_of(case, contents))
+    known = dict(people_in(RESPONDENT, case, contents))
     return {
         "people": [known[token] for token in extent.respondents if token in known],
         "project": names.community(extent.project) if extent.project else None,

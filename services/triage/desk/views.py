@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 from fastapi import Request, Response
 
 from services.triage.actions import Desk
-from services.triage.case.case import TARGET, Case
+from services.triage.case.case import RESPONDENT, TARGET, Case
 from services.triage.case.commands.asking import RECUSAL_ANSWERS
 from services.triage.case.commands.command import ChoiceField
 from services.triage.case.commands.emergency import REVIEWS
@@ -31,7 +31,7 @@ from services.triage.desk.likely import goes_on, most_likely
 from services.triage.desk.live import Live
 from services.triage.desk.names import CaseNames, done_in
 from services.triage.desk.next_step import next_step_of
-from services.triage.desk.parties import needs_attention, parties_of, people_in, respondents_of
+from services.triage.desk.parties import needs_attention, parties_of, people_in
 from services.triage.desk.picker import picks_of
 from services.triage.desk.playbooks import checks_of, playbook_of, replies_of
 from services.triage.desk.portions import Portions
@@ -103,7 +103,7 @@ class CaseView:
         asked, reason = await asked_of(self._desk, principal, case)
         at = self._desk.clock()
         mentions = mentions_of(self._names, request, case, contents)
-        respondents = respondents_of(case, contents)
+        respondents = people_in(RESPONDENT, case, contents)
         forms = [
             form
             for form in permitted(case, principal, self._desk.policy, at)

@@ -223,7 +223,7 @@ class Comparison:
     def of(self, case: ShadowCase) -> tuple[Difference, ...]:
         """What the new policy says otherwise of this case."""
         kind = case.kind
-        facts = ReportFacts(kind.community, kind.category, kind.flags, kind.setting)
+        facts = ReportFacts.of(kind)
         # Beside the two ways a policy looks at no more than these, so there are few combinations. At what a case is, it
         # looks only where an outcome may have to be heard first.
         category, flags = (kind.category, kind.flags) if kind.outcome else ("", frozenset[str]())

@@ -83,6 +83,7 @@ class LodgeAppeal(Command):
 
     def decide(self, case: Case, state: CaseState, policy: Policy, now: datetime) -> list[CaseFact]:
         """The appeal."""
+        sender = _sender(case, self.party, self._said)
         return [
             AppealLodged(
                 previous=case.state,
@@ -92,8 +93,8 @@ class LodgeAppeal(Command):
                 appeal_ground=self.ground,
                 reason_id=self.why.id,
                 outcome=case.outcome,
-                respondent=_sender(case, self.party, self._said) if self.party == RESPONDENT else None,
-                target=_sender(case, self.party, self._said) if self.party == TARGET else None,
+                respondent=sender if self.party == RESPONDENT else None,
+                target=sender if self.party == TARGET else None,
                 kept_back=bool(case.absorbed),
             )
         ]

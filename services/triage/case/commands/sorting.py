@@ -107,7 +107,7 @@ class SetFlags(Command):
 
 def way_of(case: Case | ReportReceived, policy: Policy) -> Triage:
     """What the policy would do with the case, or with a report, now: the rule, the handling body and the lane."""
-    return policy.triage(ReportFacts(case.community, case.category, frozenset(case.flags), case.setting))
+    return policy.triage(ReportFacts.of(case))
 
 
 def nobody_named(case: Case, policy: Policy) -> bool:
